@@ -1,0 +1,94 @@
+"""`Crystal`: the light-weight structure that everything inside vanhove works on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import reduce
+from math import gcd
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vanhove.crystal.elements import SYMBOLS
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from pymatgen.core import Structure
+
+
+@dataclass(frozen=True, eq=False)
+class Crystal:
+    """A periodic, fully ordered structure.
+
+    Attributes:
+        lattice: row vectors, angstrom, shape ``[3, 3]``.
+        fractional_coordinates: shape ``[n_atoms, 3]``.
+        atomic_numbers: shape ``[n_atoms]``, 1 (H) to 118 (Og).
+        name: where it came from (a file name or an id), used in results and error messages.
+    """
+
+    lattice: np.ndarray
+    fractional_coordinates: np.ndarray
+    atomic_numbers: np.ndarray
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        set_ = object.__setattr__
+        set_(self, "lattice", np.asarray(self.lattice, dtype=np.float64).reshape(3, 3))
+        set_(
+            self,
+            "fractional_coordinates",
+            np.asarray(self.fractional_coordinates, dtype=np.float64).reshape(-1, 3),
+        )
+        set_(self, "atomic_numbers", np.asarray(self.atomic_numbers, dtype=np.int64).reshape(-1))
+        if len(self.atomic_numbers) != len(self.fractional_coordinates):
+            raise ValueError(
+                f"{len(self.atomic_numbers)} atomic numbers for "
+                f"{len(self.fractional_coordinates)} positions"
+            )
+
+    @property
+    def n_atoms(self) -> int:
+        return len(self.atomic_numbers)
+
+    @property
+    def cartesian_coordinates(self) -> np.ndarray:
+        """Angstrom, shape ``[n_atoms, 3]``."""
+        return self.fractional_coordinates @ self.lattice
+
+    @property
+    def volume(self) -> float:
+        """Cubic angstrom."""
+        return float(abs(np.linalg.det(self.lattice)))
+
+    @property
+    def formula(self) -> str:
+        """Reduced formula, elements in alphabetical order of their symbols (``"ClNa"``)."""
+        counts = Counter(SYMBOLS[z] for z in self.atomic_numbers)
+        divisor = reduce(gcd, counts.values())
+        return "".join(
+            symbol + (str(n // divisor) if n > divisor else "")
+            for symbol, n in sorted(counts.items())
+        )
+
+    def to_structure(self) -> Structure:
+        """As a pymatgen ``Structure``."""
+        from pymatgen.core import Structure
+
+        return Structure(
+            self.lattice,
+            [SYMBOLS[z] for z in self.atomic_numbers],
+            self.fractional_coordinates,
+        )
+
+    def to_atoms(self) -> Atoms:
+        """As an ASE ``Atoms``."""
+        from ase import Atoms
+
+        return Atoms(
+            numbers=self.atomic_numbers,
+            scaled_positions=self.fractional_coordinates,
+            cell=self.lattice,
+            pbc=True,
+        )

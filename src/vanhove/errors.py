@@ -1,0 +1,33 @@
+"""The errors vanhove raises on purpose. Each message says what was got, what is allowed, what to do."""
+
+
+class VanhoveError(Exception):
+    """Base class: the command line prints these as one line, without a traceback."""
+
+
+class StructureError(VanhoveError):
+    """A crystal structure cannot be read or cannot be used; names the source and the reason."""
+
+    def __init__(self, reason: str, source: str | None = None):
+        self.reason = reason
+        self.source = source
+        super().__init__(f"{source}: {reason}" if source else reason)
+
+
+class DataError(VanhoveError):
+    """A data set is missing, damaged or inconsistent."""
+
+
+class ConfigError(VanhoveError):
+    """A run file or an option has a wrong key or value."""
+
+
+class CheckpointError(VanhoveError):
+    """A checkpoint is missing, damaged or does not fit."""
+
+
+class MissingExtraError(VanhoveError):
+    """An optional dependency is not installed; the message gives the pip line."""
+
+    def __init__(self, package: str, extra: str, purpose: str):
+        super().__init__(f"{purpose} needs {package}: pip install 'vanhove[{extra}]'")
