@@ -1,4 +1,4 @@
-"""The errors vanhove raises on purpose. Each message says what was got, what is allowed, what to do."""
+"""The errors vanhove raises on purpose: what was got, what is allowed, what to do."""
 
 
 class VanhoveError(Exception):

@@ -1,0 +1,250 @@
+"""The ``vanhove`` command: a thin shell over the functions of the package.
+
+Only typer is imported up front, so that ``vanhove --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vanhove.errors import VanhoveError
+from vanhove.weights import DEFAULT_WEIGHTS
+
+app = typer.Typer(
+    name="vanhove",
+    help="Predict the spectra of crystals from the structure alone.\n\n"
+    "Example: vanhove predict crystal.cif",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data_app = typer.Typer(
+    help="Data sets: list, fetch, describe.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(data_app, name="data")
+
+ModelOption = Annotated[
+    str,
+    typer.Option("--model", "-m", help="Shipped weights, a checkpoint file or a run folder."),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from vanhove import __version__
+
+        typer.echo(f"vanhove {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def predict(
+    structures: Annotated[
+        list[Path], typer.Argument(help="Structure files (CIF, POSCAR, extxyz, JSON) or folders.")
+    ],
+    model: ModelOption = DEFAULT_WEIGHTS,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for plots and spectra.")
+    ] = Path(),
+    json_path: Annotated[
+        str | None, typer.Option("--json", help="Write all results to this JSON file; - is stdout.")
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Write NAME.csv for each structure.")] = False,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write NAME.html, an interactive plot.")
+    ] = False,
+    plot: Annotated[
+        bool | None,
+        typer.Option("--plot/--no-plot", help="Write NAME.png; by default for a single structure."),
+    ] = None,
+    given_cell: Annotated[
+        bool, typer.Option("--given-cell", help="Do not reduce to the primitive cell.")
+    ] = False,
+    temperature: Annotated[
+        float, typer.Option("--temperature", min=0.0, help="For C_V and entropy, in K.")
+    ] = 300.0,
+    every: Annotated[
+        bool, typer.Option("--all", help="Use every structure of a file that holds several.")
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Predict the phonon density of states of crystals.
+
+    One structure: a table and a plot. Several, or a folder: one line each. A structure that cannot
+    be used costs one line on stderr; the others are predicted, and the exit status is 1.
+
+    Example: vanhove predict crystal.cif
+    Example: vanhove predict structures/ --json - | jq '.results[].name'
+    """
+    from vanhove.prediction.command import PredictCommand
+
+    failed = PredictCommand(
+        structures=structures,
+        model=model,
+        output=output,
+        json_path=json_path,
+        csv=csv,
+        html=html,
+        plot=plot,
+        primitive=not given_cell,
+        temperature=temperature,
+        every=every,
+        quiet=quiet,
+    ).run()
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML run file.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Run folder [runs/NAME-seedSEED].")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in that folder.")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Replaces the run file's seed.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Replace a setting: --set training.epochs=5 (repeatable)."),
+    ] = None,
+    log: Annotated[
+        list[str] | None, typer.Option("--log", help="Also log to: tensorboard, wandb.")
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a model; killed or interrupted runs continue with --resume, to the same result.
+
+    Example: vanhove train configs/phonon/dostransformer.yaml --seed 1
+    Example: torchrun --nproc-per-node 2 -m vanhove train configs/phonon/dostransformer.yaml
+    """
+    from vanhove.training.config import RunConfig, parse_overrides
+    from vanhove.training.loop import train as run_training
+
+    overrides = parse_overrides(set_ or [])
+    if seed is not None:
+        overrides["seed"] = seed
+    if log:
+        overrides["training.loggers"] = log
+    result = run_training(RunConfig.load(config, overrides), output, resume=resume, quiet=quiet)
+    if result.interrupted:
+        typer.echo("continue with the same command and --resume", err=True)
+        raise typer.Exit(130)
+    numbers = "  ".join(f"{key} {value:.4f}" for key, value in result.validation.items())
+    typer.echo(f"{result.best}  (validation: {numbers})")
+
+
+@app.command()
+def evaluate(
+    checkpoints: Annotated[
+        list[str], typer.Argument(help="Checkpoints, run folders or shipped names.")
+    ],
+    split: Annotated[str, typer.Option("--split", help="test, valid or train.")] = "test",
+    data: Annotated[
+        str | None, typer.Option("--data", help="Another data set (name or folder).")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure checkpoints in every convention, beside the published numbers.
+
+    Several checkpoints are seeds of one model: the table shows mean and spread.
+
+    Example: vanhove evaluate runs/dostransformer-phonon-seed* --split test -o result.json
+    """
+    from vanhove.experiments.tables import evaluation_table
+    from vanhove.training.evaluation import evaluate as measure
+
+    result = measure(checkpoints, split, data=data, output=output, quiet=quiet)
+    typer.echo(evaluation_table(result))
+
+
+@app.command()
+def models() -> None:
+    """List the weights that ship with vanhove, with their measured test numbers.
+
+    Example: vanhove models
+    """
+    from vanhove.experiments.tables import models_table
+
+    typer.echo(models_table())
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[str, typer.Argument(help="A checkpoint or a run folder.")],
+    path: Annotated[Path, typer.Argument(help="The file to write, NAME.safetensors.")],
+) -> None:
+    """Write the weights of a run as one half-precision file, as the shipped ones are.
+
+    Example: vanhove export runs/dostransformer-phonon-seed0 my-model.safetensors
+    """
+    from vanhove.training.checkpoint import load_model, save_model
+    from vanhove.weights import find_weights
+
+    model, info = load_model(find_weights(checkpoint))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_model(path, dict(model.named_parameters()), info, half=True)
+    typer.echo(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """List the named data sets.
+
+    Example: vanhove data list
+    """
+    from vanhove.datasets import DATASETS
+
+    for name, loader in DATASETS.items():
+        typer.echo(f"{name:20s} {(loader.__doc__ or '').splitlines()[0]}")
+
+
+@data_app.command("info")
+def data_info(
+    name: Annotated[str, typer.Argument(help="A named data set or a folder of your own.")],
+) -> None:
+    """Load a data set (fetching it first if need be), check it and describe it.
+
+    Example: vanhove data info phonon_petretto
+    """
+    from vanhove.datasets import describe, load_dataset
+
+    for key, value in describe(load_dataset(name)).items():
+        if isinstance(value, list) and value and isinstance(value[0], str) and len(value[0]) > 3:
+            for item in value:
+                typer.echo(f"{key:20s} {item}")
+        else:
+            typer.echo(f"{key:20s} {value}")
+
+
+def main() -> None:
+    """Run the command; an expected error is one line on stderr and exit status 2."""
+    try:
+        app()
+    except VanhoveError as error:
+        print(f"vanhove: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader of our output left (| head): not our failure.
+        sys.stderr.close()
+        sys.exit(141)

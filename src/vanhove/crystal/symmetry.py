@@ -1,0 +1,155 @@
+"""Symmetry: the primitive cell, the crystal system and the space group of a crystal (spglib).
+
+Every function takes a crystal in any cell (supercell, skewed, shifted, atoms in any order). The
+primitive cell is spglib's Delaunay-reduced one, kept in the orientation and at the place of the
+input: nothing is idealized, an atom moves only by the averaging over the copies that a supercell
+holds of it (less than the tolerance).
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vanhove.crystal.crystal import Crystal
+from vanhove.errors import StructureError
+
+if TYPE_CHECKING:
+    from spglib import SpglibDataset
+
+SYMMETRY_TOLERANCE = 0.01
+"""Angstrom: atoms this close to a symmetric position count as symmetric (spglib's ``symprec``)."""
+
+CRYSTAL_SYSTEMS = (
+    "cubic",
+    "hexagonal",
+    "tetragonal",
+    "trigonal",
+    "orthorhombic",
+    "monoclinic",
+    "triclinic",
+)
+
+_TIGHTER_TOLERANCES = (1e-3, 1e-5)
+_LAST_SPACE_GROUP = {
+    "triclinic": 2,
+    "monoclinic": 15,
+    "orthorhombic": 74,
+    "tetragonal": 142,
+    "trigonal": 167,
+    "hexagonal": 194,
+    "cubic": 230,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class StandardizedCrystal:
+    """A crystal in a primitive cell, with its symmetry.
+
+    Attributes:
+        primitive: the same physical crystal, same orientation and origin, in a Delaunay-reduced
+            primitive cell, fractional coordinates in [0, 1).
+        crystal_system: one of `CRYSTAL_SYSTEMS`.
+        space_group_number: 1 to 230.
+        space_group_symbol: short Hermann-Mauguin symbol (``"Fm-3m"``).
+    """
+
+    primitive: Crystal
+    crystal_system: str
+    space_group_number: int
+    space_group_symbol: str
+
+
+def standardize(crystal: Crystal, tolerance: float = SYMMETRY_TOLERANCE) -> StandardizedCrystal:
+    """Primitive cell, crystal system and space group with one symmetry search.
+
+    Args:
+        crystal: in any cell; assumed to pass `check_crystal`.
+        tolerance: angstrom; if the search fails there, 1e-3 and 1e-5 are tried.
+
+    Raises:
+        StructureError: no symmetry found at any of these tolerances.
+    """
+    dataset = _dataset(crystal, tolerance)
+    return StandardizedCrystal(
+        primitive=_primitive(crystal, dataset),
+        crystal_system=crystal_system_of(dataset.number),
+        space_group_number=int(dataset.number),
+        space_group_symbol=str(dataset.international),
+    )
+
+
+def primitive_cell(crystal: Crystal, tolerance: float = SYMMETRY_TOLERANCE) -> Crystal:
+    """The same crystal in a reduced primitive cell; arguments and errors as `standardize`."""
+    return _primitive(crystal, _dataset(crystal, tolerance))
+
+
+def crystal_system(crystal: Crystal, tolerance: float = SYMMETRY_TOLERANCE) -> str:
+    """One of `CRYSTAL_SYSTEMS`; arguments and errors as `standardize`."""
+    return crystal_system_of(_dataset(crystal, tolerance).number)
+
+
+def space_group(crystal: Crystal, tolerance: float = SYMMETRY_TOLERANCE) -> tuple[str, int]:
+    """Symbol and number, ``("Fm-3m", 225)``; arguments and errors as `standardize`."""
+    dataset = _dataset(crystal, tolerance)
+    return str(dataset.international), int(dataset.number)
+
+
+def crystal_system_of(space_group_number: int) -> str:
+    """The crystal system of a space group; 143-167 are trigonal, 168-194 hexagonal.
+
+    Raises:
+        ValueError: the number is not in 1 to 230.
+    """
+    if space_group_number >= 1:
+        for system, last in _LAST_SPACE_GROUP.items():
+            if space_group_number <= last:
+                return system
+    raise ValueError(f"space group {space_group_number}; allowed: 1 to 230")
+
+
+def _dataset(crystal: Crystal, tolerance: float) -> SpglibDataset:
+    from spglib import get_symmetry_dataset
+
+    cell: Any = (crystal.lattice, crystal.fractional_coordinates, crystal.atomic_numbers)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # spglib announces its next error handling on every call
+        for attempt in (tolerance, *(t for t in _TIGHTER_TOLERANCES if t < tolerance)):
+            try:
+                dataset = get_symmetry_dataset(cell, symprec=attempt)
+            except Exception:  # SpglibError from spglib 2.7, opt-in until 3.0, None otherwise
+                continue
+            if dataset is not None:
+                return dataset
+    raise StructureError(
+        f"spglib finds no symmetry at {tolerance:g} angstrom or tighter; "
+        "look for overlapping atoms or a flat cell",
+        crystal.name or None,
+    )
+
+
+def _primitive(crystal: Crystal, dataset: SpglibDataset) -> Crystal:
+    # spglib takes the primitive vectors from single translations; dividing the given lattice by
+    # the whole-number cell matrix keeps its exact size instead (matters for noisy supercells).
+    cell_matrix = np.rint(crystal.lattice @ np.linalg.inv(dataset.primitive_lattice))
+    lattice = np.linalg.solve(cell_matrix, crystal.lattice)
+
+    groups = dataset.mapping_to_primitive
+    representatives = np.unique(groups, return_index=True)[1]
+    coordinates = crystal.fractional_coordinates @ cell_matrix
+    offsets = coordinates - coordinates[representatives][groups]
+    offsets -= np.rint(offsets)
+    sums = np.zeros((len(representatives), 3))
+    np.add.at(sums, groups, offsets)
+    averaged = coordinates[representatives] + sums / np.bincount(groups)[:, None]
+
+    return Crystal(
+        lattice=lattice,
+        # Twice: the first remainder of a tiny negative number is 1.0.
+        fractional_coordinates=averaged % 1.0 % 1.0,
+        atomic_numbers=crystal.atomic_numbers[representatives],
+        name=crystal.name,
+    )

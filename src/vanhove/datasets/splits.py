@@ -1,0 +1,132 @@
+"""Ways to share materials out over train, valid and test. Every row stands in exactly one part."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from vanhove.datasets.dataset import PARTS
+from vanhove.errors import DataError
+
+FRACTIONS = (0.8, 0.1, 0.1)
+
+
+def random_split(
+    n: int, fractions: Sequence[float] = FRACTIONS, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Rows 0 to ``n - 1`` at random; the same for the same ``n``, ``fractions`` and ``seed``.
+
+    A part with a fraction above zero gets at least one row as soon as there are rows for all.
+
+    Args:
+        n: number of materials.
+        fractions: of train, valid and test; not negative, sum 1.
+        seed: of the shuffle.
+
+    Returns:
+        sorted row numbers (int64) under ``"train"``, ``"valid"`` and ``"test"``.
+
+    Raises:
+        DataError: ``n`` or ``fractions`` out of range.
+    """
+    targets = _targets(n, fractions)
+    sizes = np.floor(targets).astype(int)
+    # The rows that rounding down left over go where it took most.
+    for part in np.argsort(sizes - targets, kind="stable")[: n - int(sizes.sum())]:
+        sizes[part] += 1
+    wanted = np.asarray(fractions) > 0
+    while n >= wanted.sum() and (sizes[wanted] == 0).any():
+        sizes[np.flatnonzero(wanted & (sizes == 0))[0]] += 1
+        sizes[np.argmax(sizes)] -= 1
+    order = np.random.default_rng(seed).permutation(n)
+    pieces = np.split(order, np.cumsum(sizes)[:-1])
+    return {part: np.sort(piece) for part, piece in zip(PARTS, pieces, strict=True)}
+
+
+def grouped_split(
+    groups: Sequence[str], fractions: Sequence[float] = FRACTIONS, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """As `random_split`, but rows of one group (e.g. one reduced formula) stay together.
+
+    Groups are taken in random order, each to the part that lacks most rows, so the parts come as
+    close to ``fractions`` as the sizes of the groups allow. A part with a fraction above zero gets
+    at least one group as soon as there are groups for all.
+
+    Args:
+        groups: the group of each row, length ``n_materials``.
+        fractions: of train, valid and test; not negative, sum 1.
+        seed: of the shuffle.
+
+    Raises:
+        DataError: no rows, or ``fractions`` out of range.
+    """
+    targets = _targets(len(groups), fractions)
+    wanted = np.flatnonzero(np.asarray(fractions) > 0)
+    _, group_of_row, counts = np.unique(
+        np.asarray(groups, dtype=str), return_inverse=True, return_counts=True
+    )
+    part_of_group = np.empty(len(counts), dtype=np.int64)
+    lacking = targets.copy()
+    for group in np.random.default_rng(seed).permutation(len(counts)):
+        part = wanted[np.argmax(lacking[wanted])]
+        part_of_group[group] = part
+        lacking[part] -= counts[group]
+    if len(counts) >= len(wanted):
+        _fill_empty_parts(part_of_group, counts, wanted)
+    part_of_row = part_of_group[group_of_row]
+    return {part: np.flatnonzero(part_of_row == k) for k, part in enumerate(PARTS)}
+
+
+def given_split(ids: Sequence[str], mapping: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
+    """The rows of ids that someone listed by part.
+
+    Args:
+        ids: of the data set, in the order of its rows.
+        mapping: ids under ``"train"``, ``"valid"`` and ``"test"``; a part left out is empty.
+
+    Raises:
+        DataError: an unknown part, an id that the data set does not hold, an id listed twice, or
+            an id of the data set that is not listed.
+    """
+    unknown_parts = [part for part in mapping if part not in PARTS]
+    if unknown_parts:
+        raise DataError(f"split part {unknown_parts[0]!r}; allowed: {', '.join(PARTS)}")
+    row_of = {material: row for row, material in enumerate(ids)}
+    listed = Counter(material for part in mapping.values() for material in part)
+    for materials, what, remedy in (
+        ([i for i in listed if i not in row_of], "not in the data", "remove"),
+        ([i for i, count in listed.items() if count > 1], "listed twice", "keep one of"),
+        ([i for i in ids if i not in listed], "in no part of the split", "list"),
+    ):
+        if materials:
+            raise DataError(
+                f"split: {len(materials)} ids {what}, first {', '.join(map(repr, materials[:5]))}; "
+                f"{remedy} them"
+            )
+    return {
+        part: np.sort(np.array([row_of[i] for i in mapping.get(part, ())], dtype=np.int64))
+        for part in PARTS
+    }
+
+
+def _targets(n: int, fractions: Sequence[float]) -> np.ndarray:
+    parts = np.asarray(fractions, dtype=np.float64)
+    if parts.shape != (len(PARTS),) or not (parts >= 0).all() or abs(parts.sum() - 1) > 1e-6:
+        raise DataError(
+            f"split fractions {tuple(fractions)}; give three, for {', '.join(PARTS)}, "
+            "none negative, that sum to 1"
+        )
+    if n < 1:
+        raise DataError(f"split of {n} materials; at least one is needed")
+    return parts * n
+
+
+def _fill_empty_parts(part_of_group: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> None:
+    """Move the smallest group of the part with most groups into each part that has none."""
+    for part in wanted:
+        groups_of_part = np.bincount(part_of_group, minlength=len(PARTS))
+        if groups_of_part[part] == 0:
+            givers = np.flatnonzero(part_of_group == np.argmax(groups_of_part))
+            part_of_group[givers[np.argmin(counts[givers])]] = part

@@ -1,0 +1,207 @@
+"""What ``vanhove predict`` prints and writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import vanhove
+from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.reading import find_structure_files, read_crystals
+from vanhove.errors import ConfigError, DataError, StructureError
+from vanhove.prediction.predictor import Predictor, load
+from vanhove.progress import track
+from vanhove.spectra.plotting import terminal_plot
+from vanhove.spectra.spectrum import Spectrum
+from vanhove.spectra.thermodynamics import entropy, heat_capacity, mean_frequency
+
+STDOUT = "-"
+
+
+@dataclass
+class PredictCommand:
+    """One call of the command; the fields are its options."""
+
+    structures: list[Path]
+    model: str
+    output: Path
+    json_path: str | None
+    csv: bool
+    html: bool
+    plot: bool | None
+    primitive: bool
+    temperature: float
+    every: bool
+    quiet: bool
+    stems: set[str] = field(default_factory=set)
+
+    def run(self) -> int:
+        """Predict everything; the number of structures that failed."""
+        sources = list(self._sources())
+        single = len(sources) == 1
+        plot = single if self.plot is None else self.plot
+        predictor = load(self.model)
+        self._check_output()
+        results: list[dict[str, Any]] = []
+        errors: list[dict[str, str]] = []
+        outcomes = predictor.stream(
+            track(sources, "predicting", quiet=self.quiet or single), primitive=self.primitive
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, StructureError):
+                errors.append({"source": outcome.source or "", "reason": outcome.reason})
+                print(f"error: {outcome}", file=sys.stderr)
+                continue
+            written = self._write_files(outcome, plot)
+            properties = self._properties(outcome)
+            if self.json_path is not None:
+                results.append({**outcome.to_dict(), "properties": properties})
+            if self.json_path != STDOUT:
+                print(
+                    _table(outcome, properties, written) if single else _line(outcome, properties),
+                    flush=True,
+                )
+        if self.json_path is not None:
+            self._write_json(predictor, results, errors)
+        if not single:
+            print(f"{len(sources) - len(errors)} predicted, {len(errors)} failed", file=sys.stderr)
+        return len(errors)
+
+    def _sources(self) -> Iterator[Path | Crystal | StructureError]:
+        for given in self.structures:
+            try:
+                paths = find_structure_files(given) if given.is_dir() else [given]
+            except StructureError as error:
+                yield error
+                continue
+            for path in paths:
+                if not self.every:
+                    yield path
+                    continue
+                try:
+                    yield from read_crystals(path, index="all")
+                except StructureError as error:
+                    yield error
+
+    def _check_output(self) -> None:
+        """Fail before the work, not after it."""
+        try:
+            self.output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"--output {self.output}: {error.strerror}") from None
+        if self.json_path not in (None, STDOUT) and not Path(str(self.json_path)).parent.is_dir():
+            raise ConfigError(f"--json {self.json_path}: its folder does not exist")
+
+    def _stem(self, spectrum: Spectrum) -> str:
+        """A file name of its own for each result, also when two inputs share a name."""
+        wanted = Path(spectrum.name).stem or "crystal"
+        wanted = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in wanted)
+        stem, count = wanted, 1
+        while stem in self.stems:
+            count += 1
+            stem = f"{wanted}-{count}"
+        self.stems.add(stem)
+        return stem
+
+    def _write_files(self, spectrum: Spectrum, plot: bool) -> list[Path]:
+        wanted = {".png": plot, ".csv": self.csv, ".html": self.html}
+        if not any(wanted.values()):
+            return []
+        base = f"{self._stem(spectrum)}-phonon-dos"
+        paths = [self.output / f"{base}{suffix}" for suffix, asked in wanted.items() if asked]
+        for path in paths:
+            if path.suffix == ".png":
+                spectrum.plot(path)
+            elif path.suffix == ".csv":
+                spectrum.to_csv(path)
+            else:
+                spectrum.plot_html(path)
+        return paths
+
+    def _properties(self, spectrum: Spectrum) -> dict[str, float | None]:
+        """Derived numbers; None where the predicted spectrum has no weight."""
+        grid, values = spectrum.grid, spectrum.values
+        try:
+            return {
+                "temperature_K": self.temperature,
+                "mean_frequency_cm1": float(mean_frequency(grid, values)),
+                "heat_capacity_J_per_K_mol_atoms": float(
+                    heat_capacity(grid, values, self.temperature)
+                ),
+                "entropy_J_per_K_mol_atoms": float(entropy(grid, values, self.temperature)),
+            }
+        except DataError:
+            return {"temperature_K": self.temperature}
+
+    def _write_json(
+        self, predictor: Predictor, results: list[dict], errors: list[dict[str, str]]
+    ) -> None:
+        text = json.dumps(
+            {
+                "vanhove": vanhove.__version__,
+                "model": predictor.name,
+                "quantity": predictor.info.quantity,
+                "results": results,
+                "errors": errors,
+            },
+            allow_nan=False,
+        )
+        if self.json_path == STDOUT:
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+            return
+        path = Path(str(self.json_path))
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        temporary.write_text(text + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+
+
+def _line(spectrum: Spectrum, properties: dict[str, float | None]) -> str:
+    mean = properties.get("mean_frequency_cm1")
+    shown = f"{mean:7.1f} 1/cm" if mean is not None else "  no weight"
+    meta = spectrum.metadata
+    return f"{spectrum.name:32s} {meta['formula']:16s} {meta['crystal_system']:12s} mean {shown}"
+
+
+def _table(spectrum: Spectrum, properties: dict[str, float | None], written: list[Path]) -> str:
+    meta = spectrum.metadata
+    peak = float(spectrum.grid[spectrum.values.argmax()])
+    temperature = f"{properties['temperature_K']:g} K"
+    rows = [
+        ("structure", f"{spectrum.name}  ({meta['formula']})"),
+        (
+            "symmetry",
+            f"{meta['crystal_system']}, {meta['space_group_symbol']} "
+            f"(No. {meta['space_group_number']})",
+        ),
+        ("model", meta["model"]),
+        ("highest peak", f"{peak:.0f} 1/cm"),
+    ]
+    if "mean_frequency_cm1" in properties:
+        rows += [
+            ("mean frequency", f"{properties['mean_frequency_cm1']:.1f} 1/cm"),
+            (
+                f"C_V({temperature})",
+                f"{properties['heat_capacity_J_per_K_mol_atoms']:.2f} J/(K mol of atoms)",
+            ),
+            (
+                f"entropy({temperature})",
+                f"{properties['entropy_J_per_K_mol_atoms']:.2f} J/(K mol of atoms)",
+            ),
+        ]
+    rows += [("written", str(path)) for path in written]
+    table = "\n".join(f"{name:16s} {value}" for name, value in rows)
+    numbers = "\n".join(
+        f"{frequency:8.0f}  {value:6.3f}"
+        for frequency, value in zip(spectrum.grid, spectrum.values, strict=True)
+        if value >= 0.0005
+    )
+    return (
+        f"{table}\n\n{terminal_plot(spectrum)}\n\n"
+        f"   1/cm  DOS (max of training spectra = 1; zeros left out)\n{numbers}"
+    )

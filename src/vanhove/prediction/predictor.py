@@ -1,0 +1,206 @@
+"""From structures to spectra with a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import torch
+
+from vanhove.crystal.checks import check_crystal
+from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.elements import symbols_of
+from vanhove.crystal.graph import CrystalGraph, collate, graph_of_standardized
+from vanhove.crystal.reading import find_structure_files, read_crystal
+from vanhove.crystal.symmetry import StandardizedCrystal, standardize
+from vanhove.errors import StructureError
+from vanhove.models.model import SpectrumModel
+from vanhove.spectra.spectrum import Spectrum
+from vanhove.training.checkpoint import ModelInfo, load_model
+from vanhove.weights import DEFAULT_WEIGHTS, find_weights
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from pymatgen.core import Structure
+
+StructureLike: TypeAlias = "str | PathLike[str] | Structure | Atoms | Crystal"
+
+ATOMS_PER_BATCH = 512
+"""A batch is closed before it would hold more atoms; a larger crystal is a batch of its own."""
+STRUCTURES_PER_ROUND = 256
+"""Structures read before any is predicted: bounds the memory, whatever their number."""
+
+
+class Predictor:
+    """A trained model that takes structures.
+
+    Args:
+        model: in evaluation mode.
+        info: its description, from the checkpoint.
+        name: shown in results.
+    """
+
+    def __init__(self, model: SpectrumModel, info: ModelInfo, name: str):
+        self.model = model
+        self.info = info
+        self.name = name
+        self.grid = np.asarray(info.grid, dtype=np.float64)
+
+    def __repr__(self) -> str:
+        return f"Predictor({self.name!r}, {self.info.quantity}, {len(self.grid)} points)"
+
+    def predict(
+        self, structures: StructureLike | Iterable[StructureLike], *, primitive: bool = True
+    ) -> Any:
+        """Predict one spectrum or several.
+
+        Args:
+            structures: a path, pymatgen ``Structure``, ASE ``Atoms`` or `Crystal` gives one
+                `Spectrum`; an iterable of these or a folder gives a list, in order.
+            primitive: reduce to the primitive cell first, as in training; False keeps the given
+                cell.
+
+        Returns:
+            `Spectrum` or ``list[Spectrum]``: values ``[n_points]`` on ``info.grid``, clipped at
+            zero.
+
+        Raises:
+            StructureError: the first structure that cannot be used; `stream` goes on instead.
+        """
+        if isinstance(structures, str | PathLike) and Path(structures).is_dir():
+            structures = find_structure_files(structures)
+        # A pymatgen Structure and an ASE Atoms can be iterated, over their sites.
+        is_many = isinstance(structures, Iterable) and not _is_structure(structures)
+        items: Any = structures if is_many else [structures]
+        spectra = []
+        for outcome in self.stream(items, primitive=primitive):
+            if isinstance(outcome, StructureError):
+                raise outcome
+            spectra.append(outcome)
+        return spectra if is_many else spectra[0]
+
+    def stream(
+        self, structures: Iterable[StructureLike | StructureError], *, primitive: bool = True
+    ) -> Iterator[Spectrum | StructureError]:
+        """One outcome per structure, in order: a spectrum, or why there is none.
+
+        An error among the structures (one that could not even be read) is its own outcome. Works
+        through rounds of structures, so memory does not grow with their number.
+        """
+        pending: list[_Prepared | StructureError] = []
+        for structure in structures:
+            try:
+                if isinstance(structure, StructureError):
+                    raise structure
+                pending.append(self._prepare(structure, primitive))
+            except StructureError as error:
+                pending.append(error)
+            if len(pending) == STRUCTURES_PER_ROUND:
+                yield from self._finish(pending)
+                pending = []
+        yield from self._finish(pending)
+
+    def _prepare(self, structure: StructureLike, primitive: bool) -> _Prepared:
+        crystal = read_crystal(structure)
+        check_crystal(crystal)
+        unseen = set(crystal.atomic_numbers.tolist()) - set(self.info.elements)
+        if unseen:
+            raise StructureError(
+                f"unsupported element {symbols_of(sorted(unseen))}: not in the training data of "
+                f"{self.name}",
+                crystal.name,
+            )
+        standard = standardize(crystal, self.info.config.graph.symmetry_tolerance)
+        settings = self.info.config.graph.model_copy(update={"primitive": primitive})
+        graph = graph_of_standardized(standard, crystal, settings)
+        return _Prepared(crystal, standard, graph, standard.primitive if primitive else crystal)
+
+    def _finish(self, pending: list[_Prepared | StructureError]) -> list[Spectrum | StructureError]:
+        outcomes: list[Spectrum | StructureError | None] = [
+            item if isinstance(item, StructureError) else None for item in pending
+        ]
+        ready = [(i, item) for i, item in enumerate(pending) if isinstance(item, _Prepared)]
+        # Crystals of like size share a batch, so that little of it is padding.
+        ready.sort(key=lambda pair: pair[1].graph.n_atoms)
+        while ready:
+            size = 1
+            while (
+                size < len(ready) and (size + 1) * ready[size][1].graph.n_atoms <= ATOMS_PER_BATCH
+            ):
+                size += 1
+            chunk, ready = ready[:size], ready[size:]
+            values = self._values([item.graph for _, item in chunk])
+            for (place, item), row in zip(chunk, values, strict=True):
+                outcomes[place] = self._spectrum(item, row)
+        return outcomes  # type: ignore[return-value]
+
+    @torch.inference_mode()
+    def _values(self, graphs: list[CrystalGraph]) -> np.ndarray:
+        parameter = next(self.model.parameters())
+        batch = collate(graphs).to(parameter.device, parameter.dtype)
+        return self.model(batch).clamp(min=0).float().cpu().numpy()
+
+    def _spectrum(self, item: _Prepared, values: np.ndarray) -> Spectrum:
+        return Spectrum(
+            grid=self.grid,
+            values=values,
+            unit=self.info.unit,
+            normalisation=self.info.normalisation,
+            quantity=self.info.quantity,
+            crystal=item.cell,
+            name=item.given.name or item.given.formula,
+            metadata={
+                "model": self.name,
+                "formula": item.given.formula,
+                "crystal_system": item.standard.crystal_system,
+                "space_group_symbol": item.standard.space_group_symbol,
+                "space_group_number": item.standard.space_group_number,
+            },
+        )
+
+
+class _Prepared:
+    """A structure that is ready to be predicted."""
+
+    def __init__(
+        self, given: Crystal, standard: StandardizedCrystal, graph: CrystalGraph, cell: Crystal
+    ):
+        self.given, self.standard, self.graph, self.cell = given, standard, graph, cell
+
+
+def _is_structure(value: object) -> bool:
+    if isinstance(value, str | PathLike | Crystal):
+        return True
+    return hasattr(value, "lattice") or hasattr(value, "get_scaled_positions")
+
+
+def load(
+    name_or_path: str | PathLike[str] = DEFAULT_WEIGHTS, *, device: str | torch.device = "cpu"
+) -> Predictor:
+    """Load a trained model.
+
+    Args:
+        name_or_path: shipped weights (``vanhove models`` lists them), a checkpoint file, or the
+            folder of a run.
+        device: where to run, ``"cpu"`` or ``"cuda"``.
+
+    Raises:
+        CheckpointError: no such weights, or a damaged file.
+    """
+    path = find_weights(name_or_path)
+    model, info = load_model(path)
+    name = path.parent.name if path.stem == "best" else path.stem
+    return Predictor(model.to(device), info, name)
+
+
+def predict(
+    structures: StructureLike | Iterable[StructureLike],
+    model: str | PathLike[str] = DEFAULT_WEIGHTS,
+    *,
+    primitive: bool = True,
+) -> Any:
+    """Shortcut for ``load(model).predict(structures)``; see `Predictor.predict`."""
+    return load(model).predict(structures, primitive=primitive)

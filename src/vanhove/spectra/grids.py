@@ -1,0 +1,58 @@
+"""What every spectrum function asks of a grid, and the quadrature rule that all of them share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vanhove.errors import DataError
+
+
+def check_grid(grid: np.ndarray) -> np.ndarray:
+    """``grid`` as float64, shape ``[n_points]``.
+
+    Raises:
+        DataError: not one-dimensional, fewer than two points, not finite or not increasing.
+    """
+    grid = np.asarray(grid, dtype=np.float64)
+    if grid.ndim != 1 or len(grid) < 2:
+        raise DataError(f"a grid has shape [n_points] with at least 2 points, got {grid.shape}")
+    if not np.isfinite(grid).all():
+        raise DataError("the grid holds NaN or infinity: every grid point must be a finite number")
+    if not (np.diff(grid) > 0).all():
+        at = int(np.argmin(np.diff(grid)))
+        raise DataError(
+            f"the grid must increase, but point {at} is {grid[at]:g} and point {at + 1} is "
+            f"{grid[at + 1]:g}: sort it and drop repeated points"
+        )
+    return grid
+
+
+def check_on_grid(grid: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``grid`` ``[n_points]`` and ``values`` ``[..., n_points]`` as finite float64 arrays.
+
+    Raises:
+        DataError: a bad grid, a last axis of another length, or values that are not finite.
+    """
+    grid = check_grid(grid)
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim == 0 or values.shape[-1] != len(grid):
+        raise DataError(
+            f"values of shape {values.shape} do not fit a grid of {len(grid)} points: "
+            "the last axis is the grid"
+        )
+    if not np.isfinite(values).all():
+        raise DataError("the values hold NaN or infinity: every value must be a finite number")
+    return grid, values
+
+
+def cell_edges(grid: np.ndarray) -> np.ndarray:
+    """Edges of the cells around the points: the midpoints and the two ends, ``[n_points + 1]``."""
+    return np.concatenate([grid[:1], (grid[1:] + grid[:-1]) / 2, grid[-1:]])
+
+
+def trapezoid_weights(grid: np.ndarray) -> np.ndarray:
+    """Weights ``w`` ``[n_points]`` with ``values @ w == np.trapezoid(values, grid)``.
+
+    They are the widths of the cells around the points.
+    """
+    return np.diff(cell_edges(grid))

@@ -1,0 +1,256 @@
+"""Pictures of a `Spectrum`: matplotlib figures, interactive HTML, and text for a terminal."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vanhove.errors import ConfigError, MissingExtraError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from vanhove.spectra.spectrum import Spectrum
+
+FORMATS = (".png", ".svg", ".pdf")
+COLOUR = "#1f5fa8"
+REFERENCE_COLOUR = "#8a8a8a"
+TEXT_COLOUR = "#333333"
+BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+def figure(
+    spectrum: Spectrum,
+    reference: Spectrum | None = None,
+    title: str | None = None,
+    size: tuple[float, float] = (6.4, 3.6),
+) -> Figure:
+    """The spectrum as a line with its 1-sigma band, over the reference as a grey area.
+
+    Args:
+        spectrum: what to plot.
+        reference: in the same unit; brought to the spectrum's normalisation.
+        title: the crystal's formula, or the spectrum's name, by default.
+        size: width and height in inches.
+
+    Returns:
+        A matplotlib ``Figure`` of its own, outside pyplot's list of open figures.
+
+    Raises:
+        ConfigError: the reference is in another unit or cannot be brought to the normalisation.
+        DataError: the reference has no weight to normalise.
+    """
+    from matplotlib.figure import Figure
+
+    drawing = Figure(figsize=size, layout="constrained")
+    axes = drawing.add_subplot()
+    label, reference_label = _labels(spectrum, reference)
+    lowest = min(0.0, float(spectrum.values.min()))
+    if reference is not None:
+        reference = _comparable(reference, spectrum)
+        lowest = min(lowest, float(reference.values.min()))
+        x, y = reference.grid, reference.values
+        axes.fill_between(x, y, color=REFERENCE_COLOUR, alpha=0.25, linewidth=0)
+        axes.plot(x, y, color=REFERENCE_COLOUR, linewidth=1.2, label=reference_label)
+    if spectrum.std is not None:
+        low, high = _band(spectrum)
+        axes.fill_between(
+            spectrum.grid, low, high, color=COLOUR, alpha=0.22, linewidth=0, label="± 1σ"
+        )
+    axes.plot(spectrum.grid, spectrum.values, color=COLOUR, linewidth=1.8, label=label)
+
+    axes.set_xlim(spectrum.grid[0], spectrum.grid[-1])
+    top = axes.get_ylim()[1]
+    axes.set_ylim(lowest, top if top > lowest else lowest + 1)
+    axes.set_xlabel(_x_label(spectrum), color=TEXT_COLOUR)
+    axes.set_ylabel(_y_label(spectrum), color=TEXT_COLOUR)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(TEXT_COLOUR)
+    axes.tick_params(colors=TEXT_COLOUR, labelsize=9)
+    heading = _title(spectrum, r"$_{\1}$") if title is None else title
+    if heading:
+        # A dollar sign in a name is no mathematics.
+        is_name = title is None and spectrum.crystal is None
+        axes.set_title(heading, loc="left", color=TEXT_COLOUR, parse_math=not is_name)
+    if len(axes.get_legend_handles_labels()[0]) > 1:
+        axes.legend(frameon=False, fontsize=9, labelcolor=TEXT_COLOUR)
+    return drawing
+
+
+def save(drawing: Figure, path: str | Path) -> None:
+    """Save as PNG, SVG or PDF, by the ending of ``path``.
+
+    Raises:
+        ConfigError: another ending.
+    """
+    if Path(path).suffix.lower() not in FORMATS:
+        raise ConfigError(f"cannot save a plot as {path}: the name must end in .png, .svg or .pdf")
+    drawing.savefig(path, dpi=200)
+
+
+def png(drawing: Figure) -> bytes:
+    """The PNG of a figure, small enough for a notebook."""
+    buffer = io.BytesIO()
+    drawing.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
+
+
+def html(spectrum: Spectrum, reference: Spectrum | None = None, title: str | None = None) -> str:
+    """An interactive page that holds all it needs (about 5 MB of it is plotly's script).
+
+    Arguments and errors as ``figure``.
+
+    Raises:
+        MissingExtraError: plotly is not installed.
+    """
+    try:
+        import plotly.graph_objects as go
+    except ImportError as error:
+        raise MissingExtraError("plotly", "html", "an interactive plot") from error
+
+    chart = go.Figure()
+    label, reference_label = _labels(spectrum, reference)
+    if reference is not None:
+        reference = _comparable(reference, spectrum)
+        chart.add_scatter(
+            x=reference.grid.tolist(),
+            y=reference.values.tolist(),
+            name=reference_label,
+            line={"color": REFERENCE_COLOUR, "width": 1.5},
+            fill="tozeroy",
+            fillcolor="rgba(138, 138, 138, 0.25)",
+        )
+    if spectrum.std is not None:
+        low, high = _band(spectrum)
+        chart.add_scatter(
+            x=np.concatenate([spectrum.grid, spectrum.grid[::-1]]).tolist(),
+            y=np.concatenate([high, low[::-1]]).tolist(),
+            name="± 1σ",
+            line={"width": 0},
+            fill="toself",
+            fillcolor="rgba(31, 95, 168, 0.22)",
+            hoverinfo="skip",
+        )
+    chart.add_scatter(
+        x=spectrum.grid.tolist(),
+        y=spectrum.values.tolist(),
+        name=label,
+        line={"color": COLOUR, "width": 2.5},
+    )
+    chart.update_layout(
+        template="simple_white",
+        title=_title(spectrum, r"<sub>\1</sub>") if title is None else title,
+        xaxis_title=_x_label(spectrum),
+        yaxis_title=_y_label(spectrum),
+        xaxis_range=[float(spectrum.grid[0]), float(spectrum.grid[-1])],
+        hovermode="x unified",
+        showlegend=len(chart.data) > 1,
+    )
+    return chart.to_html(include_plotlyjs=True, full_html=True)
+
+
+def terminal_plot(spectrum: Spectrum, width: int = 72, height: int = 10) -> str:
+    """The spectrum drawn with block characters, for a terminal.
+
+    Each column shows the largest value in its part of the axis, so no peak is lost; negative values
+    and the error bar are not shown.
+
+    Args:
+        spectrum: what to draw.
+        width: characters per line, axis labels included, at least 30.
+        height: lines of the plot area, at least 2.
+
+    Returns:
+        ``height + 3`` lines (one more with a title), without a trailing line break.
+
+    Raises:
+        ConfigError: a width or a height that is too small.
+    """
+    if width < 30 or height < 2:
+        raise ConfigError(f"a plot of {width} x {height} is too small: at least 30 x 2 is needed")
+    grid, values = spectrum.grid, spectrum.values.clip(min=0)
+    top = values.max()
+    margin = max(len(f"{top:.3g}"), 1) + 1
+    n_columns = width - margin - 1
+
+    # Interpolated samples fill columns without a grid point; the points themselves keep peaks.
+    x = np.union1d(grid, np.linspace(grid[0], grid[-1], 4 * n_columns))
+    column = ((x - grid[0]) / (grid[-1] - grid[0]) * n_columns).astype(int).clip(max=n_columns - 1)
+    largest = np.zeros(n_columns)
+    np.maximum.at(largest, column, np.interp(x, grid, values))
+
+    eighths = np.rint(largest / (top or 1.0) * height * 8).astype(int)
+    lines = []
+    for row in reversed(range(height)):
+        label = f"{top:.3g}" if row == height - 1 else "0" if row == 0 else ""
+        blocks = "".join(BLOCKS[n] for n in (eighths - 8 * row).clip(0, 8))
+        lines.append(f"{label:>{margin - 1}} │{blocks}".rstrip())
+    lines.append(" " * margin + "└" + "─" * n_columns)
+
+    left, middle, right = (f"{tick:g}" for tick in (grid[0], (grid[0] + grid[-1]) / 2, grid[-1]))
+    ticks = f"{left}{middle:^{n_columns - 2 * max(len(left), len(right))}}"
+    ticks = f"{ticks:<{n_columns - len(right)}}{right}"
+    lines.append(" " * (margin + 1) + ticks)
+    caption = f"{_x_label(spectrum)}; {_y_label(spectrum)}"
+    lines.append(" " * (margin + 1) + caption.center(n_columns).rstrip())
+    title = _title(spectrum, None)
+    return "\n".join([" " * (margin + 1) + title, *lines] if title else lines)
+
+
+def _labels(spectrum: Spectrum, reference: Spectrum | None) -> tuple[str, str]:
+    label = spectrum.metadata.get("model") or ("prediction" if reference is not None else "DOS")
+    other = reference.metadata.get("model") if reference is not None else None
+    return str(label), str(other or "reference")
+
+
+def _comparable(reference: Spectrum, spectrum: Spectrum) -> Spectrum:
+    """The reference on the vertical scale of the spectrum."""
+    if reference.unit != spectrum.unit:
+        raise ConfigError(
+            f"a reference in {reference.unit} cannot lie over a spectrum in {spectrum.unit}"
+        )
+    if spectrum.normalisation == "sum" and not np.array_equal(reference.grid, spectrum.grid):
+        # Values that add up to 1 depend on the number of points.
+        reference = reference.interpolate(spectrum.grid)
+    if reference.normalisation != spectrum.normalisation:
+        reference = reference.normalise(spectrum.normalisation)
+    return reference
+
+
+def _band(spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray]:
+    assert spectrum.std is not None
+    low = spectrum.values - spectrum.std
+    # A density of states is not negative: the band stops at 0, unless the line itself is below.
+    return np.maximum(low, np.minimum(spectrum.values, 0.0)), spectrum.values + spectrum.std
+
+
+def _title(spectrum: Spectrum, subscript: str | None) -> str:
+    """The formula with its numbers as subscripts (unicode ones when ``subscript`` is None)."""
+    if spectrum.crystal is None:
+        return spectrum.name
+    from pymatgen.core import Composition
+
+    # Crystal.formula is alphabetical (ClNa); a reader expects NaCl.
+    formula = Composition(spectrum.crystal.formula).reduced_formula
+    if subscript is None:
+        return formula.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+    return re.sub(r"(\d+)", subscript, formula)
+
+
+def _x_label(spectrum: Spectrum) -> str:
+    return {"cm-1": "frequency (cm⁻¹)", "eV": "energy (eV)"}[spectrum.unit]
+
+
+def _y_label(spectrum: Spectrum) -> str:
+    quantity = spectrum.quantity.replace("_dos", " DOS").replace("_", " ")
+    scale = {
+        "max": "maximum = 1",
+        "sum": "sum = 1",
+        "3N": "states per cm⁻¹",
+        "states/eV/cell": "states/eV/cell",
+    }[spectrum.normalisation]
+    return f"{quantity} ({scale})"

@@ -1,0 +1,395 @@
+"""`Spectrum`: a density of states with its grid, unit, normalisation and error bar."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vanhove.errors import ConfigError, DataError
+from vanhove.spectra.grids import check_on_grid
+from vanhove.spectra.thermodynamics import LIGHT_CM
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pymatgen.phonon.dos import PhononDos
+
+    from vanhove.crystal.crystal import Crystal
+
+UNITS = {"cm-1": "frequency_cm1", "eV": "energy_eV"}
+"""Each grid unit and the column name that states it."""
+NORMALISATIONS = ("max", "sum", "3N", "states/eV/cell")
+THZ_PER_CM1 = LIGHT_CM * 1e-12
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Spectrum:
+    """A density of states on a grid.
+
+    Attributes:
+        grid: frequency (``"cm-1"``) or energy (``"eV"``), increasing, ``[n_points]``.
+        values: the density, ``[n_points]``.
+        unit: unit of the grid, ``"cm-1"`` or ``"eV"``.
+        normalisation: ``"max"`` (the largest value is 1), ``"sum"`` (the values add up to 1),
+            ``"3N"`` (a density per grid unit whose trapezoid integral is 3 x the number of atoms in
+            the cell) or ``"states/eV/cell"``. It names the convention the values are in; predicted
+            values need not fulfil it exactly until ``normalise`` is called.
+        quantity: ``"phonon_dos"``, or for electrons ``"electron_dos"``.
+        std: error bar, one standard deviation in the unit of ``values``, ``[n_points]``.
+        crystal: the crystal it belongs to.
+        name: a label, such as a file name or an id.
+        metadata: whatever JSON holds: the model's name, the crystal system, ...
+
+    Raises:
+        DataError: shapes that do not fit, a grid that does not increase, values that are not
+            finite, a negative error bar.
+        ConfigError: an unknown unit or normalisation.
+    """
+
+    grid: np.ndarray
+    values: np.ndarray
+    unit: str
+    normalisation: str
+    quantity: str = "phonon_dos"
+    std: np.ndarray | None = None
+    crystal: Crystal | None = None
+    name: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_choice("unit", self.unit, tuple(UNITS))
+        _check_choice("normalisation", self.normalisation, NORMALISATIONS)
+        grid, values = check_on_grid(self.grid, self.values)
+        arrays = {"grid": grid, "values": values}
+        if self.std is not None:
+            arrays["std"] = check_on_grid(grid, self.std)[1]
+            if (arrays["std"] < 0).any():
+                raise DataError(f"std is a standard deviation, got {arrays['std'].min():g} < 0")
+        for name, array in arrays.items():
+            if array.ndim != 1:
+                raise DataError(
+                    f"a Spectrum holds one spectrum, {name} of shape [n_points]; got {array.shape}"
+                )
+            array = array.copy()
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    def __repr__(self) -> str:
+        of = [text for text in (self.crystal.formula if self.crystal else "", self.name) if text]
+        return (
+            f"Spectrum({self.quantity}{' of ' if of else ''}{', '.join(of)}: {len(self.grid)} "
+            f"points, {self.grid[0]:g} to {self.grid[-1]:g} {self.unit}, "
+            f'normalisation "{self.normalisation}"{", with std" if self.std is not None else ""})'
+        )
+
+    def normalise(self, normalisation: str, n_atoms: int | None = None) -> Spectrum:
+        """The spectrum scaled to another normalisation, its error bar alike.
+
+        Args:
+            normalisation: ``"max"``, ``"sum"`` or, for phonons, ``"3N"``.
+            n_atoms: atoms in the cell, for ``"3N"``; the crystal's by default.
+
+        Raises:
+            DataError: the spectrum has no positive weight (all zero, say).
+            ConfigError: another normalisation, or ``"3N"`` without a number of atoms.
+        """
+        _check_choice("normalisation", normalisation, ("max", "sum", "3N"))
+        if normalisation == "max":
+            scale = self.values.max()
+        elif normalisation == "sum":
+            scale = self.values.sum()
+        else:
+            scale = np.trapezoid(self.values, self.grid) / (3 * self._n_atoms_for_3n(n_atoms))
+        if not scale > 0:
+            raise DataError(
+                f'a spectrum without positive weight cannot be normalised to "{normalisation}" '
+                f"(largest value {self.values.max():g}, sum {self.values.sum():g}): leave it out"
+            )
+        return replace(
+            self,
+            values=self.values / scale,
+            std=None if self.std is None else self.std / scale,
+            normalisation=normalisation,
+        )
+
+    def interpolate(self, grid: np.ndarray) -> Spectrum:
+        """The spectrum and its error bar, linearly interpolated; 0 outside its own grid.
+
+        Values keep their scale, except that ``"sum"`` keeps its sum. A coarser grid can miss a
+        peak: ``resample`` keeps the area instead.
+
+        Args:
+            grid: in the same unit, ``[n_new_points]``.
+
+        Raises:
+            DataError: a grid that does not increase, or (``"sum"``) has no weight on it.
+        """
+        new = replace(
+            self,
+            grid=grid,
+            values=np.interp(grid, self.grid, self.values, left=0.0, right=0.0),
+            std=None
+            if self.std is None
+            else np.interp(grid, self.grid, self.std, left=0.0, right=0.0),
+        )
+        if self.normalisation != "sum":
+            return new
+        new, total = new.normalise("sum"), self.values.sum()
+        return replace(
+            new, values=new.values * total, std=None if new.std is None else new.std * total
+        )
+
+    # Files
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python numbers, lists and strings; ``from_dict`` gives the same numbers back."""
+        return {
+            "quantity": self.quantity,
+            "name": self.name,
+            "unit": self.unit,
+            "normalisation": self.normalisation,
+            "grid": self.grid.tolist(),
+            "values": self.values.tolist(),
+            "std": None if self.std is None else self.std.tolist(),
+            "crystal": None if self.crystal is None else _crystal_to_dict(self.crystal),
+            "metadata": self.metadata,
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Spectrum:
+        """Undo ``to_dict``; ``quantity``, ``name``, ``std``, ``crystal``, ``metadata`` may miss.
+
+        Raises:
+            DataError: a key is missing or unknown, or as the constructor.
+        """
+        data = dict(data)
+        crystal = data.get("crystal")
+        try:
+            if crystal is not None:
+                from vanhove.crystal.crystal import Crystal
+
+                data["crystal"] = Crystal(**crystal)
+            return cls(**data)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"this is not the dictionary of a Spectrum: {error}") from error
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Strict JSON (no NaN), also written to ``path`` when given; numbers round trip exactly.
+
+        Raises:
+            DataError: metadata that JSON cannot hold.
+        """
+        try:
+            text = json.dumps(self.to_dict(), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"metadata must hold only what strict JSON can (no NaN, no arrays): {error}"
+            ) from error
+        return _write(text + "\n", path)
+
+    @classmethod
+    def from_json(cls, source: str | Path) -> Spectrum:
+        """Read JSON text (it starts with a brace) or a file.
+
+        Raises:
+            DataError: a file that cannot be read, or not the JSON of a Spectrum.
+        """
+        is_text = isinstance(source, str) and source.lstrip().startswith("{")
+        text = str(source) if is_text else _read(source)
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{_origin(source, is_text)}: not JSON: {error}") from error
+        if not isinstance(data, dict):
+            raise DataError(f"{_origin(source, is_text)}: a Spectrum is a JSON object")
+        return cls.from_dict(data)
+
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """CSV, also written to ``path`` when given.
+
+        Lines that start with ``#`` state quantity, unit, normalisation and name; the columns are
+        ``frequency_cm1`` or ``energy_eV``, ``values`` and, when there, ``std``. Numbers round trip
+        exactly; crystal and metadata are left out (``to_json`` keeps them).
+        """
+        lines = [
+            f"# quantity: {self.quantity}",
+            f"# unit: {self.unit}",
+            f"# normalisation: {self.normalisation}",
+            f"# name: {' '.join(self.name.split())}",
+        ]
+        columns = {UNITS[self.unit]: self.grid, "values": self.values}
+        if self.std is not None:
+            columns["std"] = self.std
+        lines.append(",".join(columns))
+        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+        lines += [",".join(map(repr, row)) for row in rows]
+        return _write("\n".join(lines) + "\n", path)
+
+    @classmethod
+    def from_csv(cls, source: str | Path, normalisation: str | None = None) -> Spectrum:
+        """Read what ``to_csv`` writes: text of several lines, or a file.
+
+        Args:
+            source: the text or the file's path.
+            normalisation: for a file that does not state its own.
+
+        Raises:
+            DataError: a file that cannot be read, a missing column or normalisation, a cell that is
+                not a number, or as the constructor.
+        """
+        is_text = isinstance(source, str) and "\n" in source
+        lines = (str(source) if is_text else _read(source)).splitlines()
+        origin = _origin(source, is_text)
+        header: dict[str, str] = {}
+        for line in lines:
+            if line.startswith("#"):
+                key, _, value = line[1:].partition(":")
+                header[key.strip()] = value.strip()
+        rows = list(csv.reader(line for line in lines if line.strip() and line[0] != "#"))
+        columns = [name.strip() for name in rows[0]] if rows else []
+        unit = next((unit for unit, column in UNITS.items() if column in columns), None)
+        if unit is None or "values" not in columns:
+            raise DataError(
+                f"{origin}: needs the columns frequency_cm1 (or energy_eV) and values, and may "
+                f"have std; got {', '.join(columns) or 'none'}"
+            )
+        normalisation = header.get("normalisation", normalisation)
+        if normalisation is None:
+            raise DataError(
+                f'{origin}: does not state its normalisation: add a line "# normalisation: max" '
+                f"(one of {', '.join(NORMALISATIONS)}) or pass normalisation="
+            )
+        try:
+            table = np.array([[float(cell) for cell in row] for row in rows[1:]])
+            column = dict(zip(columns, table.reshape(-1, len(columns)).T, strict=True))
+        except ValueError as error:
+            raise DataError(
+                f"{origin}: every row must have {len(columns)} numbers: {error}"
+            ) from error
+        return cls(
+            grid=column[UNITS[unit]],
+            values=column["values"],
+            std=column.get("std"),
+            unit=unit,
+            normalisation=normalisation,
+            quantity=header.get("quantity", "phonon_dos" if unit == "cm-1" else "electron_dos"),
+            name=header.get("name", ""),
+        )
+
+    def to_pymatgen(self, n_atoms: int | None = None) -> PhononDos:
+        """As a pymatgen ``PhononDos``: THz, density per THz with a trapezoid integral of 3N.
+
+        pymatgen's ``cv``, ``entropy`` and so on then are per mole of cells.
+
+        Args:
+            n_atoms: atoms in the cell; the crystal's by default.
+
+        Raises:
+            ConfigError: not a phonon density of states in 1/cm, or no number of atoms.
+            DataError: no positive weight.
+        """
+        spectrum = self.normalise("3N", n_atoms)
+        from pymatgen.phonon.dos import PhononDos
+
+        return PhononDos(spectrum.grid * THZ_PER_CM1, spectrum.values / THZ_PER_CM1)
+
+    # Pictures
+
+    def plot(
+        self,
+        path: str | Path | None = None,
+        reference: Spectrum | None = None,
+        title: str | None = None,
+    ) -> Figure:
+        """Plot with its 1-sigma band, over an optional reference spectrum.
+
+        Args:
+            path: where to save, ``.png``, ``.svg`` or ``.pdf``; nowhere by default.
+            reference: a spectrum in the same unit, for example the calculated one; brought to this
+                one's normalisation.
+            title: the formula, or the name, by default.
+
+        Raises:
+            ConfigError: another file type, or a reference in another unit.
+        """
+        from vanhove.spectra import plotting
+
+        figure = plotting.figure(self, reference, title)
+        if path is not None:
+            plotting.save(figure, path)
+        return figure
+
+    def plot_html(
+        self,
+        path: str | Path,
+        reference: Spectrum | None = None,
+        title: str | None = None,
+    ) -> None:
+        """Write an interactive plot to one self-contained HTML file. Arguments as ``plot``.
+
+        Raises:
+            MissingExtraError: plotly is not installed.
+            ConfigError: a reference in another unit.
+        """
+        from vanhove.spectra import plotting
+
+        _write(plotting.html(self, reference, title), path)
+
+    def _repr_png_(self) -> bytes:
+        from vanhove.spectra import plotting
+
+        return plotting.png(plotting.figure(self, size=(5.0, 2.8)))
+
+    def _repr_html_(self) -> str:
+        image = base64.b64encode(self._repr_png_()).decode()
+        return f'<img alt="{self.quantity}" src="data:image/png;base64,{image}">'
+
+    def _n_atoms_for_3n(self, n_atoms: int | None) -> int:
+        if self.quantity != "phonon_dos" or self.unit != "cm-1":
+            raise ConfigError(
+                '"3N" counts phonon modes: it needs a phonon_dos in cm-1, got '
+                f"{self.quantity} in {self.unit}"
+            )
+        if n_atoms is None and self.crystal is not None:
+            n_atoms = self.crystal.n_atoms
+        if n_atoms is None:
+            raise ConfigError('"3N" needs the atoms in the cell: pass n_atoms=, or set crystal')
+        if n_atoms < 1:
+            raise ConfigError(f"n_atoms must be at least 1, got {n_atoms}")
+        return n_atoms
+
+
+def _crystal_to_dict(crystal: Crystal) -> dict[str, Any]:
+    return {
+        "lattice": crystal.lattice.tolist(),
+        "fractional_coordinates": crystal.fractional_coordinates.tolist(),
+        "atomic_numbers": crystal.atomic_numbers.tolist(),
+        "name": crystal.name,
+    }
+
+
+def _check_choice(what: str, got: str, allowed: tuple[str, ...]) -> None:
+    if got not in allowed:
+        raise ConfigError(f"{what} must be one of {', '.join(allowed)}; got {got!r}")
+
+
+def _origin(source: str | Path, is_text: bool) -> str:
+    return "the text" if is_text else str(source)
+
+
+def _read(path: str | Path) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+
+
+def _write(text: str, path: str | Path | None) -> str:
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8")
+    return text

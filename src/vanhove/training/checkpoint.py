@@ -1,0 +1,135 @@
+"""Checkpoints: one safetensors file whose header carries JSON. No pickle anywhere.
+
+A *model* checkpoint (``best.safetensors``, shipped weights) holds all that a prediction needs. The
+*state* of a run (``last.safetensors``) also holds the optimiser and the place in the epoch.
+"""
+
+from __future__ import annotations
+
+import os
+from os import PathLike
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vanhove.errors import CheckpointError
+from vanhove.models.model import SpectrumModel
+from vanhove.training.config import RunConfig
+
+_HEADER = "vanhove"
+
+
+class DatasetInfo(BaseModel):
+    """Which data a model saw."""
+
+    name: str
+    hash: str
+    split: str
+    split_hash: str
+    n_train: int
+    n_valid: int
+    n_test: int
+
+
+class ModelInfo(BaseModel):
+    """What a model checkpoint says of itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: str
+    config: RunConfig
+    dataset: DatasetInfo
+    grid: list[float]
+    unit: str
+    normalisation: str
+    quantity: str
+    elements: list[int]
+    """Atomic numbers in the training split; others are refused at prediction."""
+    epoch: int
+    validation: dict[str, float]
+
+
+def write_safetensors(path: Path, tensors: dict[str, Tensor], header: str) -> None:
+    """Write atomically: a kill leaves the old file or the new one, never half of one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+            temporary,
+            metadata={_HEADER: header},
+        )
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], str]:
+    """Tensors and the JSON header.
+
+    Raises:
+        CheckpointError: no such file, damaged, or not written by vanhove.
+    """
+    try:
+        with safe_open(path, framework="pt") as archive:
+            header = (archive.metadata() or {}).get(_HEADER)
+            tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such checkpoint") from None
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from None
+    if header is None:
+        raise CheckpointError(f"{path}: not a vanhove checkpoint (no header)")
+    return tensors, header
+
+
+def save_model(
+    path: str | PathLike[str], weights: dict[str, Tensor], info: ModelInfo, half: bool = False
+) -> None:
+    """Write a model checkpoint; ``half`` stores float16."""
+    if half:
+        weights = {name: w.half() if w.is_floating_point() else w for name, w in weights.items()}
+    write_safetensors(Path(path), weights, info.model_dump_json())
+
+
+def load_model(path: str | PathLike[str]) -> tuple[SpectrumModel, ModelInfo]:
+    """The model in evaluation mode, float32, and its description.
+
+    Raises:
+        CheckpointError: missing, damaged, or the weights do not fit its own config.
+    """
+    path = Path(path)
+    tensors, header = read_safetensors(path)
+    info = _parse_info(path, header)
+    model = build_model(info.config, len(info.grid))
+    try:
+        model.load_state_dict(
+            {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+        )
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: {' '.join(str(error).split())}") from None
+    return model.eval(), info
+
+
+def read_info(path: str | PathLike[str]) -> ModelInfo:
+    """The description of a model checkpoint; errors as `load_model`."""
+    path = Path(path)
+    return _parse_info(path, read_safetensors(path)[1])
+
+
+def _parse_info(path: Path, header: str) -> ModelInfo:
+    try:
+        return ModelInfo.model_validate_json(header)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise CheckpointError(
+            f"{path}: not a model checkpoint of this version "
+            f"({'.'.join(map(str, first['loc']))}: {first['msg']})"
+        ) from None
+
+
+def build_model(config: RunConfig, n_points: int) -> SpectrumModel:
+    """An untrained model for a run."""
+    return SpectrumModel(config.model, config.graph.cutoff, n_points)

@@ -1,0 +1,120 @@
+"""The run file: everything that decides a training run, as typed YAML."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vanhove.crystal.graph import GraphSettings
+from vanhove.errors import ConfigError
+from vanhove.models.model import ModelSettings
+
+LossName = Literal["rmse", "mse", "mae"]
+LoggerName = Literal["tensorboard", "wandb"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSettings(_Section):
+    dataset: str = Field("phonon_petretto", description="a named data set or a folder")
+    split: Literal["random", "grouped"] | None = Field(None, description="None: the stored split")
+    split_seed: int = 0
+
+
+class TrainingSettings(_Section):
+    epochs: int = Field(60, ge=1)
+    batch_size: int = Field(8, ge=1, description="crystals per step, over all processes")
+    learning_rate: float = Field(1e-4, gt=0)
+    weight_decay: float = Field(1e-2, ge=0)
+    warmup_steps: int = Field(0, ge=0)
+    schedule: Literal["constant", "cosine"] = "constant"
+    ema_decay: float | None = Field(None, gt=0, lt=1, description="average of the weights")
+    gradient_clip: float | None = Field(None, gt=0)
+    loss: LossName = "rmse"
+    beta: float = Field(1.0, ge=0, description="weight of the system branch (L_glob + beta L_sys)")
+    patience: int = Field(45, ge=1, description="epochs without a better validation RMSE")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16: mixed, weights and optimiser stay float32"
+    )
+    deterministic: bool = Field(False, description="only deterministic kernels (CUDA: slower)")
+    checkpoint_seconds: float = Field(60.0, ge=0, description="between saves of the whole state")
+    loggers: tuple[LoggerName, ...] = Field((), description="besides metrics.csv and metrics.jsonl")
+
+
+class RunConfig(_Section):
+    """One training run. `load` reads it from YAML; ``seed`` sets weights, order and dropout."""
+
+    name: str = "run"
+    seed: int = Field(0, ge=0)
+    data: DataSettings = DataSettings()  # type: ignore[call-arg]
+    graph: GraphSettings = GraphSettings()  # type: ignore[call-arg]
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()  # type: ignore[call-arg]
+
+    @classmethod
+    def load(
+        cls, path: str | PathLike[str], overrides: dict[str, object] | None = None
+    ) -> RunConfig:
+        """Read a YAML run file; ``overrides`` maps dotted keys to values.
+
+        Raises:
+            ConfigError: the file is missing or not YAML, or a key or value is wrong.
+        """
+        try:
+            content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot read the run file ({error.strerror})") from None
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        if not isinstance(content, dict):
+            raise ConfigError(
+                f"{path}: a run file holds keys and values, got {type(content).__name__}"
+            )
+        for key, value in (overrides or {}).items():
+            _set_dotted(content, key, value)
+        return cls.parse(content, str(path))
+
+    @classmethod
+    def parse(cls, content: dict, source: str = "run config") -> RunConfig:
+        """Validate a nested dictionary; wrong keys and values raise one-line `ConfigError`."""
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})"
+                for e in error.errors()
+            )
+            raise ConfigError(f"{source}: {problems}") from None
+
+    def to_yaml(self) -> str:
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def _set_dotted(content: dict, dotted: str, value: object) -> None:
+    *parents, last = dotted.split(".")
+    for parent in parents:
+        content = content.setdefault(parent, {})
+        if not isinstance(content, dict):
+            raise ConfigError(f"{dotted}: {parent} is a value, not a section")
+    content[last] = value
+
+
+def parse_overrides(assignments: list[str]) -> dict[str, object]:
+    """``["training.epochs=5"]`` -> ``{"training.epochs": 5}``; values are YAML.
+
+    Raises:
+        ConfigError: an assignment without ``=``.
+    """
+    parsed = {}
+    for assignment in assignments:
+        key, separator, value = assignment.partition("=")
+        if not separator or not key:
+            raise ConfigError(f"--set {assignment}: write key=value, such as training.epochs=5")
+        parsed[key.strip()] = yaml.safe_load(value)
+    return parsed

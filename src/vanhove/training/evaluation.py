@@ -1,0 +1,149 @@
+"""Measuring checkpoints on a split, in every convention, as JSON."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import vanhove
+from vanhove.datasets import SpectrumDataset
+from vanhove.errors import CheckpointError, DataError
+from vanhove.spectra.metrics import spectrum_metrics
+from vanhove.training.checkpoint import ModelInfo, load_model
+from vanhove.training.config import DataSettings
+from vanhove.training.prepared import predict_rows, prepare
+from vanhove.weights import find_weights
+
+METRIC_CONVENTIONS = {
+    "mse_x10": "MSE x 10, mean over materials",
+    "mae": "MAE, mean over materials",
+    "rmse": "RMSE of each material, mean over materials",
+    "r2": "R2 of each material, mean over materials",
+    "r2_median": "R2 of each material, median over materials",
+    "r2_flat": "R2 over all points of all materials",
+    "r2_per_bin": "R2 of each energy over materials, variance-weighted",
+    "wasserstein_cm1": "Wasserstein distance of sum-normalised spectra, 1/cm",
+    "wasserstein_eV": "Wasserstein distance of sum-normalised spectra, eV",
+    "mean_frequency_mae_cm1": "mean frequency, MAE, 1/cm",
+    "heat_capacity_300K_mae": "C_V(300 K), MAE, J/(K mol of atoms)",
+}
+"""What each number of an evaluation means."""
+
+
+def evaluate(
+    checkpoints: str | PathLike[str] | Sequence[str | PathLike[str]],
+    split: str = "test",
+    *,
+    data: str | None = None,
+    output: str | PathLike[str] | None = None,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Measure one checkpoint, or several that differ in their seed alone.
+
+    Args:
+        checkpoints: shipped names, files or run folders.
+        split: ``"test"``, ``"valid"`` or ``"train"``.
+        data: another data set (name or folder) with the model's grid; the model's own by default.
+        output: a JSON file to write the result to.
+        quiet: no progress.
+
+    Returns:
+        ``{"runs": [...], "mean": {...}, "std": {...}, ...}``; ``std`` is the sample standard
+        deviation over the runs (None for a single run).
+
+    Raises:
+        CheckpointError: the checkpoints differ in more than their seed, or saw other data.
+        DataError: the data cannot be used.
+    """
+    if isinstance(checkpoints, str | PathLike):
+        checkpoints = [checkpoints]
+    loaded = [load_model(find_weights(checkpoint)) for checkpoint in checkpoints]
+    infos = [info for _, info in loaded]
+    for checkpoint, info in zip(checkpoints, infos, strict=True):
+        if _without_seed(info) != _without_seed(infos[0]):
+            raise CheckpointError(
+                f"{checkpoint} and {checkpoints[0]} were trained with different settings; "
+                "evaluate them one by one"
+            )
+    config = infos[0].config
+    if data is not None:
+        config = config.model_copy(update={"data": DataSettings(dataset=data, split=None)})
+    prepared = prepare(config, (split,), quiet)
+    dataset = prepared.dataset
+    _check_data(dataset, infos[0], own=data is None)
+    rows = prepared.rows(split)
+    target = prepared.targets[rows].numpy()
+    runs: list[dict[str, Any]] = []
+    for model, info in loaded:
+        if torch.cuda.is_available():
+            model = model.cuda()
+        prediction = predict_rows(model, prepared, rows).numpy()
+        metrics = spectrum_metrics(target, prediction, dataset.grid, dataset.unit)
+        runs.append(
+            {
+                "seed": info.config.seed,
+                "epoch": info.epoch,
+                "validation": info.validation,
+                "n_parameters": sum(p.numel() for p in model.parameters()),
+                "metrics": {k: v if isinstance(v, int) else float(v) for k, v in metrics.items()},
+            }
+        )
+    keys = [key for key in METRIC_CONVENTIONS if key in runs[0]["metrics"]]
+    table = np.array([[run["metrics"][key] for key in keys] for run in runs])
+    result: dict[str, Any] = {
+        "model": config.name,
+        "split": split,
+        "n_materials": len(rows),
+        "dataset": infos[0].dataset.model_dump()
+        if data is None
+        else {"name": dataset.name, "hash": dataset.data_hash},
+        "trained_on": infos[0].dataset.model_dump(),
+        "normalisation": infos[0].normalisation,
+        "conventions": {key: METRIC_CONVENTIONS[key] for key in keys},
+        "seeds": [run["seed"] for run in runs],
+        "mean": dict(zip(keys, table.mean(axis=0).tolist(), strict=True)),
+        "std": dict(zip(keys, table.std(axis=0, ddof=1).tolist(), strict=True))
+        if len(runs) > 1
+        else None,
+        "runs": runs,
+        "config": config.model_dump(mode="json"),
+        "versions": {
+            "vanhove": vanhove.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+        "machine": f"{platform.machine()}, {'CUDA' if torch.cuda.is_available() else 'CPU'}",
+    }
+    if output is not None:
+        path = Path(output)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return result
+
+
+def _without_seed(info: ModelInfo) -> dict:
+    content = info.model_dump(exclude={"epoch", "validation", "version"})
+    content["config"].pop("seed")
+    content["config"]["training"].pop("loggers")
+    return content
+
+
+def _check_data(dataset: SpectrumDataset, info: ModelInfo, own: bool) -> None:
+    if own and dataset.data_hash != info.dataset.hash:
+        raise DataError(
+            f"{dataset.name} is not the data the model was trained on (hash "
+            f"{dataset.data_hash[:12]}, expected {info.dataset.hash[:12]}): its split cannot be "
+            "trusted; name it with --data to measure on it all the same"
+        )
+    if len(dataset.grid) != len(info.grid) or not np.allclose(dataset.grid, info.grid):
+        raise DataError(
+            f"{dataset.name} has another grid ({len(dataset.grid)} points) than the model "
+            f"({len(info.grid)} points); resample its spectra first"
+        )

@@ -1,0 +1,424 @@
+"""The training loop: exact resume, early stopping, several processes."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import vanhove
+from vanhove.errors import CheckpointError, ConfigError
+from vanhove.models.model import SpectrumModel
+from vanhove.spectra.metrics import spectrum_metrics
+from vanhove.training.checkpoint import (
+    DatasetInfo,
+    ModelInfo,
+    build_model,
+    read_safetensors,
+    save_model,
+    write_safetensors,
+)
+from vanhove.training.config import RunConfig, TrainingSettings
+from vanhove.training.distributed import Processes, processes
+from vanhove.training.logs import RunLog
+from vanhove.training.losses import branch_loss
+from vanhove.training.prepared import PreparedData, predict_rows, prepare
+from vanhove.training.reporter import Reporter
+
+BEST, STATE, RUN_FILE = "best.safetensors", "last.safetensors", "config.yaml"
+
+
+@dataclass
+class Progress:
+    """Where a run is; saved with the state, so that a resumed run continues in mid-epoch."""
+
+    epoch: int = 0
+    step_in_epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    crystals_seen: int = 0
+    best_rmse: float = math.inf
+    best_epoch: int = -1
+    best_metrics: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    finished: bool = False
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a run ended with.
+
+    Attributes:
+        folder: of the run.
+        best: path of the best checkpoint by validation RMSE.
+        epochs: run so far.
+        validation: metrics of the best checkpoint.
+        interrupted: stopped by a signal; resume to finish.
+    """
+
+    folder: Path
+    best: Path
+    epochs: int
+    validation: dict[str, float]
+    interrupted: bool
+
+
+def learning_rate(settings: TrainingSettings, step: int, total_steps: int) -> float:
+    """Linear warm-up, then constant or a cosine down to 1 % of the peak."""
+    warm = min(1.0, (step + 1) / settings.warmup_steps) if settings.warmup_steps else 1.0
+    if settings.schedule == "constant":
+        return settings.learning_rate * warm
+    fraction = min(1.0, step / max(1, total_steps))
+    return settings.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fraction)))
+
+
+class Run:
+    """All that changes while training: weights, their average, optimiser, place."""
+
+    def __init__(self, config: RunConfig, n_points: int, device: torch.device):
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.model = build_model(config, n_points).to(device)
+        self.averaged = {k: v.detach().clone() for k, v in self.model.named_parameters()}
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(),
+            lr=config.training.learning_rate,
+            weight_decay=config.training.weight_decay,
+            fused=True,
+        )
+        self.progress = Progress()
+
+    def state(self) -> tuple[dict[str, Tensor], str]:
+        """Tensors and a JSON header for `write_safetensors`."""
+        tensors: dict[str, Tensor] = dict(self.model.named_parameters(prefix="model"))
+        tensors |= {f"averaged.{k}": v for k, v in self.averaged.items()}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{k}": v for k, v in values.items()}
+        header = {"config": self.config.model_dump(mode="json"), "progress": asdict(self.progress)}
+        return tensors, json.dumps(header)
+
+    def restore(self, tensors: dict[str, Tensor], progress: dict) -> None:
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                parameter.copy_(tensors[f"model.{name}"])
+                self.averaged[name].copy_(tensors[f"averaged.{name}"])
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            kind, _, rest = name.partition(".")
+            if kind == "optimizer":
+                index, _, key = rest.partition(".")
+                state.setdefault(int(index), {})[key] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        self.progress = Progress(**progress)
+
+    @torch.no_grad()
+    def update_average(self) -> None:
+        decay = self.config.training.ema_decay
+        if decay is None:
+            return
+        step = self.progress.step
+        weight = 1 - min(decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(list(self.averaged.values()), list(self.model.parameters()), weight)
+
+    @contextmanager
+    def evaluation_weights(self) -> Iterator[SpectrumModel]:
+        """The model with its averaged weights (or its own, without averaging)."""
+        if self.config.training.ema_decay is None:
+            yield self.model
+            return
+        parameters = dict(self.model.named_parameters())
+        own = {name: p.detach().clone() for name, p in parameters.items()}
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.copy_(self.averaged[name])
+        try:
+            yield self.model
+        finally:
+            with torch.no_grad():
+                for name, parameter in parameters.items():
+                    parameter.copy_(own[name])
+
+
+class Trainer:
+    """Drives a `Run` over the data."""
+
+    def __init__(self, run: Run, data: PreparedData, folder: Path, group: Processes, quiet: bool):
+        self.run, self.data, self.folder, self.group = run, data, folder, group
+        self.settings = run.config.training
+        self.device = next(run.model.parameters()).device
+        self.train_rows, self.valid_rows = data.rows("train"), data.rows("valid")
+        self.steps_per_epoch = math.ceil(len(self.train_rows) / self.settings.batch_size)
+        self.info = model_info(run.config, data)
+        self.stop_asked = False
+        self.reporter = Reporter(
+            self.settings.epochs, self.steps_per_epoch, quiet or not group.is_first
+        )
+
+    def epoch_order(self) -> Tensor:
+        """A permutation that depends on seed and epoch alone, so it need not be saved."""
+        generator = torch.Generator().manual_seed(
+            self.run.config.seed * 1_000_003 + self.run.progress.epoch
+        )
+        return self.train_rows[torch.randperm(len(self.train_rows), generator=generator)]
+
+    def train_step(self, rows: Tensor) -> None:
+        run, settings, progress = self.run, self.settings, self.run.progress
+        # Dropout depends on seed, step and process alone: nothing random is left to save.
+        torch.manual_seed(
+            (run.config.seed * 10_000_019 + progress.step) * self.group.count + self.group.rank
+        )
+        run.model.train()
+        rate = learning_rate(settings, progress.step, settings.epochs * self.steps_per_epoch)
+        for parameter_group in run.optimizer.param_groups:
+            parameter_group["lr"] = rate
+        run.optimizer.zero_grad(set_to_none=True)
+        own = self.group.share(rows)
+        total = torch.zeros((), device=self.device)
+        if len(own):
+            with torch.autocast(
+                self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"
+            ):
+                branches = run.model.branches(self.data.batch(own).to(self.device))
+            branches = {name: values.float() for name, values in branches.items()}
+            target = self.data.targets[own].to(self.device)
+            loss = branch_loss(branches, target, settings.loss, settings.beta).sum() / len(rows)
+            loss.backward()
+            total = loss.detach()
+        self.group.sum_gradients(run.model)
+        total = self.group.sum_(total)
+        if settings.gradient_clip is not None:
+            torch.nn.utils.clip_grad_norm_(run.model.parameters(), settings.gradient_clip)
+        run.optimizer.step()
+        progress.step += 1
+        progress.step_in_epoch += 1
+        run.update_average()
+        progress.loss_sum += float(total) * len(rows)
+        progress.crystals_seen += len(rows)
+        if not math.isfinite(progress.loss_sum):
+            raise ConfigError(
+                f"the loss is not finite at step {progress.step}; lower training.learning_rate "
+                "or set training.gradient_clip"
+            )
+
+    def validate(self) -> dict[str, float]:
+        """Metrics of the validation split, computed by all processes together."""
+        with self.run.evaluation_weights() as model:
+            places = self.group.share(torch.arange(len(self.valid_rows)))
+            predictions = torch.zeros(len(self.valid_rows), self.data.targets.shape[1])
+            if len(places):
+                predictions[places] = predict_rows(model, self.data, self.valid_rows[places])
+            predictions = self.group.sum_(predictions.to(self.device)).cpu()
+        metrics = spectrum_metrics(
+            self.data.targets[self.valid_rows].numpy(),
+            predictions.numpy(),
+            np.asarray(self.info.grid),
+            self.info.unit,
+        )
+        return {key: float(metrics[key]) for key in ("rmse", "mse_x10", "mae", "r2")}
+
+    def save_best(self) -> None:
+        if not self.group.is_first:
+            return
+        progress = self.run.progress
+        info = self.info.model_copy(
+            update={"epoch": progress.best_epoch, "validation": progress.best_metrics}
+        )
+        with self.run.evaluation_weights() as model:
+            save_model(self.folder / BEST, dict(model.named_parameters()), info)
+
+    def save_state(self) -> None:
+        if self.group.is_first:
+            write_safetensors(self.folder / STATE, *self.run.state())
+
+    def finish_epoch(self, log: RunLog | None) -> None:
+        progress = self.run.progress
+        metrics = self.validate()
+        if metrics["rmse"] < progress.best_rmse:
+            progress.best_rmse, progress.best_epoch = metrics["rmse"], progress.epoch
+            progress.best_metrics = metrics
+            self.save_best()
+        row: dict[str, float | int] = {
+            "epoch": progress.epoch,
+            "train_loss": progress.loss_sum / progress.crystals_seen,
+            "learning_rate": self.run.optimizer.param_groups[0]["lr"],
+            **{f"valid_{key}": value for key, value in metrics.items()},
+            "seconds": round(progress.seconds, 1),
+        }
+        if log is not None:
+            log.write(row)
+        self.reporter.epoch(row, is_best=progress.best_epoch == progress.epoch)
+        progress.epoch += 1
+        progress.step_in_epoch = progress.crystals_seen = 0
+        progress.loss_sum = 0.0
+        waited = progress.epoch - 1 - progress.best_epoch
+        progress.finished = progress.epoch >= self.settings.epochs or (
+            waited >= self.settings.patience
+        )
+
+    def fit(self, log: RunLog | None) -> bool:
+        """Train to the end; False when a signal asked to stop (the state is saved)."""
+        progress = self.run.progress
+        last_tick = last_save = time.monotonic()
+        with self.reporter, self.signals():
+            while not progress.finished:
+                order = self.epoch_order()
+                batches = order.split(self.settings.batch_size)
+                for rows in batches[progress.step_in_epoch :]:
+                    self.train_step(rows)
+                    now = time.monotonic()
+                    progress.seconds += now - last_tick
+                    last_tick = now
+                    self.reporter.step(
+                        progress.epoch,
+                        progress.step_in_epoch,
+                        progress.loss_sum / progress.crystals_seen,
+                    )
+                    if self.group.any(self.stop_asked, self.device):
+                        self.save_state()
+                        return False
+                    if now - last_save >= self.settings.checkpoint_seconds:
+                        self.save_state()
+                        last_save = time.monotonic()
+                self.finish_epoch(log)
+        self.save_state()
+        return True
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM end the run after the current step, with its state saved."""
+
+        def ask(number: int, frame: object) -> None:
+            self.stop_asked = True
+
+        previous = {}
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                previous[number] = signal.signal(number, ask)
+            except ValueError:  # not in the main thread (a notebook kernel's worker)
+                break
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+def model_info(config: RunConfig, data: PreparedData) -> ModelInfo:
+    """The description that every checkpoint of a run carries."""
+    dataset = data.dataset
+    train = dataset.split("train")
+    elements = sorted({int(z) for row in train for z in dataset.crystals[row].atomic_numbers})
+    return ModelInfo(
+        version=vanhove.__version__,
+        config=config,
+        dataset=DatasetInfo(
+            name=dataset.name,
+            hash=dataset.data_hash,
+            split=dataset.split_name,
+            split_hash=dataset.split_hash,
+            n_train=len(train),
+            n_valid=len(dataset.split("valid")),
+            n_test=len(dataset.splits.get("test", ())),
+        ),
+        grid=[float(point) for point in dataset.grid],
+        unit=dataset.unit,
+        normalisation=dataset.normalisation,
+        quantity=dataset.quantity,
+        elements=elements,
+        epoch=-1,
+        validation={},
+    )
+
+
+def _open_folder(folder: Path, config: RunConfig, resume: bool) -> dict[str, object] | None:
+    """Claim the run folder; the saved state when resuming, None for a fresh start."""
+    state, run_file = folder / STATE, folder / RUN_FILE
+    if run_file.exists():
+        if not resume:
+            raise ConfigError(
+                f"{folder} already holds a run; continue it with --resume "
+                "or choose another --output"
+            )
+        if RunConfig.load(run_file) != config:
+            raise ConfigError(
+                f"{run_file} differs from the run file given; resume with the same settings "
+                "or choose another --output"
+            )
+    if not state.exists():
+        return None
+    tensors, header = read_safetensors(state)
+    try:
+        return {"tensors": tensors, "progress": json.loads(header)["progress"]}
+    except (json.JSONDecodeError, KeyError):
+        raise CheckpointError(f"{state}: not the state of a run") from None
+
+
+def train(
+    config: RunConfig | str | PathLike[str],
+    output: str | PathLike[str] | None = None,
+    *,
+    resume: bool = False,
+    quiet: bool = False,
+) -> TrainingResult:
+    """Train a model; the folder ``output`` gets ``best.safetensors`` and the logs.
+
+    Args:
+        config: a `RunConfig` or the path of a YAML run file.
+        output: run folder; ``runs/NAME-seedSEED`` by default.
+        resume: continue the run in that folder (from its start if nothing was saved yet). The
+            result equals that of an unbroken run.
+        quiet: no progress.
+
+    Raises:
+        ConfigError: wrong settings, or the folder holds another run.
+        DataError, StructureError: the data cannot be used.
+        CheckpointError: the saved state is damaged.
+
+    Under ``torchrun`` every process trains its share of each batch.
+    """
+    if not isinstance(config, RunConfig):
+        config = RunConfig.load(config)
+    folder = (
+        Path(output) if output is not None else Path("runs") / f"{config.name}-seed{config.seed}"
+    )
+    if config.training.deterministic:
+        torch.use_deterministic_algorithms(True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with processes() as group:
+        if device.type == "cuda":
+            device = torch.device("cuda", group.rank % torch.cuda.device_count())
+        saved = _open_folder(folder, config, resume)
+        data = prepare(config, ("train", "valid"), quiet or not group.is_first)
+        run = Run(config, data.targets.shape[1], device)
+        if saved is not None:
+            run.restore(saved["tensors"], saved["progress"])  # type: ignore[arg-type]
+        log = None
+        if group.is_first:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / RUN_FILE).write_text(config.to_yaml())
+            log = RunLog(folder, config, run.progress.epoch)
+        if group.count > 1:
+            torch.distributed.barrier()
+        trainer = Trainer(run, data, folder, group, quiet)
+        try:
+            complete = trainer.fit(log)
+        finally:
+            if log is not None:
+                log.close()
+    if not complete:
+        print(f"stopped at step {run.progress.step}; state saved in {folder}", file=sys.stderr)
+    return TrainingResult(
+        folder, folder / BEST, run.progress.epoch, run.progress.best_metrics, not complete
+    )

@@ -1,0 +1,79 @@
+"""A data set turned into graphs and tensors, ready for training and evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vanhove.crystal.elements import check_supported
+from vanhove.crystal.graph import Batch, CrystalGraph, build_graph, collate
+from vanhove.datasets import SpectrumDataset, load_dataset
+from vanhove.models.model import SpectrumModel
+from vanhove.progress import track
+from vanhove.training.config import RunConfig
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """Graphs and targets of the rows of a data set.
+
+    Attributes:
+        dataset: where they come from.
+        graphs: by row; None where a row was not asked for.
+        targets: ``[n_materials, n_points]`` float32.
+    """
+
+    dataset: SpectrumDataset
+    graphs: list[CrystalGraph | None]
+    targets: Tensor
+
+    def rows(self, split: str) -> Tensor:
+        return torch.from_numpy(np.asarray(self.dataset.split(split), dtype=np.int64))
+
+    def batch(self, rows: Tensor) -> Batch:
+        return collate([self.graph(int(row)) for row in rows])
+
+    def graph(self, row: int) -> CrystalGraph:
+        graph = self.graphs[row]
+        if graph is None:
+            raise IndexError(f"row {row} was not prepared")
+        return graph
+
+
+def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> PreparedData:
+    """Load the data set of a run and build the graphs of the given splits.
+
+    Raises:
+        DataError: the data set cannot be loaded.
+        StructureError: a structure is unusable or has an element without features.
+    """
+    dataset = load_dataset(
+        config.data.dataset, split=config.data.split, seed=config.data.split_seed
+    )
+    wanted = np.concatenate([dataset.split(name) for name in splits])
+    graphs: list[CrystalGraph | None] = [None] * len(dataset)
+    for row in track(wanted.tolist(), "building graphs", quiet=quiet):
+        crystal = dataset.crystals[row]
+        for table in config.model.encoder.atom_features:
+            check_supported(crystal.atomic_numbers, table, dataset.ids[row])
+        graphs[row] = build_graph(crystal, config.graph)
+    return PreparedData(dataset, graphs, torch.from_numpy(dataset.values))
+
+
+@torch.inference_mode()
+def predict_rows(
+    model: SpectrumModel, data: PreparedData, rows: Tensor, batch_size: int = 32
+) -> Tensor:
+    """Predictions clipped at zero (a density of states is not negative), on the CPU."""
+    parameter = next(model.parameters())
+    model.eval()
+    # Crystals of like size share a batch, so that little of it is padding.
+    order = torch.argsort(torch.tensor([data.graph(int(row)).n_atoms for row in rows]))
+    predictions = torch.zeros(len(rows), data.targets.shape[1])
+    for chunk in order.split(batch_size):
+        batch = data.batch(rows[chunk]).to(parameter.device, parameter.dtype)
+        predictions[chunk] = model(batch).clamp(min=0).float().cpu()
+    return predictions

@@ -1,0 +1,39 @@
+"""Names of the weights that ship with the package."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from os import PathLike
+from pathlib import Path
+
+from vanhove.errors import CheckpointError
+
+SUFFIX = ".safetensors"
+DEFAULT_WEIGHTS = "dostransformer-phonon"
+"""What ``vanhove.predict`` and the command use when no model is named."""
+
+
+def shipped_weights() -> dict[str, Path]:
+    """Name -> path of every shipped checkpoint."""
+    folder = Path(str(files("vanhove.weights")))
+    return {path.name.removesuffix(SUFFIX): path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+
+
+def find_weights(name_or_path: str | PathLike[str]) -> Path:
+    """Path of a checkpoint given by shipped name, file, or run folder.
+
+    Raises:
+        CheckpointError: neither a name nor an existing path; lists the names.
+    """
+    shipped = shipped_weights()
+    if str(name_or_path) in shipped:
+        return shipped[str(name_or_path)]
+    path = Path(name_or_path)
+    if path.is_dir() and (path / f"best{SUFFIX}").is_file():
+        return path / f"best{SUFFIX}"
+    if path.is_file():
+        return path
+    raise CheckpointError(
+        f"no weights {str(name_or_path)!r}; give a checkpoint file, a run folder, or one of: "
+        f"{', '.join(shipped) or '(none shipped)'}"
+    )
