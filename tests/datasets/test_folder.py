@@ -280,3 +280,9 @@ def test_options(folder, tmp_path):
         load_folder(folder, on_error="ignore")
     with pytest.raises(DataError, match="is no folder"):
         load_folder(tmp_path / "none")
+
+
+def test_no_structures(tmp_path):
+    (tmp_path / "spectra.csv").write_text(HEADER + ROWS)
+    with pytest.raises(DataError, match="no structure file in this folder"):
+        load_folder(tmp_path)

@@ -114,5 +114,5 @@ def _too_close(
 
 
 def _atom(crystal: Crystal, index: int) -> str:
-    """``"atom 3 (Si)"``, counted from 1 as in files."""
+    """``"atom 3 (Si)"``, counted from 1."""
     return f"atom {index + 1} ({SYMBOLS[crystal.atomic_numbers[index]]})"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import reduce
-from math import gcd
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,13 +62,11 @@ class Crystal:
 
     @property
     def formula(self) -> str:
-        """Reduced formula, elements in alphabetical order of their symbols (``"ClNa"``)."""
+        """Reduced formula, in the field's usual order of elements (``"NaCl"``)."""
+        from pymatgen.core import Composition
+
         counts = Counter(SYMBOLS[z] for z in self.atomic_numbers)
-        divisor = reduce(gcd, counts.values())
-        return "".join(
-            symbol + (str(n // divisor) if n > divisor else "")
-            for symbol, n in sorted(counts.items())
-        )
+        return Composition(counts).reduced_formula
 
     def to_structure(self) -> Structure:
         """As a pymatgen ``Structure``."""

@@ -42,11 +42,15 @@ def mass_weighted_one_hot() -> np.ndarray:
 
 @cache
 def matscholar() -> np.ndarray:
-    """Shape ``[119, 200]``; a row of NaN marks an element that the table does not hold."""
+    """Shape ``[119, 200]``, each column z-scored over the elements of the table.
+
+    A row of NaN marks an element that the table does not hold.
+    """
     resource = files("vanhove.crystal") / "data" / "matscholar.npz"
     with resource.open("rb") as stream, np.load(stream) as archive:
-        table = np.full((N_ELEMENTS + 1, archive["vectors"].shape[1]), np.nan, dtype=np.float32)
-        table[archive["atomic_numbers"]] = archive["vectors"]
+        vectors = archive["vectors"]
+        table = np.full((N_ELEMENTS + 1, vectors.shape[1]), np.nan, dtype=np.float32)
+        table[archive["atomic_numbers"]] = (vectors - vectors.mean(axis=0)) / vectors.std(axis=0)
     return table
 
 

@@ -132,14 +132,10 @@ def _dataset(crystal: Crystal, tolerance: float) -> SpglibDataset:
 
 
 def _primitive(crystal: Crystal, dataset: SpglibDataset) -> Crystal:
-    # spglib takes the primitive vectors from single translations; dividing the given lattice by
-    # the whole-number cell matrix keeps its exact size instead (matters for noisy supercells).
-    cell_matrix = np.rint(crystal.lattice @ np.linalg.inv(dataset.primitive_lattice))
-    lattice = np.linalg.solve(cell_matrix, crystal.lattice)
-
+    lattice = dataset.primitive_lattice
     groups = dataset.mapping_to_primitive
     representatives = np.unique(groups, return_index=True)[1]
-    coordinates = crystal.fractional_coordinates @ cell_matrix
+    coordinates = crystal.cartesian_coordinates @ np.linalg.inv(lattice)
     offsets = coordinates - coordinates[representatives][groups]
     offsets -= np.rint(offsets)
     sums = np.zeros((len(representatives), 3))

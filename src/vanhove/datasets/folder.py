@@ -308,7 +308,10 @@ def _read_crystals(
     from vanhove.crystal.reading import find_structure_files, read_crystal
 
     others = {*_TABLES, _SPLITS, table.path.name}
-    structures = [file for file in find_structure_files(folder) if file.name not in others]
+    try:
+        structures = [file for file in find_structure_files(folder) if file.name not in others]
+    except StructureError as error:
+        raise DataError(f"{error}; add one for each spectrum") from error
     files_of: dict[str, list[Path]] = defaultdict(list)
     for file in structures:
         for name in {file.name, file.stem}:

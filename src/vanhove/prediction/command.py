@@ -42,11 +42,11 @@ class PredictCommand:
 
     def run(self) -> int:
         """Predict everything; the number of structures that failed."""
+        self._check_output()
         sources = list(self._sources())
         single = len(sources) == 1
         plot = single if self.plot is None else self.plot
         predictor = load(self.model)
-        self._check_output()
         results: list[dict[str, Any]] = []
         errors: list[dict[str, str]] = []
         outcomes = predictor.stream(

@@ -232,10 +232,9 @@ def _title(spectrum: Spectrum, subscript: str | None) -> str:
     """The formula with its numbers as subscripts (unicode ones when ``subscript`` is None)."""
     if spectrum.crystal is None:
         return spectrum.name
-    from pymatgen.core import Composition
 
     # Crystal.formula is alphabetical (ClNa); a reader expects NaCl.
-    formula = Composition(spectrum.crystal.formula).reduced_formula
+    formula = spectrum.crystal.formula
     if subscript is None:
         return formula.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
     return re.sub(r"(\d+)", subscript, formula)

@@ -92,7 +92,7 @@ def evaluate(
                 "epoch": info.epoch,
                 "validation": info.validation,
                 "n_parameters": sum(p.numel() for p in model.parameters()),
-                "metrics": {k: v if isinstance(v, int) else float(v) for k, v in metrics.items()},
+                "metrics": metrics,
             }
         )
     keys = [key for key in METRIC_CONVENTIONS if key in runs[0]["metrics"]]

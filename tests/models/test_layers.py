@@ -1,0 +1,69 @@
+"""The attention layers against their equations."""
+
+import math
+
+import pytest
+import torch
+
+from vanhove.models.layers import (
+    AttentionLayer,
+    AttentionStack,
+    GaussianBasis,
+    cosine_envelope,
+    released_envelope,
+)
+
+
+def softmax_attention(query, keys, mask):
+    scores = query @ keys.transpose(1, 2) / math.sqrt(query.shape[-1])
+    scores = scores.masked_fill(~mask[:, None, :], -torch.inf)
+    return scores.softmax(-1) @ keys
+
+
+@pytest.fixture
+def tensors():
+    torch.manual_seed(0)
+    mask = torch.tensor([[True] * 5, [True, True, False, False, False]])
+    return torch.randn(2, 7, 8), torch.randn(2, 5, 8), mask
+
+
+def test_bare_attention_is_equation_2(tensors):
+    query, keys, mask = tensors
+    layer = AttentionLayer(8, "bare", projections=False, dropout=0.0)
+    assert not list(layer.parameters())
+    torch.testing.assert_close(layer(query, keys, mask), softmax_attention(query, keys, mask))
+
+
+def test_released_attention_is_prenorm_residual_and_feed_forward(tensors):
+    query, keys, mask = tensors
+    layer = AttentionLayer(8, "released", projections=False, dropout=0.0)
+    norm = layer.attention_norm
+    attended = query + softmax_attention(norm(query), norm(keys), mask)
+    expected = attended + layer.feed_forward(attended)
+    torch.testing.assert_close(layer(query, keys, mask), expected)
+    widths = [m.out_features for m in layer.feed_forward if isinstance(m, torch.nn.Linear)]
+    assert widths == [32, 8]
+
+
+@pytest.mark.parametrize("kind", ["released", "bare"])
+@pytest.mark.parametrize("projections", [True, False])
+def test_padding_is_not_attended_to(tensors, kind, projections):
+    query, keys, mask = tensors
+    stack = AttentionStack(8, 2, kind, projections, dropout=0.0).eval()
+    scrambled = torch.where(mask[..., None], keys, 1e3 * torch.randn_like(keys))
+    torch.testing.assert_close(stack(query, keys, mask), stack(query, scrambled, mask))
+
+
+def test_gaussian_basis_peaks_at_its_centers():
+    basis = GaussianBasis(5, 4.0)
+    torch.testing.assert_close(basis(torch.linspace(0, 4, 5)).diagonal(), torch.ones(5))
+
+
+@pytest.mark.parametrize("envelope", [cosine_envelope, released_envelope])
+def test_envelopes_fall_smoothly_to_zero(envelope):
+    r = torch.linspace(0, 4.5, 500, dtype=torch.float64)
+    values = envelope(r, 4.0)
+    assert values[0] == 1
+    assert (values[r >= 4] == 0).all()
+    assert (values.diff() <= 1e-12).all()
+    assert values.diff().abs().max() < 0.02

@@ -1,0 +1,171 @@
+"""The conformance of every encoder and decoder: invariances, gradients, learning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.graph import GraphSettings, build_graph, collate
+from vanhove.datasets import load_tiny
+from vanhove.models.model import ModelSettings, SpectrumModel
+
+GRAPH = GraphSettings()
+VARIANTS = {
+    "default": {},
+    "bare": {"decoder": {"attention": "bare"}},
+    "projections": {"decoder": {"projections": True}},
+    "mean": {"encoder": {"aggregation": "mean"}, "decoder": {"pooling": "mean"}},
+    "narrow": {"decoder": {"hidden_dim": 64}},
+    "matscholar": {"encoder": {"atom_features": ["one_hot", "matscholar"]}},
+}
+TOLERANCE = 1e-5
+
+
+def make(variant: str = "default") -> SpectrumModel:
+    torch.manual_seed(0)
+    return SpectrumModel(ModelSettings.model_validate(VARIANTS[variant]), GRAPH.cutoff, 51).eval()
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def model(request) -> SpectrumModel:
+    return make(request.param)
+
+
+@pytest.fixture(scope="module")
+def crystals() -> list[Crystal]:
+    return load_tiny().crystals
+
+
+def predict(model: SpectrumModel, *crystals: Crystal, graph: GraphSettings = GRAPH) -> np.ndarray:
+    with torch.inference_mode():
+        return model(collate([build_graph(c, graph) for c in crystals])).numpy()
+
+
+def transformed(crystal: Crystal, seed: int) -> Crystal:
+    """The same crystal: rotated, shifted, permuted, in a larger skewed cell."""
+    rng = np.random.default_rng(seed)
+    rotation = Rotation.random(random_state=seed).as_matrix()
+    structure = crystal.to_structure()
+    supercell = np.eye(3, dtype=int) + np.triu(rng.integers(-1, 2, (3, 3)), 1)
+    supercell[0] *= rng.integers(1, 3)
+    structure = structure * supercell
+    order = rng.permutation(len(structure))
+    return Crystal(
+        structure.lattice.matrix @ rotation.T,
+        (structure.frac_coords + rng.random(3))[order],
+        np.array([site.specie.Z for site in structure])[order],
+    )
+
+
+def test_shapes(model, crystals):
+    values = predict(model, *crystals[:3])
+    assert values.shape == (3, 51)
+    assert np.isfinite(values).all()
+    assert values.std() > 0
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_the_same_crystal_gives_the_same_spectrum(seed, crystals):
+    """Rotation, translation, order of atoms and choice of cell at once, default model."""
+    crystal = crystals[seed % len(crystals)]
+    model = make()
+    difference = predict(model, transformed(crystal, seed)) - predict(model, crystal)
+    assert np.abs(difference).max() < TOLERANCE
+
+
+def test_variants_are_invariant_too(model, crystals):
+    for seed in range(3):
+        crystal = crystals[seed * 7]
+        difference = predict(model, transformed(crystal, seed)) - predict(model, crystal)
+        assert np.abs(difference).max() < TOLERANCE
+
+
+def test_a_batch_changes_nothing(model, crystals):
+    by_size = sorted(crystals, key=lambda c: c.n_atoms)
+    mixed = [by_size[0], by_size[-1], by_size[len(by_size) // 2], by_size[1]]
+    together = predict(model, *mixed)
+    alone = np.concatenate([predict(model, crystal) for crystal in mixed])
+    assert np.abs(together - alone).max() < TOLERANCE
+
+
+def test_given_cells_can_be_kept(crystals):
+    crystal = crystals[0]
+    supercell = transformed(crystal, 1)
+    kept = GraphSettings(primitive=False)
+    model = make()  # pools by sums: a larger cell then is another input
+    difference = predict(model, supercell, graph=kept) - predict(model, crystal, graph=kept)
+    if supercell.n_atoms > crystal.n_atoms:
+        assert np.abs(difference).max() > TOLERANCE
+
+
+def test_released_inputs_depend_on_the_rotation(crystals):
+    """The option that reproduces the released phonon code has its known defect."""
+    settings = ModelSettings.model_validate(
+        {"encoder": {"edge_features": "spherical_harmonics", "aggregation": "mean"}}
+    )
+    torch.manual_seed(0)
+    released = SpectrumModel(settings, 4.0, 51).eval()
+    graph = GraphSettings(self_edges=True, primitive=False)
+    crystal = max(crystals, key=lambda c: c.n_atoms)
+    rotation = Rotation.from_euler("xyz", [0.3, 0.5, 0.7]).as_matrix()
+    rotated = Crystal(
+        crystal.lattice @ rotation.T, crystal.fractional_coordinates, crystal.atomic_numbers
+    )
+    difference = predict(released, rotated, graph=graph) - predict(released, crystal, graph=graph)
+    assert np.abs(difference).max() > TOLERANCE
+
+
+def test_inference_is_the_system_branch(crystals):
+    model = make()
+    batch = collate([build_graph(c, GRAPH) for c in crystals[:4]])
+    with torch.inference_mode():
+        branches = model.branches(batch)
+        torch.testing.assert_close(model(batch), branches["system"], rtol=0, atol=TOLERANCE)
+    assert not torch.allclose(branches["system"], branches["global"], atol=1e-3)
+
+
+def test_gradients_reach_every_parameter(crystals):
+    by_system = {build_graph(c, GRAPH).crystal_system: c for c in crystals}
+    assert len(by_system) == 7  # otherwise some prompts would get no gradient
+    graphs = [build_graph(c, GRAPH) for c in by_system.values()]
+    for variant in VARIANTS:
+        model = make(variant)
+        branches = model.branches(collate(graphs))
+        target = torch.linspace(0, 1, 51)
+        sum(((values - target) ** 2).mean() for values in branches.values()).backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None, (variant, name)
+            assert parameter.grad.abs().max() > 0, (variant, name)
+
+
+def test_it_can_learn_eight_crystals_by_heart():
+    dataset = load_tiny()
+    small = {
+        "encoder": {"hidden_dim": 48, "atom_features": ["one_hot"]},
+        "decoder": {"hidden_dim": 48},
+    }
+    torch.manual_seed(0)
+    model = SpectrumModel(ModelSettings.model_validate(small), GRAPH.cutoff, 51)
+    batch = collate([build_graph(c, GRAPH) for c in dataset.crystals[:8]])
+    target = torch.from_numpy(dataset.values[:8])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for step in range(250):
+        optimizer.param_groups[0]["lr"] = 3e-3 * min(1.0, (step + 1) / 50)
+        optimizer.zero_grad()
+        loss = sum(((values - target) ** 2).mean() for values in model.branches(batch).values())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    mse = ((model(batch) - target) ** 2).mean()
+    assert mse < 0.1 * target.var()
+
+
+def test_unknown_settings_are_refused():
+    with pytest.raises(ValueError, match="hidden_dims"):
+        ModelSettings.model_validate({"encoder": {"hidden_dims": 3}})

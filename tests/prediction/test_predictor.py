@@ -1,0 +1,102 @@
+"""From structures to spectra in Python."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+import vanhove
+from tests.conftest import STRUCTURES, SUPPORTED
+from vanhove.errors import CheckpointError, StructureError
+
+
+@pytest.fixture(scope="module")
+def predictor(small_run):
+    return vanhove.load(small_run)
+
+
+def test_one_gives_one_and_a_list_gives_a_list(predictor, tmp_path):
+    path = STRUCTURES / "NaCl.cif"
+    one = predictor.predict(path)
+    assert isinstance(one, vanhove.Spectrum)
+    several = predictor.predict([path, str(path)])
+    assert [type(s) for s in several] == [vanhove.Spectrum] * 2
+    for source in SUPPORTED:
+        shutil.copy(source, tmp_path)
+    folder = predictor.predict(tmp_path)
+    assert len(folder) == len(SUPPORTED)
+    (same,) = [s for s in folder if s.name == "NaCl.cif"]
+    np.testing.assert_allclose(same.values, one.values, atol=1e-5)
+
+
+def test_all_kinds_of_structure_agree(predictor):
+    path = STRUCTURES / "MgO.cif"
+    crystal = vanhove.read_crystal(path)
+    expected = predictor.predict(path).values
+    for structure in (crystal, crystal.to_structure(), crystal.to_atoms()):
+        np.testing.assert_allclose(predictor.predict(structure).values, expected, atol=1e-5)
+
+
+def test_a_spectrum_says_what_it_is(predictor):
+    spectrum = predictor.predict(STRUCTURES / "NaCl.cif")
+    assert (spectrum.unit, spectrum.normalisation, spectrum.quantity) == (
+        "cm-1",
+        "max",
+        "phonon_dos",
+    )
+    assert spectrum.grid[0] == 0
+    assert spectrum.grid[-1] == 1000
+    assert len(spectrum.values) == 51
+    assert spectrum.values.min() >= 0
+    assert spectrum.crystal.n_atoms == 2  # the CIF holds the conventional cell of eight
+    assert spectrum.metadata["crystal_system"] == "cubic"
+    assert spectrum.metadata["space_group_symbol"] == "Fm-3m"
+
+
+def test_the_choice_of_cell(predictor):
+    structure = vanhove.read_crystal(STRUCTURES / "Si.cif").to_structure()
+    reduced = predictor.predict([structure, structure * (2, 1, 1)])
+    np.testing.assert_allclose(reduced[0].values, reduced[1].values, atol=1e-5)
+    kept = predictor.predict(structure * (2, 1, 1), primitive=False)
+    assert kept.crystal.n_atoms == 2 * len(structure)
+
+
+def test_a_stream_goes_on_after_an_error(predictor, tmp_path):
+    broken = tmp_path / "broken.cif"
+    broken.write_text("nothing here")
+    outcomes = list(predictor.stream([STRUCTURES / "Si.cif", broken, STRUCTURES / "MgO.cif"]))
+    assert [type(o).__name__ for o in outcomes] == ["Spectrum", "StructureError", "Spectrum"]
+    assert "broken.cif" in str(outcomes[1])
+    with pytest.raises(StructureError, match=r"broken\.cif"):
+        predictor.predict([STRUCTURES / "Si.cif", broken])
+
+
+def test_a_long_stream_keeps_its_order(predictor, monkeypatch):
+    monkeypatch.setattr("vanhove.prediction.predictor.STRUCTURES_PER_ROUND", 4)
+    monkeypatch.setattr("vanhove.prediction.predictor.ATOMS_PER_BATCH", 5)
+    names = [spectrum.name for spectrum in predictor.stream(SUPPORTED)]
+    assert names == [path.name for path in SUPPORTED]
+
+
+def test_elements_that_were_never_trained_on_are_refused(predictor):
+    structure = vanhove.read_crystal(STRUCTURES / "NaCl.cif").to_structure()
+    structure.replace_species({"Na": "Pu"})
+    with pytest.raises(StructureError, match="unsupported element Pu: not in the training data"):
+        predictor.predict(structure)
+
+
+def test_unknown_weights_list_the_names():
+    with pytest.raises(CheckpointError, match=r"no weights 'nothing'; give .* one of: "):
+        vanhove.load("nothing")
+
+
+def test_shipped_weights_predict_the_phonons_of_rock_salt():
+    """NaCl: its DFPT spectrum ends near 260 1/cm; MgO's reaches beyond 600 1/cm."""
+    salt, oxide = vanhove.predict([STRUCTURES / "NaCl.cif", STRUCTURES / "MgO.cif"])
+    from vanhove.spectra import mean_frequency
+
+    assert 120 < mean_frequency(salt.grid, salt.values) < 220
+    assert 330 < mean_frequency(oxide.grid, oxide.values) < 470
+    assert salt.values[salt.grid > 340].max() < 0.1
