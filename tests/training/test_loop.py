@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from tests.conftest import SMALL_RUN
-from vanhove.errors import CheckpointError, ConfigError
+from vanhove.errors import CheckpointError, ConfigError, MissingExtraError
 from vanhove.training.checkpoint import load_model, read_safetensors
 from vanhove.training.config import RunConfig, TrainingSettings
 from vanhove.training.logs import read_log
@@ -162,3 +162,14 @@ def test_learning_rate_schedules():
     assert rates[-1] == pytest.approx(0.01, abs=2e-3)
     constant = TrainingSettings(learning_rate=2.0)
     assert {learning_rate(constant, step, 100) for step in range(100)} == {2.0}
+
+
+@pytest.mark.parametrize("logger", ["tensorboard", "wandb"])
+def test_a_missing_logger_gives_the_pip_line(small_config, tmp_path, logger, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    settings = small_config.training.model_copy(update={"loggers": (logger,)})
+    config = small_config.model_copy(update={"training": settings})
+    with pytest.raises(MissingExtraError, match=rf"pip install 'vanhove\[{logger}\]'"):
+        train(config, tmp_path / "run", quiet=True)
+    train(small_config, tmp_path / "run", quiet=True)  # the failed start left nothing behind

@@ -32,6 +32,11 @@ class Processes:
             torch.distributed.all_reduce(tensor)
         return tensor
 
+    def wait(self) -> None:
+        """Until every process is here."""
+        if self.count > 1:
+            torch.distributed.barrier()
+
     def any(self, flag: bool, device: torch.device) -> bool:
         """True on every process if it is on one."""
         return bool(self.sum_(torch.tensor(float(flag), device=device)))

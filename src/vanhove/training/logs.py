@@ -27,7 +27,6 @@ class RunLog:
         self.csv_path = folder / "metrics.csv"
         self.json_path = folder / "metrics.jsonl"
         self.rows = [row for row in read_log(folder) if row["epoch"] < first_epoch]
-        self._rewrite()
         self._tensorboard: Any = None
         self._wandb: Any = None
         if "tensorboard" in config.training.loggers:
@@ -49,6 +48,7 @@ class RunLog:
                 config=config.model_dump(mode="json"),
                 resume="allow",
             )
+        self._rewrite()
 
     def _rewrite(self) -> None:
         self.json_path.write_text("".join(json.dumps(row) + "\n" for row in self.rows))

@@ -400,6 +400,7 @@ def train(
         if device.type == "cuda":
             device = torch.device("cuda", group.rank % torch.cuda.device_count())
         saved = _open_folder(folder, config, resume)
+        group.wait()  # until every process has looked, before the first one writes
         data = prepare(config, ("train", "valid"), quiet or not group.is_first)
         run = Run(config, data.targets.shape[1], device)
         if saved is not None:
@@ -407,10 +408,8 @@ def train(
         log = None
         if group.is_first:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / RUN_FILE).write_text(config.to_yaml())
             log = RunLog(folder, config, run.progress.epoch)
-        if group.count > 1:
-            torch.distributed.barrier()
+            (folder / RUN_FILE).write_text(config.to_yaml())
         trainer = Trainer(run, data, folder, group, quiet)
         try:
             complete = trainer.fit(log)
