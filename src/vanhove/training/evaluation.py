@@ -92,10 +92,13 @@ def evaluate(
                 "epoch": info.epoch,
                 "validation": info.validation,
                 "n_parameters": sum(p.numel() for p in model.parameters()),
-                "metrics": metrics,
+                "metrics": {
+                    key: value if np.isfinite(value) else None for key, value in metrics.items()
+                },
             }
         )
     keys = [key for key in METRIC_CONVENTIONS if key in runs[0]["metrics"]]
+    keys = [key for key in keys if all(run["metrics"][key] is not None for run in runs)]
     table = np.array([[run["metrics"][key] for key in keys] for run in runs])
     result: dict[str, Any] = {
         "model": config.name,

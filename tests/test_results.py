@@ -1,0 +1,59 @@
+"""The numbers that the project shows are the numbers that its commands measured."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vanhove.weights import shipped_weights
+
+ROOT = Path(__file__).parents[1]
+RESULTS = sorted((ROOT / "results").rglob("*.json"))
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda p: p.stem)
+def test_a_result_says_how_it_was_made(path):
+    for result in _results(json.loads(path.read_text())):
+        assert result["seeds"] == [run["seed"] for run in result["runs"]]
+        assert len(result["dataset"]["hash"]) == 64
+        assert len(result["dataset"]["split_hash"]) == 64
+        assert result["config"]["training"]["epochs"] > 0
+        assert set(result["conventions"]) == set(result["mean"])
+
+
+def _results(content: dict | list) -> list[dict]:
+    return content if isinstance(content, list) else [content]
+
+
+def test_readme_and_model_card_show_the_measured_numbers():
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "update_results.py", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_shipped_weights_are_the_best_seed_by_validation():
+    family = json.loads((ROOT / "results" / "phonon" / "dostransformer.json").read_text())
+    best = min(family["runs"], key=lambda run: run["validation"]["rmse"])
+    card = json.loads(shipped_weights()["dostransformer-phonon"].with_suffix(".json").read_text())
+    assert card["seeds"] == [best["seed"]]
+    assert card["runs"][0]["validation"] == best["validation"]
+
+
+@pytest.mark.data
+def test_the_shipped_weights_give_their_test_numbers():
+    from vanhove.training.evaluation import evaluate
+
+    path = shipped_weights()["dostransformer-phonon"]
+    recorded = json.loads(path.with_suffix(".json").read_text())
+    measured = evaluate(path, quiet=True)
+    assert measured["dataset"] == recorded["dataset"]
+    for key, value in recorded["mean"].items():
+        assert measured["mean"][key] == pytest.approx(value, rel=1e-3), key
