@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import torch
 
-from vanhove.crystal.checks import check_crystal
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import symbols_of
 from vanhove.crystal.graph import CrystalGraph, collate, graph_of_standardized
@@ -105,7 +104,6 @@ class Predictor:
 
     def _prepare(self, structure: StructureLike, primitive: bool) -> _Prepared:
         crystal = read_crystal(structure)
-        check_crystal(crystal)
         unseen = set(crystal.atomic_numbers.tolist()) - set(self.info.elements)
         if unseen:
             raise StructureError(
