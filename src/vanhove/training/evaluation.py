@@ -107,6 +107,7 @@ def evaluate(
         "dataset": infos[0].dataset.model_dump()
         if data is None
         else {"name": dataset.name, "hash": dataset.data_hash},
+        "notes": dataset.notes,
         "trained_on": infos[0].dataset.model_dump(),
         "normalisation": infos[0].normalisation,
         "conventions": {key: METRIC_CONVENTIONS[key] for key in keys},

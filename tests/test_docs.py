@@ -1,0 +1,211 @@
+"""What the documentation shows works: commands, Python blocks, examples, links, key tables.
+
+The blocks of one page run in order, in one folder that holds ``examples`` and ``configs``: in a
+``bash`` block each line is a ``vanhove`` command, ``python`` blocks share their names. A comment
+right before a block changes that:
+
+    <!-- test: skip, REASON -->     for ``make``, downloads and long training only
+    <!-- test: file PATH -->        the block is written to PATH
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+import shlex
+import subprocess
+import sys
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
+from vanhove import RunConfig
+from vanhove.cli import main
+from vanhove.errors import CheckpointError
+from vanhove.weights import DEFAULT_WEIGHTS, shipped_weights
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MARKDOWN = [
+    path
+    for pattern in ("*.md", "docs/**/*.md", "src/**/*.md", "results/**/*.md")
+    for path in sorted(ROOT.glob(pattern))
+]
+BLOCK = re.compile(
+    r"(?:^<!-- test: (?P<order>.+?) -->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+SKIP_REASONS = ("builds a virtual environment", "a long training on downloaded data")
+NO_WEIGHTS = f"no weights '{DEFAULT_WEIGHTS}'"
+
+
+@dataclass(frozen=True)
+class Block:
+    language: str
+    code: str
+    order: str
+    place: str
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    text = page.read_text(encoding="utf-8")
+    for match in BLOCK.finditer(text):
+        line = text.count("\n", 0, match.start("language")) + 1
+        yield Block(
+            match["language"], match["code"], match["order"] or "", f"{page.name}, line {line}"
+        )
+
+
+def commands(block: Block) -> list[list[str]]:
+    """The arguments of each ``vanhove`` line; wildcards are expanded as a shell does."""
+    found = []
+    for line in block.code.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if not words:
+            continue
+        assert words[0] == "vanhove", f"{block.place}: only vanhove commands run here: {line}"
+        assert not set(words) & {"|", ">", "&&", ";"}, f"{block.place}: no shell syntax: {line}"
+        found.append([w for word in words[1:] for w in (sorted(glob.glob(word)) or [word])])
+    return found
+
+
+def skip_without_weights(problem: str) -> None:
+    if not shipped_weights() and NO_WEIGHTS in problem:
+        pytest.skip("no weights are shipped yet, and this page uses them")
+
+
+def run_command(arguments: list[str], place: str, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["vanhove", *arguments])
+    capsys.readouterr()
+    status: object = 0
+    try:
+        main()
+    except SystemExit as end:
+        status = end.code or 0
+    errors = capsys.readouterr().err
+    skip_without_weights(errors)
+    assert status == 0, f"{place}: vanhove {shlex.join(arguments)}\n{errors}"
+
+
+def run_python(code: str, place: str, module: types.ModuleType) -> None:
+    try:
+        exec(compile(code, place, "exec", dont_inherit=True), module.__dict__)
+    except CheckpointError as error:
+        skip_without_weights(str(error))
+        raise
+
+
+@pytest.fixture
+def module(monkeypatch) -> types.ModuleType:
+    """Where the Python of one page runs: pydantic looks classes up in their module."""
+    made = types.ModuleType("documented")
+    monkeypatch.setitem(sys.modules, made.__name__, made)
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    for name in ("examples", "configs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_blocks_run(page, folder, module, monkeypatch, capsys):
+    for block in blocks(page):
+        kind, _, rest = block.order.partition(" ")
+        if kind == "skip,":
+            assert rest in SKIP_REASONS, f"{block.place}: {rest} is no reason to skip"
+        elif kind == "file":
+            Path(rest).parent.mkdir(parents=True, exist_ok=True)
+            Path(rest).write_text(block.code, encoding="utf-8")
+        elif block.order:
+            pytest.fail(f"{block.place}: unknown order {block.order!r}")
+        elif block.language == "bash":
+            for arguments in commands(block):
+                run_command(arguments, block.place, monkeypatch, capsys)
+        elif block.language == "python":
+            run_python(block.code, block.place, module)
+
+
+def test_how_tos_of_contributing_work(module, folder):
+    """The encoder, the decoder and the data set that CONTRIBUTING.md builds."""
+    import torch
+
+    from vanhove.crystal.graph import GraphSettings, build_graph, collate
+    from vanhove.datasets import SpectrumDataset
+
+    for block in blocks(ROOT / "CONTRIBUTING.md"):
+        if block.language == "python" and not block.order:
+            run_python(block.code, block.place, module)
+    dataset = module.load_two_solids()
+    assert isinstance(dataset, SpectrumDataset)
+    batch = collate([build_graph(crystal, GraphSettings()) for crystal in dataset.crystals])
+    encoder = module.AtomMLP(module.AtomMLPSettings(name="atom_mlp", hidden_dim=8), 4.0)
+    decoder = module.PooledDecoder(module.PooledSettings(name="pooled"), encoder.out_dim, 51)
+    with torch.inference_mode():
+        atoms = encoder(batch)
+        values = decoder(atoms, batch)
+        branches = decoder.branches(atoms, batch)
+    assert atoms.shape == (4, 8)
+    assert values.shape == (2, 51)
+    assert torch.equal(branches["system"], values)
+
+
+@pytest.mark.parametrize("name", ["predict_and_plot.py", "train_on_my_data.py"])
+def test_examples_run(name, small_run, tmp_path):
+    arguments = [str(small_run)] if name == "predict_and_plot.py" else []
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / name), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_resolve(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    targets = re.findall(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)", text)
+    missing = [
+        target
+        for target in targets
+        if not re.match(r"(https?|mailto):", target) and not (page.parent / target).exists()
+    ]
+    assert not missing
+
+
+def run_file_keys(model: type[BaseModel], prefix: str = "") -> dict[str, object]:
+    """Dotted key -> default; of a choice of sections, the default one's where both have a key."""
+    keys: dict[str, object] = {}
+    for name, field in model.model_fields.items():
+        if not isinstance(field.default, BaseModel):
+            default = None if field.is_required() else field.default
+            keys[prefix + name] = to_jsonable_python(default)
+            continue
+        sections = [s for s in get_args(field.annotation) if hasattr(s, "model_fields")]
+        for section in (*sections, type(field.default)):
+            keys |= run_file_keys(section, f"{prefix}{name}.")
+    return keys
+
+
+def test_every_key_of_a_run_file_is_documented():
+    rows = re.findall(
+        r"^\| `([\w.]+)` \| `(.+?)` \| .+ \|$",
+        (ROOT / "docs" / "train.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    documented = {key: yaml.safe_load(default) for key, default in rows}
+    assert documented == run_file_keys(RunConfig)
