@@ -64,13 +64,18 @@ def predict(
     json_path: Annotated[
         str | None, typer.Option("--json", help="Write all results to this JSON file; - is stdout.")
     ] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="Write NAME.csv for each structure.")] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Write NAME-phonon-dos.csv for each structure.")
+    ] = False,
     html: Annotated[
-        bool, typer.Option("--html", help="Write NAME.html, an interactive plot.")
+        bool, typer.Option("--html", help="Write NAME-phonon-dos.html, an interactive plot.")
     ] = False,
     plot: Annotated[
         bool | None,
-        typer.Option("--plot/--no-plot", help="Write NAME.png; by default for a single structure."),
+        typer.Option(
+            "--plot/--no-plot",
+            help="Write NAME-phonon-dos.png; by default for a single structure without --json -.",
+        ),
     ] = None,
     given_cell: Annotated[
         bool, typer.Option("--given-cell", help="Do not reduce to the primitive cell.")
@@ -88,6 +93,7 @@ def predict(
     One structure: a table and a plot. Several, or a folder: one line each. A structure that cannot
     be used costs one line on stderr; the others are predicted, and the exit status is 1.
 
+    \b
     Example: vanhove predict crystal.cif
     Example: vanhove predict structures/ --json - | jq '.results[].name'
     """
@@ -132,6 +138,7 @@ def train(
 ) -> None:
     """Train a model; killed or interrupted runs continue with --resume, to the same result.
 
+    \b
     Example: vanhove train configs/phonon/dostransformer.yaml --seed 1
     Example: torchrun --nproc-per-node 2 -m vanhove train configs/phonon/dostransformer.yaml
     """
@@ -230,11 +237,18 @@ def data_info(
     from vanhove.datasets import describe, load_dataset
 
     for key, value in describe(load_dataset(name)).items():
-        if isinstance(value, list) and value and isinstance(value[0], str) and len(value[0]) > 3:
-            for item in value:
-                typer.echo(f"{key:20s} {item}")
-        else:
-            typer.echo(f"{key:20s} {value}")
+        if isinstance(value, dict):
+            value = ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
+        for item in value if key == "notes" else [_plain(value)]:
+            typer.echo(f"{key:16s} {item}")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{k} {v}" for k, v in value.items()) + ")"
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def main() -> None:

@@ -1,7 +1,9 @@
+import re
+
 import numpy as np
 import pytest
 
-from vanhove.datasets import load_dataset
+from vanhove.datasets import DATASETS, load_dataset
 from vanhove.errors import DataError
 
 
@@ -28,7 +30,8 @@ def test_grouped_split_keeps_formulas_together():
 
 
 def test_unknown_name_lists_names():
-    with pytest.raises(DataError, match="'petreto'; allowed: phonon_petretto, tiny, or the path"):
+    allowed = f"'petreto'; allowed: {', '.join(DATASETS)}, or the path"
+    with pytest.raises(DataError, match=re.escape(allowed)):
         load_dataset("petreto")
 
 

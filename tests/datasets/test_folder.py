@@ -43,7 +43,7 @@ def test_csv(folder):
     dataset = load_folder(folder)
     assert dataset.name == "mine"
     assert dataset.ids == ["MgO", "NaCl", "KBr.vasp", "LiF"]
-    assert [c.formula for c in dataset.crystals] == ["MgO", "ClNa", "BrK", "FLi"]
+    assert [c.formula for c in dataset.crystals] == ["MgO", "NaCl", "KBr", "LiF"]
     assert [c.name for c in dataset.crystals] == dataset.ids
     assert dataset.crystals[1].volume == pytest.approx(5.64**3 / 4)
     assert dataset.grid.tolist() == [0, 20, 40]

@@ -49,7 +49,7 @@ def test_reads_the_published_form(small_source):
     }
     crystal = dataset.crystals[1]
     assert crystal.name == "mp-1"
-    assert crystal.formula == "ClNa"
+    assert crystal.formula == "NaCl"
     # Cartesian (2.8, 0, 0) in these axes.
     assert np.allclose(crystal.fractional_coordinates, [[0, 0, 0], [-0.5, 0.5, 0.5]])
     assert any("inferred, not proven" in note for note in dataset.notes)

@@ -98,7 +98,7 @@ def test_a_spectrum_cannot_be_changed_through_its_arrays():
 
 def test_repr_is_short_and_says_what_it_is():
     assert repr(phonons()) == (
-        "Spectrum(phonon_dos of ClNa, NaCl: 51 points, 0 to 1000 cm-1, "
+        "Spectrum(phonon_dos of NaCl, NaCl: 51 points, 0 to 1000 cm-1, "
         'normalisation "max", with std)'
     )
 

@@ -58,7 +58,12 @@ def test_other_data_must_be_asked_for(small_run, monkeypatch):
     monkeypatch.setitem(catalog.DATASETS, "tiny", lambda: changed)
     with pytest.raises(DataError, match="not the data the model was trained on"):
         evaluate(small_run, quiet=True)
-    assert evaluate(small_run, data="tiny", quiet=True)["n_materials"] == 8
+    result = evaluate(small_run, data="tiny", quiet=True)
+    assert result["n_materials"] == 8
+    assert "hold elements that are not in the training data: P, Fe, In." in result["notes"][-1]
+    monkeypatch.setitem(catalog.DATASETS, "tiny", lambda: replace(changed, normalisation="sum"))
+    with pytest.raises(DataError, match="has the normalisation 'sum', the model 'max'"):
+        evaluate(small_run, data="tiny", quiet=True)
 
 
 def test_published_numbers_stand_beside_ours():
@@ -69,11 +74,13 @@ def test_published_numbers_stand_beside_ours():
         "dataset": {"name": "phonon_petretto"},
         "config": {"model": {"decoder": {"name": "dostransformer"}}},
         "seeds": [0, 1],
+        "notes": ["one row is missing"],
         "conventions": {"mae": "MAE, mean over materials"},
         "mean": {"mae": 0.08},
         "std": {"mae": 0.001},
     }
     table = evaluation_table(result)
     assert "0.0800 +- 0.0010" in table
+    assert "note: one row is missing" in table
     assert "0.0710 +- 0.0020" in table
     assert "arXiv 2311.12856" in table

@@ -129,7 +129,7 @@ def test_a_folder_is_never_overwritten_by_another_run(small_config, small_run):
     with pytest.raises(ConfigError, match="already holds a run; continue it with --resume"):
         train(small_config, small_run)
     other = small_config.model_copy(update={"seed": 5})
-    with pytest.raises(ConfigError, match="differs from the run file given"):
+    with pytest.raises(ConfigError, match=r"differs from the settings given in seed; resume"):
         train(other, small_run, resume=True)
 
 

@@ -23,3 +23,5 @@ def test_beta_weighs_the_system_branch():
     branches = {"global": torch.tensor([[1.0]]), "system": torch.tensor([[2.0]])}
     loss = branch_loss(branches, torch.tensor([[0.0]]), "mae", beta=0.5)
     torch.testing.assert_close(loss, torch.tensor([2.0]))
+    single = branch_loss({"spectrum": torch.tensor([[3.0]])}, torch.tensor([[0.0]]), "mae", 0.5)
+    torch.testing.assert_close(single, torch.tensor([3.0]))

@@ -42,7 +42,7 @@ def load_dataset(
     else:
         raise DataError(
             f"data set {str(name_or_path)!r}; allowed: {', '.join(DATASETS)}, or the path of a "
-            "folder with structures and spectra"
+            "folder with structures and spectra (relative to where you are now)"
         )
     if split is None:
         return dataset

@@ -20,7 +20,7 @@ class PublishedRow:
 
 
 def published_rows(dataset: str, model: str | None = None) -> list[PublishedRow]:
-    """Rows of ``published.csv`` for a data set, per-material convention, best known first."""
+    """Rows of ``published.csv`` for a data set, per-material convention, in the file's order."""
     with (files("vanhove.experiments") / "published.csv").open(encoding="utf-8") as stream:
         rows = [row for row in csv.DictReader(stream) if row["dataset"] == dataset]
     keys = ("mse_x10", "mae", "r2")

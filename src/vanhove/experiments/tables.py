@@ -40,6 +40,7 @@ def evaluation_table(result: dict[str, Any]) -> str:
                 value += f" +- {row.spread[key]:.4f}"
             line += f"  {value:>22s}"
         lines.append(line.rstrip())
+    lines += ["", *(f"note: {note}" for note in result["notes"])]
     if published:
         lines += ["", *(f"{row.note}: {row.source}" for row in published)]
     return "\n".join(lines)
@@ -65,4 +66,6 @@ def models_table() -> str:
         lines.append(
             f"{name:28s} {info.quantity:12s} {info.dataset.name:18s} {' '.join(shown)}{default}"
         )
+    if not shipped_weights():
+        return "no weights are shipped with this installation; train a model: vanhove train --help"
     return "\n".join([*lines, "", "test split, per-material convention"])

@@ -45,7 +45,7 @@ class PredictCommand:
         self._check_output()
         sources = list(self._sources())
         single = len(sources) == 1
-        plot = single if self.plot is None else self.plot
+        plot = single and self.json_path != STDOUT if self.plot is None else self.plot
         predictor = load(self.model)
         results: list[dict[str, Any]] = []
         errors: list[dict[str, str]] = []
@@ -112,7 +112,7 @@ class PredictCommand:
         wanted = {".png": plot, ".csv": self.csv, ".html": self.html}
         if not any(wanted.values()):
             return []
-        base = f"{self._stem(spectrum)}-phonon-dos"
+        base = f"{self._stem(spectrum)}-{spectrum.quantity.replace('_', '-')}"
         paths = [self.output / f"{base}{suffix}" for suffix, asked in wanted.items() if asked]
         for path in paths:
             if path.suffix == ".png":
@@ -123,8 +123,10 @@ class PredictCommand:
                 spectrum.plot_html(path)
         return paths
 
-    def _properties(self, spectrum: Spectrum) -> dict[str, float | None]:
-        """Derived numbers; None where the predicted spectrum has no weight."""
+    def _properties(self, spectrum: Spectrum) -> dict[str, float]:
+        """Derived numbers of a phonon density of states, if it has any weight."""
+        if spectrum.quantity != "phonon_dos":
+            return {}
         grid, values = spectrum.grid, spectrum.values
         try:
             return {
@@ -136,7 +138,7 @@ class PredictCommand:
                 "entropy_J_per_K_mol_atoms": float(entropy(grid, values, self.temperature)),
             }
         except DataError:
-            return {"temperature_K": self.temperature}
+            return {}
 
     def _write_json(
         self, predictor: Predictor, results: list[dict], errors: list[dict[str, str]]
@@ -161,17 +163,17 @@ class PredictCommand:
         os.replace(temporary, path)
 
 
-def _line(spectrum: Spectrum, properties: dict[str, float | None]) -> str:
+def _line(spectrum: Spectrum, properties: dict[str, float]) -> str:
     mean = properties.get("mean_frequency_cm1")
-    shown = f"{mean:7.1f} 1/cm" if mean is not None else "  no weight"
+    shown = f" mean {mean:7.1f} 1/cm" if mean is not None else ""
     meta = spectrum.metadata
-    return f"{spectrum.name:32s} {meta['formula']:16s} {meta['crystal_system']:12s} mean {shown}"
+    return f"{spectrum.name:32s} {meta['formula']:16s} {meta['crystal_system']:12s}{shown}".rstrip()
 
 
-def _table(spectrum: Spectrum, properties: dict[str, float | None], written: list[Path]) -> str:
+def _table(spectrum: Spectrum, properties: dict[str, float], written: list[Path]) -> str:
     meta = spectrum.metadata
+    unit = "1/cm" if spectrum.unit == "cm-1" else spectrum.unit
     peak = float(spectrum.grid[spectrum.values.argmax()])
-    temperature = f"{properties['temperature_K']:g} K"
     rows = [
         ("structure", f"{spectrum.name}  ({meta['formula']})"),
         (
@@ -180,9 +182,10 @@ def _table(spectrum: Spectrum, properties: dict[str, float | None], written: lis
             f"(No. {meta['space_group_number']})",
         ),
         ("model", meta["model"]),
-        ("highest peak", f"{peak:.0f} 1/cm"),
+        ("highest peak", f"{peak:g} {unit}"),
     ]
-    if "mean_frequency_cm1" in properties:
+    if properties:
+        temperature = f"{properties['temperature_K']:g} K"
         rows += [
             ("mean frequency", f"{properties['mean_frequency_cm1']:.1f} 1/cm"),
             (
@@ -197,11 +200,11 @@ def _table(spectrum: Spectrum, properties: dict[str, float | None], written: lis
     rows += [("written", str(path)) for path in written]
     table = "\n".join(f"{name:16s} {value}" for name, value in rows)
     numbers = "\n".join(
-        f"{frequency:8.0f}  {value:6.3f}"
+        f"{frequency:8g}  {value:6.3f}"
         for frequency, value in zip(spectrum.grid, spectrum.values, strict=True)
         if value >= 0.0005
     )
     return (
         f"{table}\n\n{terminal_plot(spectrum)}\n\n"
-        f"   1/cm  DOS (max of training spectra = 1; zeros left out)\n{numbers}"
+        f"{unit:>8s}  DOS (normalisation: {spectrum.normalisation}; zeros left out)\n{numbers}"
     )

@@ -217,7 +217,9 @@ def _comparable(reference: Spectrum, spectrum: Spectrum) -> Spectrum:
         # Values that add up to 1 depend on the number of points.
         reference = reference.interpolate(spectrum.grid)
     if reference.normalisation != spectrum.normalisation:
-        reference = reference.normalise(spectrum.normalisation)
+        atoms = reference.crystal or spectrum.crystal
+        n_atoms = atoms.n_atoms if atoms is not None else None
+        reference = reference.normalise(spectrum.normalisation, n_atoms)
     return reference
 
 
@@ -232,8 +234,6 @@ def _title(spectrum: Spectrum, subscript: str | None) -> str:
     """The formula with its numbers as subscripts (unicode ones when ``subscript`` is None)."""
     if spectrum.crystal is None:
         return spectrum.name
-
-    # Crystal.formula is alphabetical (ClNa); a reader expects NaCl.
     formula = spectrum.crystal.formula
     if subscript is None:
         return formula.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))

@@ -61,6 +61,9 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], header: str) -> No
             temporary,
             metadata={_HEADER: header},
         )
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)  # safetensors writes files that only their owner can read
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -120,6 +123,10 @@ def read_info(path: str | PathLike[str]) -> ModelInfo:
 
 
 def _parse_info(path: Path, header: str) -> ModelInfo:
+    if '"progress"' in header:
+        raise CheckpointError(
+            f"{path}: the state of a run, for --resume; predict with best.safetensors beside it"
+        )
     try:
         return ModelInfo.model_validate_json(header)
     except ValidationError as error:

@@ -69,7 +69,10 @@ class RunConfig(_Section):
         try:
             content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
         except OSError as error:
-            raise ConfigError(f"{path}: cannot read the run file ({error.strerror})") from None
+            raise ConfigError(
+                f"{path}: cannot read the run file ({error.strerror}); give a YAML file such as a "
+                "run folder's config.yaml"
+            ) from None
         except yaml.YAMLError as error:
             raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
         if not isinstance(content, dict):
@@ -92,8 +95,22 @@ class RunConfig(_Section):
             )
             raise ConfigError(f"{source}: {problems}") from None
 
+    def differences(self, other: RunConfig) -> list[str]:
+        """Dotted keys whose values differ."""
+        ours, theirs = _flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
+        return [key for key in ours | theirs if ours.get(key) != theirs.get(key)]
+
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def _flat(content: dict, prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for key, value in content.items():
+        flat |= (
+            _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        )
+    return flat
 
 
 def _set_dotted(content: dict, dotted: str, value: object) -> None:

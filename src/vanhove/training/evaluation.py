@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 import vanhove
+from vanhove.crystal.elements import symbols_of
 from vanhove.datasets import SpectrumDataset
 from vanhove.errors import CheckpointError, DataError
 from vanhove.spectra.metrics import spectrum_metrics
@@ -50,7 +51,8 @@ def evaluate(
     Args:
         checkpoints: shipped names, files or run folders.
         split: ``"test"``, ``"valid"`` or ``"train"``.
-        data: another data set (name or folder) with the model's grid; the model's own by default.
+        data: another data set (name or folder) with the model's grid, unit and normalisation; the
+            model's own by default. Whether its materials were in the training data is not checked.
         output: a JSON file to write the result to.
         quiet: no progress.
 
@@ -77,8 +79,8 @@ def evaluate(
         config = config.model_copy(update={"data": DataSettings(dataset=data, split=None)})
     prepared = prepare(config, (split,), quiet)
     dataset = prepared.dataset
-    _check_data(dataset, infos[0], own=data is None)
     rows = prepared.rows(split)
+    _check_data(dataset, infos[0], own=data is None)
     target = prepared.targets[rows].numpy()
     runs: list[dict[str, Any]] = []
     for model, info in loaded:
@@ -107,7 +109,7 @@ def evaluate(
         "dataset": infos[0].dataset.model_dump()
         if data is None
         else {"name": dataset.name, "hash": dataset.data_hash},
-        "notes": dataset.notes,
+        "notes": [*dataset.notes, *_unseen_note(dataset, infos[0], rows.tolist())],
         "trained_on": infos[0].dataset.model_dump(),
         "normalisation": infos[0].normalisation,
         "conventions": {key: METRIC_CONVENTIONS[key] for key in keys},
@@ -132,6 +134,19 @@ def evaluate(
     return result
 
 
+def _unseen_note(dataset: SpectrumDataset, info: ModelInfo, rows: list[int]) -> list[str]:
+    """Prediction refuses elements that the model has never seen; a measurement counts them."""
+    unseen = [
+        set(dataset.crystals[row].atomic_numbers.tolist()) - set(info.elements) for row in rows
+    ]
+    if not any(unseen):
+        return []
+    return [
+        f"{sum(map(bool, unseen))} of the materials hold elements that are not in the training "
+        f"data: {symbols_of(sorted(set().union(*unseen)))}."
+    ]
+
+
 def _without_seed(info: ModelInfo) -> dict:
     content = info.model_dump(exclude={"epoch", "validation", "version"})
     content["config"].pop("seed")
@@ -146,6 +161,13 @@ def _check_data(dataset: SpectrumDataset, info: ModelInfo, own: bool) -> None:
             f"{dataset.data_hash[:12]}, expected {info.dataset.hash[:12]}): its split cannot be "
             "trusted; name it with --data to measure on it all the same"
         )
+    for what in ("quantity", "unit", "normalisation"):
+        ours, theirs = getattr(info, what), getattr(dataset, what)
+        if ours != theirs:
+            raise DataError(
+                f"{dataset.name} has the {what} {theirs!r}, the model {ours!r}: convert its "
+                "spectra first"
+            )
     if len(dataset.grid) != len(info.grid) or not np.allclose(dataset.grid, info.grid):
         raise DataError(
             f"{dataset.name} has another grid ({len(dataset.grid)} points) than the model "

@@ -351,10 +351,11 @@ def _open_folder(folder: Path, config: RunConfig, resume: bool) -> dict[str, obj
                 f"{folder} already holds a run; continue it with --resume "
                 "or choose another --output"
             )
-        if RunConfig.load(run_file) != config:
+        different = config.differences(RunConfig.load(run_file))
+        if different:
             raise ConfigError(
-                f"{run_file} differs from the run file given; resume with the same settings "
-                "or choose another --output"
+                f"{run_file} differs from the settings given in {', '.join(different)}; resume "
+                "with the same settings or choose another --output"
             )
     if not state.exists():
         return None

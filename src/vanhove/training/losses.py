@@ -25,6 +25,12 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"rmse": rmse, "mse": ms
 
 
 def branch_loss(branches: dict[str, Tensor], target: Tensor, name: str, beta: float) -> Tensor:
-    """``L_global + beta * L_system`` of each crystal (DOSTransformer, eq. 6), ``[n_crystals]``."""
-    loss = LOSSES[name]
-    return loss(branches["global"], target) + beta * loss(branches["system"], target)
+    """Sum over the branches of each crystal, ``[n_crystals]``; ``beta`` weighs the system branch.
+
+    For DOSTransformer this is ``L_global + beta * L_system`` (eq. 6).
+    """
+    losses = [
+        (beta if branch == "system" else 1.0) * LOSSES[name](prediction, target)
+        for branch, prediction in branches.items()
+    ]
+    return torch.stack(losses).sum(dim=0)

@@ -11,6 +11,7 @@ from torch import Tensor
 from vanhove.crystal.elements import check_supported
 from vanhove.crystal.graph import Batch, CrystalGraph, build_graph, collate
 from vanhove.datasets import SpectrumDataset, load_dataset
+from vanhove.errors import DataError
 from vanhove.models.model import SpectrumModel
 from vanhove.progress import track
 from vanhove.training.config import RunConfig
@@ -53,6 +54,12 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
     dataset = load_dataset(
         config.data.dataset, split=config.data.split, seed=config.data.split_seed
     )
+    for name in splits:
+        if len(dataset.split(name)) == 0:
+            raise DataError(
+                f"the {name} part of {dataset.name} is empty (split {dataset.split_name}); give "
+                "its folder a splits.json with that part, or set data.split to random or grouped"
+            )
     wanted = np.concatenate([dataset.split(name) for name in splits])
     graphs: list[CrystalGraph | None] = [None] * len(dataset)
     for row in track(wanted.tolist(), "building graphs", quiet=quiet):

@@ -33,6 +33,8 @@ def find_weights(name_or_path: str | PathLike[str]) -> Path:
         return path / f"best{SUFFIX}"
     if path.is_file():
         return path
+    if path.is_dir():
+        raise CheckpointError(f"{path}: no best{SUFFIX} in this folder; is it the folder of a run?")
     raise CheckpointError(
         f"no weights {str(name_or_path)!r}; give a checkpoint file, a run folder, or one of: "
         f"{', '.join(shipped) or '(none shipped)'}"
