@@ -3,6 +3,7 @@
 Usage:
     vanhove evaluate runs/dostransformer-phonon-seed* --split test \
         -o results/phonon/dostransformer.json
+    vanhove evaluate runs/STUDY --split valid -o results/phonon/validation/STUDY.json
     vanhove evaluate dostransformer-phonon --split test \
         -o src/vanhove/weights/dostransformer-phonon.json
     python scripts/update_results.py            # or --check, for continuous integration
@@ -13,9 +14,11 @@ import sys
 from pathlib import Path
 
 from vanhove.experiments.published import published_rows
+from vanhove.training.config import RunConfig, flat_settings
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "phonon"
+STUDY = RESULTS / "validation"
 CARD = ROOT / "src" / "vanhove" / "weights" / "dostransformer-phonon.md"
 MEASURED = CARD.with_suffix(".json")
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
@@ -56,6 +59,26 @@ def readme_table(result: dict) -> str:
         + "\n\nThe same predictions in every convention:\n\n| metric | value |\n|---|---|\n"
         + others
     )
+
+
+def study_table() -> str:
+    """Validation metrics of one seed per choice, each beside what it changes in the reference."""
+    results = {path.stem: json.loads(path.read_text()) for path in sorted(STUDY.glob("*.json"))}
+    reference = RunConfig.parse(results["reference"]["config"])
+    lines = [
+        "| change | MSE×10 | MAE | R² |",
+        "|---|---|---|---|",
+    ]
+    for result in sorted(results.values(), key=lambda result: result["mean"]["mse_x10"]):
+        config = RunConfig.parse(result["config"])
+        changes = [
+            f"`{key}: {value}`"
+            for key, value in flat_settings(config).items()
+            if key in reference.differences(config) and key != "name"
+        ]
+        numbers = " | ".join(shown(result["mean"], None, digits=4))
+        lines.append(f"| {', '.join(changes) or 'none (reference)'} | {numbers} |")
+    return "\n".join(lines)
 
 
 def model_card(result: dict, family: dict) -> str:
@@ -100,14 +123,18 @@ or absolute numbers of modes (the scale is relative). It gives no error bars.
 """
 
 
+def between_markers(text: str, content: str) -> str:
+    head, rest = text.split(BEGIN)
+    return f"{head}{BEGIN}\n{content}\n{END}{rest.split(END)[1]}"
+
+
 def main(check: bool) -> int:
     family = json.loads((RESULTS / "dostransformer.json").read_text())
     measured = json.loads(MEASURED.read_text())
-    readme = ROOT / "README.md"
-    text = readme.read_text()
-    head, rest = text.split(BEGIN)
+    readme, page = ROOT / "README.md", ROOT / "docs" / "dostransformer.md"
     new = {
-        readme: f"{head}{BEGIN}\n{readme_table(family)}\n{END}{rest.split(END)[1]}",
+        readme: between_markers(readme.read_text(), readme_table(family)),
+        page: between_markers(page.read_text(), study_table()),
         CARD: model_card(measured, family),
     }
     stale = [

@@ -117,7 +117,9 @@ def predict(
 
 @app.command()
 def train(
-    config: Annotated[Path, typer.Argument(help="YAML run file.")],
+    config: Annotated[
+        str, typer.Argument(help="YAML run file, or shipped weights to train again.")
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Run folder [runs/NAME-seedSEED].")
     ] = None,
@@ -142,7 +144,8 @@ def train(
     Example: vanhove train configs/phonon/dostransformer.yaml --seed 1
     Example: torchrun --nproc-per-node 2 -m vanhove train configs/phonon/dostransformer.yaml
     """
-    from vanhove.training.config import RunConfig, parse_overrides
+    from vanhove.training.checkpoint import load_config
+    from vanhove.training.config import parse_overrides
     from vanhove.training.loop import train as run_training
 
     overrides = parse_overrides(set_ or [])
@@ -150,7 +153,7 @@ def train(
         overrides["seed"] = seed
     if log:
         overrides["training.loggers"] = log
-    result = run_training(RunConfig.load(config, overrides), output, resume=resume, quiet=quiet)
+    result = run_training(load_config(config, overrides), output, resume=resume, quiet=quiet)
     if result.interrupted:
         typer.echo("continue with the same command and --resume", err=True)
         raise typer.Exit(130)

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from vanhove.errors import CheckpointError
 from vanhove.models.model import SpectrumModel
-from vanhove.training.config import RunConfig
+from vanhove.training.config import RunConfig, with_overrides
+from vanhove.weights import shipped_weights
 
 _HEADER = "vanhove"
 
@@ -120,6 +121,21 @@ def read_info(path: str | PathLike[str]) -> ModelInfo:
     """The description of a model checkpoint; errors as `load_model`."""
     path = Path(path)
     return _parse_info(path, read_safetensors(path)[1])
+
+
+def load_config(
+    name_or_path: str | PathLike[str], overrides: dict[str, object] | None = None
+) -> RunConfig:
+    """The settings of a YAML run file, or those that shipped weights were trained with.
+
+    Raises:
+        ConfigError: the file is missing, or a key or value is wrong.
+    """
+    path = shipped_weights().get(str(name_or_path))
+    if path is None:
+        return RunConfig.load(name_or_path, overrides)
+    settings = read_info(path).config.model_dump(mode="json")
+    return RunConfig.parse(with_overrides(settings, overrides), str(name_or_path))
 
 
 def _parse_info(path: Path, header: str) -> ModelInfo:

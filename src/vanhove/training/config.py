@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from os import PathLike
 from pathlib import Path
 from typing import Literal
@@ -79,9 +80,7 @@ class RunConfig(_Section):
             raise ConfigError(
                 f"{path}: a run file holds keys and values, got {type(content).__name__}"
             )
-        for key, value in (overrides or {}).items():
-            _set_dotted(content, key, value)
-        return cls.parse(content, str(path))
+        return cls.parse(with_overrides(content, overrides), str(path))
 
     @classmethod
     def parse(cls, content: dict, source: str = "run config") -> RunConfig:
@@ -97,29 +96,44 @@ class RunConfig(_Section):
 
     def differences(self, other: RunConfig) -> list[str]:
         """Dotted keys whose values differ."""
-        ours, theirs = _flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
+        ours, theirs = flat_settings(self), flat_settings(other)
         return [key for key in ours | theirs if ours.get(key) != theirs.get(key)]
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
-def _flat(content: dict, prefix: str = "") -> dict[str, object]:
+def flat_settings(config: RunConfig) -> dict[str, object]:
+    """Dotted key -> value: ``{"training.epochs": 60, ...}``."""
     flat: dict[str, object] = {}
-    for key, value in content.items():
-        flat |= (
-            _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-        )
+
+    def add(content: dict, prefix: str) -> None:
+        for key, value in content.items():
+            if isinstance(value, dict):
+                add(value, f"{prefix}{key}.")
+            else:
+                flat[prefix + key] = value
+
+    add(config.model_dump(mode="json"), "")
     return flat
 
 
-def _set_dotted(content: dict, dotted: str, value: object) -> None:
-    *parents, last = dotted.split(".")
-    for parent in parents:
-        content = content.setdefault(parent, {})
-        if not isinstance(content, dict):
-            raise ConfigError(f"{dotted}: {parent} is a value, not a section")
-    content[last] = value
+def with_overrides(content: dict, overrides: dict[str, object] | None) -> dict:
+    """A copy of nested settings in which dotted keys have new values.
+
+    Raises:
+        ConfigError: a key goes through something that is not a section.
+    """
+    content = deepcopy(content)
+    for dotted, value in (overrides or {}).items():
+        section = content
+        *parents, last = dotted.split(".")
+        for parent in parents:
+            section = section.setdefault(parent, {})
+            if not isinstance(section, dict):
+                raise ConfigError(f"{dotted}: {parent} is a value, not a section")
+        section[last] = value
+    return content
 
 
 def parse_overrides(assignments: list[str]) -> dict[str, object]:
