@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
@@ -19,12 +19,10 @@ from torch import Tensor
 
 import vanhove
 from vanhove.errors import CheckpointError, ConfigError
-from vanhove.models.model import SpectrumModel
 from vanhove.spectra.metrics import spectrum_metrics
 from vanhove.training.checkpoint import (
     DatasetInfo,
     ModelInfo,
-    build_model,
     read_safetensors,
     save_model,
     write_safetensors,
@@ -35,24 +33,9 @@ from vanhove.training.logs import RunLog
 from vanhove.training.losses import branch_loss
 from vanhove.training.prepared import PreparedData, predict_rows, prepare
 from vanhove.training.reporter import Reporter
+from vanhove.training.state import Run
 
 BEST, STATE, RUN_FILE = "best.safetensors", "last.safetensors", "config.yaml"
-
-
-@dataclass
-class Progress:
-    """Where a run is; saved with the state, so that a resumed run continues in mid-epoch."""
-
-    epoch: int = 0
-    step_in_epoch: int = 0
-    step: int = 0
-    loss_sum: float = 0.0
-    crystals_seen: int = 0
-    best_rmse: float = math.inf
-    best_epoch: int = -1
-    best_metrics: dict[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-    finished: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,74 +64,6 @@ def learning_rate(settings: TrainingSettings, step: int, total_steps: int) -> fl
         return settings.learning_rate * warm
     fraction = min(1.0, step / max(1, total_steps))
     return settings.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fraction)))
-
-
-class Run:
-    """All that changes while training: weights, their average, optimiser, place."""
-
-    def __init__(self, config: RunConfig, n_points: int, device: torch.device):
-        torch.manual_seed(config.seed)
-        self.config = config
-        self.model = build_model(config, n_points).to(device)
-        self.averaged = {k: v.detach().clone() for k, v in self.model.named_parameters()}
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=config.training.learning_rate,
-            weight_decay=config.training.weight_decay,
-            fused=True,
-        )
-        self.progress = Progress()
-
-    def state(self) -> tuple[dict[str, Tensor], str]:
-        """Tensors and a JSON header for `write_safetensors`."""
-        tensors: dict[str, Tensor] = dict(self.model.named_parameters(prefix="model"))
-        tensors |= {f"averaged.{k}": v for k, v in self.averaged.items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{k}": v for k, v in values.items()}
-        header = {"config": self.config.model_dump(mode="json"), "progress": asdict(self.progress)}
-        return tensors, json.dumps(header)
-
-    def restore(self, tensors: dict[str, Tensor], progress: dict) -> None:
-        with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
-                parameter.copy_(tensors[f"model.{name}"])
-                self.averaged[name].copy_(tensors[f"averaged.{name}"])
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            kind, _, rest = name.partition(".")
-            if kind == "optimizer":
-                index, _, key = rest.partition(".")
-                state.setdefault(int(index), {})[key] = tensor
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
-        self.progress = Progress(**progress)
-
-    @torch.no_grad()
-    def update_average(self) -> None:
-        decay = self.config.training.ema_decay
-        if decay is None:
-            return
-        step = self.progress.step
-        weight = 1 - min(decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(list(self.averaged.values()), list(self.model.parameters()), weight)
-
-    @contextmanager
-    def evaluation_weights(self) -> Iterator[SpectrumModel]:
-        """The model with its averaged weights (or its own, without averaging)."""
-        if self.config.training.ema_decay is None:
-            yield self.model
-            return
-        parameters = dict(self.model.named_parameters())
-        own = {name: p.detach().clone() for name, p in parameters.items()}
-        with torch.no_grad():
-            for name, parameter in parameters.items():
-                parameter.copy_(self.averaged[name])
-        try:
-            yield self.model
-        finally:
-            with torch.no_grad():
-                for name, parameter in parameters.items():
-                    parameter.copy_(own[name])
 
 
 class Trainer:
