@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from tests.crystal.transform import transformed
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.graph import GraphSettings, build_graph, collate
 from vanhove.datasets import load_tiny
@@ -44,22 +45,6 @@ def crystals() -> list[Crystal]:
 def predict(model: SpectrumModel, *crystals: Crystal, graph: GraphSettings = GRAPH) -> np.ndarray:
     with torch.inference_mode():
         return model(collate([build_graph(c, graph) for c in crystals])).numpy()
-
-
-def transformed(crystal: Crystal, seed: int) -> Crystal:
-    """The same crystal: rotated, shifted, permuted, in a larger skewed cell."""
-    rng = np.random.default_rng(seed)
-    rotation = Rotation.random(random_state=seed).as_matrix()
-    structure = crystal.to_structure()
-    supercell = np.eye(3, dtype=int) + np.triu(rng.integers(-1, 2, (3, 3)), 1)
-    supercell[0] *= rng.integers(1, 3)
-    structure = structure * supercell
-    order = rng.permutation(len(structure))
-    return Crystal(
-        structure.lattice.matrix @ rotation.T,
-        (structure.frac_coords + rng.random(3))[order],
-        np.array([site.specie.Z for site in structure])[order],
-    )
 
 
 def test_shapes(model, crystals):
