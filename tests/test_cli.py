@@ -154,6 +154,17 @@ def test_train_resume_evaluate_export_predict(tmp_path):
     assert a == pytest.approx(b, abs=5e-3)
 
 
+def test_shipped_settings_can_be_trained_again(tmp_path):
+    done = vanhove(
+        *("train", "dostransformer-phonon", "-o", tmp_path / "run"),
+        *("--set", "data.dataset=tiny", "--set", "training.epochs=1"),
+    )
+    assert done.returncode == 0, done.stderr
+    settings = RunConfig.load(tmp_path / "run" / "config.yaml")
+    assert settings.model.encoder.hidden_dim == 128
+    assert settings.data.dataset == "tiny"
+
+
 def test_data_commands():
     assert "phonon_petretto" in vanhove("data", "list").stdout
     assert "materials" in vanhove("data", "info", "tiny").stdout

@@ -157,7 +157,7 @@ def test_how_tos_of_contributing_work(module, folder):
         branches = decoder.branches(atoms, batch)
     assert atoms.shape == (4, 8)
     assert values.shape == (2, 51)
-    assert torch.equal(branches["system"], values)
+    assert torch.equal(branches["spectrum"], values)
 
 
 @pytest.mark.parametrize("name", ["predict_and_plot.py", "train_on_my_data.py"])

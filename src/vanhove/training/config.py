@@ -29,14 +29,14 @@ class DataSettings(_Section):
 
 
 class TrainingSettings(_Section):
-    epochs: int = Field(60, ge=1)
+    epochs: int = Field(90, ge=1)
     batch_size: int = Field(8, ge=1, description="crystals per step, over all processes")
-    learning_rate: float = Field(1e-4, gt=0)
+    learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
-    warmup_steps: int = Field(0, ge=0)
-    schedule: Literal["constant", "cosine"] = "constant"
-    ema_decay: float | None = Field(None, gt=0, lt=1, description="average of the weights")
-    gradient_clip: float | None = Field(None, gt=0)
+    warmup_steps: int = Field(300, ge=0, description="at most a tenth of all steps")
+    schedule: Literal["constant", "cosine"] = "cosine"
+    ema_decay: float | None = Field(0.995, gt=0, lt=1, description="average of the weights")
+    gradient_clip: float | None = Field(1.0, gt=0)
     loss: LossName = "rmse"
     beta: float = Field(1.0, ge=0, description="weight of the system branch (L_glob + beta L_sys)")
     patience: int = Field(45, ge=1, description="epochs without a better validation RMSE")

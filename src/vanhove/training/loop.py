@@ -58,8 +58,9 @@ class TrainingResult:
 
 
 def learning_rate(settings: TrainingSettings, step: int, total_steps: int) -> float:
-    """Linear warm-up, then constant or a cosine down to 1 % of the peak."""
-    warm = min(1.0, (step + 1) / settings.warmup_steps) if settings.warmup_steps else 1.0
+    """Linear warm-up (over a tenth of the run at most), then constant or a cosine down to 1 %."""
+    warmup_steps = min(settings.warmup_steps, total_steps // 10)
+    warm = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
     if settings.schedule == "constant":
         return settings.learning_rate * warm
     fraction = min(1.0, step / max(1, total_steps))

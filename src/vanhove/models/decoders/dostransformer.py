@@ -19,13 +19,13 @@ class DOSTransformerSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Literal["dostransformer"] = "dostransformer"
-    hidden_dim: int = Field(256, ge=1)
+    hidden_dim: int = Field(128, ge=1)
     prompt_dim: int = Field(128, ge=1)
     n_layers: int = Field(2, ge=1, description="attention layers per stack")
     attention: AttentionKind = "released"
     projections: bool = Field(False, description="learned query, key, value, output projections")
     pooling: Literal["sum", "mean"] = "sum"
-    dropout: float = Field(0.0, ge=0, lt=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
 
 
 class DOSTransformerDecoder(nn.Module):

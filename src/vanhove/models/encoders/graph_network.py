@@ -20,14 +20,14 @@ class GraphNetworkSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Literal["graph_network"] = "graph_network"
-    hidden_dim: int = Field(256, ge=1)
+    hidden_dim: int = Field(128, ge=1)
     n_layers: int = Field(3, ge=0)
-    atom_features: tuple[str, ...] = ("mass_weighted_one_hot",)
+    atom_features: tuple[str, ...] = ("one_hot", "matscholar")
     edge_features: Literal["distance", "spherical_harmonics"] = "distance"
     n_basis: int = Field(32, ge=2, description="Gaussians per distance")
     aggregation: Literal["sum", "mean"] = "sum"
     typical_degree: float = Field(16.0, gt=0, description="sums are divided by this constant")
-    dropout: float = Field(0.0, ge=0, lt=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
 
 
 class Processor(nn.Module):
