@@ -261,7 +261,3 @@ def main() -> None:
     except VanhoveError as error:
         print(f"vanhove: {error}", file=sys.stderr)
         sys.exit(2)
-    except BrokenPipeError:
-        # The reader of our output left (| head): not our failure.
-        sys.stderr.close()
-        sys.exit(141)
