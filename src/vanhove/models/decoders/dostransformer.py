@@ -60,7 +60,15 @@ class DOSTransformerDecoder(nn.Module):
                                                                              loss
     untrained parameters   none                    30 % never get a gradient none
     electron energies      not an input            DFT energies are inputs   never an input
-    number format          not said                float64, batch 1          float32, batch 8
+    atom features          not said (phonon)       one-hot times the mass    one-hot and Matscholar;
+                                                                             others are options
+    width                  256                     256                       128 (option)
+    dropout                not said                none                      0.1 (option)
+    training               AdamW, 1e-4             AdamW, 1e-4, constant     AdamW, 1e-3, cosine,
+                                                                             clipped gradients,
+                                                                             averaged weights
+    number format          not said                float64, batch 1          float32 (shipped: mixed
+                                                                             bfloat16), batch 8
     ====================== ======================= ========================= =====================
     """
 
