@@ -111,15 +111,16 @@ scaled so that the largest value of a training spectrum is 1.
 
 ## Use it for
 
-Crystals like those of the data: ordered, inorganic, semiconducting or insulating, relaxed, mostly up
-to 12 atoms in the primitive cell (40 at most). Elements that the training split does not hold are
-refused.
+Crystals like those of the data: ordered, inorganic, semiconducting or insulating, relaxed, mostly
+up to 12 atoms in the primitive cell (40 at most). Elements that the training split does not hold
+are refused.
 
 ## Do not use it for
 
-Metals (the data hold none to speak of), molecular crystals, defects, surfaces, strongly distorted
-or unstable structures (the data hold no imaginary modes), frequencies above 1000 1/cm (stretching of
-light atoms is cut off), or absolute numbers of modes (the scale is relative). It gives no error bars.
+Metals (the data are of semiconductors and insulators), molecular crystals, defects, surfaces,
+strongly distorted or unstable structures (the data hold no imaginary modes), frequencies above 1000
+1/cm (stretching of light atoms is cut off), or absolute numbers of modes (the scale is relative).
+It gives no error bars.
 """
 
 

@@ -60,11 +60,11 @@ class DOSTransformerDecoder(nn.Module):
                                                                              loss
     untrained parameters   none                    30 % never get a gradient none
     electron energies      not an input            DFT energies are inputs   never an input
-    atom features          not said (phonon)       one-hot times the mass    one-hot and Matscholar;
+    atom features          -                       one-hot times the mass    one-hot and Matscholar;
                                                                              others are options
-    width                  256                     256                       128 (option)
-    dropout                not said                none                      0.1 (option)
-    training               AdamW, 1e-4             AdamW, 1e-4, constant     AdamW, 1e-3, cosine,
+    width                  -                       256                       128 (option)
+    dropout                -                       none                      0.1 (option)
+    training               -                       AdamW, 1e-4, constant     AdamW, 1e-3, cosine,
                                                                              clipped gradients,
                                                                              averaged weights
     number format          not said                float64, batch 1          float32 (shipped: mixed
