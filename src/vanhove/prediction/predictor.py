@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -160,13 +161,14 @@ class Predictor:
         )
 
 
+@dataclass(frozen=True)
 class _Prepared:
-    """A structure that is ready to be predicted."""
+    """A structure that is ready to be predicted: as given, and the cell that the graph is of."""
 
-    def __init__(
-        self, given: Crystal, standard: StandardizedCrystal, graph: CrystalGraph, cell: Crystal
-    ):
-        self.given, self.standard, self.graph, self.cell = given, standard, graph, cell
+    given: Crystal
+    standard: StandardizedCrystal
+    graph: CrystalGraph
+    cell: Crystal
 
 
 def _is_structure(value: object) -> bool:
