@@ -18,7 +18,7 @@ from vanhove.errors import CheckpointError, ConfigError, MissingExtraError
 from vanhove.training.checkpoint import load_model, read_safetensors
 from vanhove.training.config import RunConfig, TrainingSettings
 from vanhove.training.logs import read_log
-from vanhove.training.loop import BEST, STATE, learning_rate, train
+from vanhove.training.loop import BEST, STATE, Trainer, learning_rate, train
 
 DROPOUT = {"model.encoder.dropout": 0.1, "model.decoder.dropout": 0.1}
 
@@ -32,6 +32,10 @@ def write_run(folder: Path, **overrides: object) -> Path:
     path.write_text(RunConfig.parse(SMALL_RUN).to_yaml())
     path.write_text(RunConfig.load(path, overrides).to_yaml())
     return path
+
+
+def without_time(folder: Path) -> list[dict]:
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in read_log(folder)]
 
 
 def command(config: Path, output: Path, *extra: str, launcher: tuple[str, ...] = ()) -> list[str]:
@@ -88,11 +92,24 @@ def test_killed_in_mid_epoch_and_resumed_equals_unbroken(tmp_path, kill):
         assert torch.equal(tensor, weights(broken)[name]), name
     for name, tensor in weights(unbroken, BEST).items():
         assert torch.equal(tensor, weights(broken, BEST)[name]), name
-
-    def without_time(folder: Path) -> list[dict]:
-        return [{k: v for k, v in row.items() if k != "seconds"} for row in read_log(folder)]
-
     assert without_time(broken) == without_time(unbroken)
+
+
+def test_stopped_between_the_last_step_and_the_end_of_an_epoch(
+    small_config, small_run, tmp_path, monkeypatch
+):
+    settings = small_config.training.model_copy(update={"checkpoint_seconds": 0})
+    config = small_config.model_copy(update={"training": settings})
+
+    def power_cut(trainer: Trainer, log: object) -> None:
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "finish_epoch", power_cut)
+        with pytest.raises(RuntimeError, match="power cut"):
+            train(config, tmp_path / "run", quiet=True)
+    train(config, tmp_path / "run", resume=True, quiet=True)
+    assert without_time(tmp_path / "run") == without_time(small_run)
 
 
 def test_two_processes_give_the_loss_curve_of_one(tmp_path):

@@ -89,6 +89,9 @@ class Trainer:
         )
         return self.train_rows[torch.randperm(len(self.train_rows), generator=generator)]
 
+    def rate_at(self, step: int) -> float:
+        return learning_rate(self.settings, step, self.settings.epochs * self.steps_per_epoch)
+
     def train_step(self, rows: Tensor) -> None:
         run, settings, progress = self.run, self.settings, self.run.progress
         # Dropout depends on seed, step and process alone: nothing random is left to save.
@@ -96,9 +99,8 @@ class Trainer:
             (run.config.seed * 10_000_019 + progress.step) * self.group.count + self.group.rank
         )
         run.model.train()
-        rate = learning_rate(settings, progress.step, settings.epochs * self.steps_per_epoch)
         for parameter_group in run.optimizer.param_groups:
-            parameter_group["lr"] = rate
+            parameter_group["lr"] = self.rate_at(progress.step)
         run.optimizer.zero_grad(set_to_none=True)
         own = self.group.share(rows)
         total = torch.zeros((), device=self.device)
@@ -168,7 +170,7 @@ class Trainer:
         row: dict[str, float | int] = {
             "epoch": progress.epoch,
             "train_loss": progress.loss_sum / progress.crystals_seen,
-            "learning_rate": self.run.optimizer.param_groups[0]["lr"],
+            "learning_rate": self.rate_at(progress.step - 1),
             **{f"valid_{key}": value for key, value in metrics.items()},
             "seconds": round(progress.seconds, 1),
         }
