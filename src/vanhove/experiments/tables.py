@@ -7,7 +7,7 @@ from typing import Any
 
 from vanhove.experiments.published import published_rows
 
-DATASET_MODELS = {"dostransformer": "DOSTransformer"}
+PAPER_NAMES = {"dostransformer": "DOSTransformer"}
 """Decoder name -> the model's name in the papers."""
 
 
@@ -22,7 +22,7 @@ def evaluation_table(result: dict[str, Any]) -> str:
     ]
     decoder = result["config"]["model"]["decoder"]["name"]
     published = (
-        published_rows(result["dataset"]["name"], DATASET_MODELS.get(decoder, decoder))
+        published_rows(result["dataset"]["name"], PAPER_NAMES.get(decoder, decoder))
         if result["split"] == "test"
         else []
     )
@@ -47,14 +47,17 @@ def evaluation_table(result: dict[str, Any]) -> str:
 
 
 def models_table() -> str:
-    """Shipped weights with their size and the test numbers their model cards carry."""
+    """Shipped weights with the test numbers that were measured on them."""
     from vanhove.training.checkpoint import read_info
     from vanhove.weights import DEFAULT_WEIGHTS, shipped_weights
 
+    shipped = shipped_weights()
+    if not shipped:
+        return "no weights are shipped with this installation; train a model: vanhove train --help"
     lines = [
         f"{'name':28s} {'quantity':12s} {'trained on':18s} {'MSEx10':>7s} {'MAE':>7s} {'R2':>7s}"
     ]
-    for name, path in shipped_weights().items():
+    for name, path in shipped.items():
         info = read_info(path)
         measured = path.with_suffix(".json")
         metrics = json.loads(measured.read_text())["mean"] if measured.exists() else {}
@@ -66,6 +69,4 @@ def models_table() -> str:
         lines.append(
             f"{name:28s} {info.quantity:12s} {info.dataset.name:18s} {' '.join(shown)}{default}"
         )
-    if not shipped_weights():
-        return "no weights are shipped with this installation; train a model: vanhove train --help"
     return "\n".join([*lines, "", "test split, per-material convention"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from vanhove.crystal.graph import Batch
+from vanhove.crystal.graph import Batch, CrystalGraph, collate
 from vanhove.models.decoders.dostransformer import DOSTransformerDecoder, DOSTransformerSettings
 from vanhove.models.encoders.graph_network import GraphNetwork, GraphNetworkSettings
 
@@ -47,6 +49,16 @@ class SpectrumModel(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """The prediction, ``[n_crystals, n_points]``; not clipped."""
         return self.decoder(self.encoder(batch), batch)
+
+    @torch.inference_mode()
+    def predict(self, graphs: Sequence[CrystalGraph]) -> Tensor:
+        """Predictions on the CPU, float32, ``[n_graphs, n_points]``, clipped at zero.
+
+        A density of states is not negative. The model must be in evaluation mode.
+        """
+        parameter = next(self.parameters())
+        batch = collate(graphs).to(parameter.device, parameter.dtype)
+        return self(batch).clamp(min=0).float().cpu()
 
     def branches(self, batch: Batch) -> dict[str, Tensor]:
         """All outputs that are trained, each ``[n_crystals, n_points]``."""

@@ -13,7 +13,7 @@ import torch
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import symbols_of
-from vanhove.crystal.graph import CrystalGraph, collate, graph_of_standardized
+from vanhove.crystal.graph import CrystalGraph, graph_of_standardized
 from vanhove.crystal.reading import find_structure_files, read_crystal
 from vanhove.crystal.symmetry import StandardizedCrystal, standardize
 from vanhove.errors import StructureError
@@ -131,16 +131,10 @@ class Predictor:
             ):
                 size += 1
             chunk, ready = ready[:size], ready[size:]
-            values = self._values([item.graph for _, item in chunk])
+            values = self.model.predict([item.graph for _, item in chunk]).numpy()
             for (place, item), row in zip(chunk, values, strict=True):
                 outcomes[place] = self._spectrum(item, row)
         return outcomes  # type: ignore[return-value]
-
-    @torch.inference_mode()
-    def _values(self, graphs: list[CrystalGraph]) -> np.ndarray:
-        parameter = next(self.model.parameters())
-        batch = collate(graphs).to(parameter.device, parameter.dtype)
-        return self.model(batch).clamp(min=0).float().cpu().numpy()
 
     def _spectrum(self, item: _Prepared, values: np.ndarray) -> Spectrum:
         return Spectrum(

@@ -70,8 +70,8 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], header: str) -> No
         temporary.unlink(missing_ok=True)
 
 
-def read_safetensors(path: Path) -> tuple[dict[str, Tensor], str]:
-    """Tensors and the JSON header.
+def read_safetensors(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], str]:
+    """Tensors (none unless ``tensors``) and the JSON header.
 
     Raises:
         CheckpointError: no such file, damaged, or not written by vanhove.
@@ -79,14 +79,15 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], str]:
     try:
         with safe_open(path, framework="pt") as archive:
             header = (archive.metadata() or {}).get(_HEADER)
-            tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
+            names = archive.keys() if tensors else ()
+            content = {name: archive.get_tensor(name) for name in names}
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint") from None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from None
     if header is None:
         raise CheckpointError(f"{path}: not a vanhove checkpoint (no header)")
-    return tensors, header
+    return content, header
 
 
 def save_model(
@@ -120,7 +121,7 @@ def load_model(path: str | PathLike[str]) -> tuple[SpectrumModel, ModelInfo]:
 def read_info(path: str | PathLike[str]) -> ModelInfo:
     """The description of a model checkpoint; errors as `load_model`."""
     path = Path(path)
-    return _parse_info(path, read_safetensors(path)[1])
+    return _parse_info(path, read_safetensors(path, tensors=False)[1])
 
 
 def load_config(

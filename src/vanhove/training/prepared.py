@@ -70,17 +70,14 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
     return PreparedData(dataset, graphs, torch.from_numpy(dataset.values))
 
 
-@torch.inference_mode()
 def predict_rows(
     model: SpectrumModel, data: PreparedData, rows: Tensor, batch_size: int = 32
 ) -> Tensor:
-    """Predictions clipped at zero (a density of states is not negative), on the CPU."""
-    parameter = next(model.parameters())
+    """`SpectrumModel.predict` of many rows, in their order."""
     model.eval()
     # Crystals of like size share a batch, so that little of it is padding.
     order = torch.argsort(torch.tensor([data.graph(int(row)).n_atoms for row in rows]))
     predictions = torch.zeros(len(rows), data.targets.shape[1])
     for chunk in order.split(batch_size):
-        batch = data.batch(rows[chunk]).to(parameter.device, parameter.dtype)
-        predictions[chunk] = model(batch).clamp(min=0).float().cpu()
+        predictions[chunk] = model.predict([data.graph(int(row)) for row in rows[chunk]])
     return predictions
