@@ -37,7 +37,8 @@ with tempfile.TemporaryDirectory() as temporary:
             "data": {"dataset": str(data), "split": "grouped"},
             "model": {
                 "encoder": {"hidden_dim": 32, "n_layers": 2},
-                "decoder": {"hidden_dim": 32, "prompt_dim": 16},
+                "decoder": {"hidden_dim": 32},
+                "crystal_system": {"dim": 16},
             },
             "training": {"epochs": 2, "learning_rate": 1e-3},
         }

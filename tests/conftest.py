@@ -19,7 +19,8 @@ SMALL_RUN = {
     "data": {"dataset": "tiny"},
     "model": {
         "encoder": {"hidden_dim": 16, "n_layers": 2, "n_basis": 8, "dropout": 0.0},
-        "decoder": {"hidden_dim": 16, "prompt_dim": 8, "dropout": 0.0},
+        "decoder": {"hidden_dim": 16, "dropout": 0.0},
+        "crystal_system": {"dim": 8},
     },
     "training": {"epochs": 3, "batch_size": 4, "learning_rate": 3e-3, "ema_decay": 0.9},
 }

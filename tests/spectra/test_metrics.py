@@ -127,7 +127,8 @@ def test_spectrum_metrics_of_phonons():
     metrics = spectrum_metrics(TARGET, prediction, GRID)
     assert set(metrics) == {
         "mse", "mse_x10", "rmse", "mae", "r2", "r2_median", "r2_flat", "r2_per_bin",
-        "wasserstein_cm1", "mean_frequency_mae_cm1", "heat_capacity_300K_mae",
+        "wasserstein_cm1", "sum_mse", "sum_mae", "sum_r2", "sum_r2_per_bin",
+        "mean_frequency_mae_cm1", "mean_frequency_mse_cm2", "heat_capacity_300K_mae",
         "n_materials", "n_r2_undefined", "n_empty",
     }  # fmt: skip
     assert metrics["mse_x10"] == pytest.approx(10 * mse_per_material(TARGET, prediction).mean())
@@ -152,6 +153,18 @@ def test_a_perfect_prediction():
     for key in ("mse", "mae", "wasserstein_cm1", "heat_capacity_300K_mae"):
         assert metrics[key] == 0
     assert metrics["r2"] == metrics["r2_flat"] == metrics["r2_per_bin"] == 1
+
+
+def test_sum_normalised_metrics_ignore_the_scale():
+    metrics = spectrum_metrics(TARGET, PREDICTION.clip(min=0), GRID)
+    scaled = spectrum_metrics(7 * TARGET, 3 * PREDICTION.clip(min=0), GRID)
+    keys = [key for key in metrics if key.startswith("sum_")]
+    assert len(keys) == 4
+    for key in keys:
+        assert scaled[key] == pytest.approx(metrics[key])
+    ours = PREDICTION.clip(min=0)
+    true, ours = (v / v.sum(axis=1, keepdims=True) for v in (TARGET, ours))
+    assert metrics["sum_mae"] == pytest.approx(np.abs(true - ours).mean())
 
 
 def test_an_empty_prediction_is_counted_and_left_out_of_the_distribution_metrics():

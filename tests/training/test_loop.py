@@ -128,7 +128,7 @@ def test_two_processes_give_the_loss_curve_of_one(tmp_path):
     one, two = read_log(tmp_path / "one"), read_log(tmp_path / "two")
     assert len(one) == len(two) == 3
     for a, b in zip(one, two, strict=True):
-        assert a["train_loss"] == pytest.approx(b["train_loss"], rel=1e-4)
+        assert a["train_loss"] == pytest.approx(b["train_loss"], rel=5e-4)
         assert a["valid_rmse"] == pytest.approx(b["valid_rmse"], rel=1e-3)
 
 
@@ -172,14 +172,15 @@ def test_bfloat16_follows_float32(small_config, small_run, tmp_path):
 
 def test_learning_rate_schedules():
     cosine = TrainingSettings(learning_rate=1.0, schedule="cosine", warmup_steps=10)
-    rates = [learning_rate(cosine, step, 100) for step in range(100)]
+    cosine = cosine.model_copy(update={"epochs": 10})
+    rates = [learning_rate(cosine, step, 10) for step in range(100)]
     assert rates[0] == pytest.approx(0.1, rel=0.01)
     assert max(rates) > 0.9
     assert rates[50:] == sorted(rates[50:], reverse=True)
     assert rates[-1] == pytest.approx(0.01, abs=2e-3)
-    assert learning_rate(cosine, 3, 30) > 0.9  # a short run has a short warm-up
+    assert learning_rate(cosine, 3, 3) > 0.9  # a short run has a short warm-up
     constant = TrainingSettings(learning_rate=2.0, schedule="constant", warmup_steps=0)
-    assert {learning_rate(constant, step, 100) for step in range(100)} == {2.0}
+    assert {learning_rate(constant, step, 10) for step in range(100)} == {2.0}
 
 
 @pytest.mark.parametrize("logger", ["tensorboard", "wandb"])

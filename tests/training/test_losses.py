@@ -2,7 +2,8 @@
 
 import torch
 
-from vanhove.training.losses import branch_loss, mae, mse, rmse
+from vanhove.models.decoders.decoder import Outputs
+from vanhove.training.losses import mae, mse, rmse, training_loss
 
 
 def test_one_number_per_crystal():
@@ -20,8 +21,8 @@ def test_a_perfect_prediction_has_a_finite_gradient():
 
 
 def test_beta_weighs_the_system_branch():
-    branches = {"global": torch.tensor([[1.0]]), "system": torch.tensor([[2.0]])}
-    loss = branch_loss(branches, torch.tensor([[0.0]]), "mae", beta=0.5)
-    torch.testing.assert_close(loss, torch.tensor([2.0]))
-    single = branch_loss({"spectrum": torch.tensor([[3.0]])}, torch.tensor([[0.0]]), "mae", 0.5)
-    torch.testing.assert_close(single, torch.tensor([3.0]))
+    target = torch.tensor([[0.0]])
+    both = Outputs({"global": torch.tensor([[1.0]]), "system": torch.tensor([[2.0]])})
+    torch.testing.assert_close(training_loss(both, target, "mae", beta=0.5), torch.tensor([2.0]))
+    single = Outputs({"spectrum": torch.tensor([[3.0]])}, {"alignment": torch.tensor([0.25])})
+    torch.testing.assert_close(training_loss(single, target, "mae", 0.5), torch.tensor([3.25]))

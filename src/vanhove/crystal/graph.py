@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from vanhove.crystal.checks import check_crystal
@@ -19,12 +19,11 @@ from vanhove.crystal.symmetry import (
     StandardizedCrystal,
     standardize,
 )
+from vanhove.settings import Settings
 
 
-class GraphSettings(BaseModel):
+class GraphSettings(Settings):
     """How a crystal becomes a graph; part of every checkpoint."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     cutoff: float = Field(4.0, gt=0, description="neighbour cutoff, angstrom")
     max_neighbors: int | None = Field(None, ge=1, description="nearest ones kept, in whole shells")

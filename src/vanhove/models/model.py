@@ -2,38 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import Discriminator, Field, Tag
 from torch import Tensor, nn
 
 from vanhove.crystal.graph import Batch, CrystalGraph, collate
+from vanhove.models.atom_features import AtomFeatures
+from vanhove.models.crystal_system import CrystalSystemSettings, CrystalSystemVector
+from vanhove.models.decoders.decoder import Outputs
 from vanhove.models.decoders.dostransformer import DOSTransformerDecoder, DOSTransformerSettings
+from vanhove.models.decoders.energywise import EnergywiseDecoder, EnergywiseSettings
+from vanhove.models.decoders.pooled import PooledDecoder, PooledSettings
+from vanhove.models.encoders.atom_mlp import AtomMLP, AtomMLPSettings
 from vanhove.models.encoders.graph_network import GraphNetwork, GraphNetworkSettings
+from vanhove.models.output import OutputKind, activate, normalise_target, rescale
+from vanhove.settings import Settings
 
 # To add a model: a settings class with its own ``name``, a module, and a line here.
-EncoderSettings = GraphNetworkSettings
-DecoderSettings = DOSTransformerSettings
-ENCODERS: dict[str, Any] = {"graph_network": GraphNetwork}
-DECODERS: dict[str, Any] = {"dostransformer": DOSTransformerDecoder}
+ENCODERS: dict[str, tuple[Any, Any]] = {
+    "graph_network": (GraphNetworkSettings, GraphNetwork),
+    "atom_mlp": (AtomMLPSettings, AtomMLP),
+}
+DECODERS: dict[str, tuple[Any, Any]] = {
+    "dostransformer": (DOSTransformerSettings, DOSTransformerDecoder),
+    "pooled": (PooledSettings, PooledDecoder),
+    "energywise": (EnergywiseSettings, EnergywiseDecoder),
+}
+DEFAULT_ENCODER, DEFAULT_DECODER = "graph_network", "dostransformer"
 
 
-class ModelSettings(BaseModel):
-    """Which encoder with which decoder, and their settings."""
+def _one_of(registry: Mapping[str, tuple[Any, Any]], default: str) -> Any:
+    """The settings type that ``name`` selects; without a name, that of ``default``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    def name_of(value: Any) -> str:
+        return value.get("name", default) if isinstance(value, dict) else value.name
+
+    kinds = tuple(Annotated[settings, Tag(name)] for name, (settings, _) in registry.items())
+    return Annotated[
+        Union[kinds],  # noqa: UP007 (built from the registry)
+        Discriminator(
+            name_of,
+            custom_error_type="unknown_name",
+            custom_error_message=f"name must be one of {', '.join(registry)}",
+        ),
+    ]
+
+
+if TYPE_CHECKING:
+    EncoderSettings = DecoderSettings = Any
+else:
+    EncoderSettings = _one_of(ENCODERS, DEFAULT_ENCODER)
+    DecoderSettings = _one_of(DECODERS, DEFAULT_DECODER)
+
+
+class ModelSettings(Settings):
+    """Which encoder with which decoder, what they know of the crystal system, what they give."""
 
     encoder: EncoderSettings = GraphNetworkSettings()  # type: ignore[call-arg]
     decoder: DecoderSettings = DOSTransformerSettings()  # type: ignore[call-arg]
+    crystal_system: CrystalSystemSettings = CrystalSystemSettings()  # type: ignore[call-arg]
+    output: OutputKind = Field("raw", description="normalisation of the output")
 
 
 class SpectrumModel(nn.Module):
     """Predicts ``n_points`` values per crystal.
 
     Args:
-        settings: the encoder and the decoder.
+        settings: the encoder, the decoder and what surrounds them.
         cutoff: of the graphs it will see, angstrom.
         n_points: of the grid it was trained on.
     """
@@ -41,25 +79,58 @@ class SpectrumModel(nn.Module):
     def __init__(self, settings: ModelSettings, cutoff: float, n_points: int):
         super().__init__()
         self.settings = settings
-        self.encoder = ENCODERS[settings.encoder.name](settings.encoder, cutoff)
-        self.decoder = DECODERS[settings.decoder.name](
-            settings.decoder, self.encoder.out_dim, n_points
+        self.system = CrystalSystemVector(settings.crystal_system)
+        self.system_at_atoms = settings.crystal_system.where == "atoms"
+        self.atom_features = AtomFeatures(settings.encoder.atom_features)
+        self.encoder = ENCODERS[settings.encoder.name][1](
+            settings.encoder,
+            atom_dim=self.atom_features.dim + (self.system.dim if self.system_at_atoms else 0),
+            cutoff=cutoff,
+        )
+        self.decoder = DECODERS[settings.decoder.name][1](
+            settings.decoder,
+            atom_dim=self.encoder.out_dim,
+            system_dim=0 if self.system_at_atoms else self.system.dim,
+            n_points=n_points,
+            output=settings.output,
         )
 
+    def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Atom states ``[n_atoms_total, d]`` and what the decoder knows of the crystal system."""
+        features = self.atom_features(batch.atomic_numbers)
+        system = self.system(batch.crystal_system).to(features.dtype)
+        if self.system_at_atoms:
+            features = torch.cat([features, system[batch.crystal_of_atom]], dim=-1)
+            system = system[:, :0]
+        return self.encoder(features, batch), system
+
     def forward(self, batch: Batch) -> Tensor:
-        """The prediction, ``[n_crystals, n_points]``; not clipped."""
-        return self.decoder(self.encoder(batch), batch)
+        """The prediction in the output's normalisation, ``[n_crystals, n_points]``; not clipped."""
+        atoms, system = self.encode(batch)
+        return activate(self.decoder(atoms, batch, system).float(), self.settings.output)
 
     @torch.inference_mode()
     def predict(self, graphs: Sequence[CrystalGraph]) -> Tensor:
-        """Predictions on the CPU, float32, ``[n_graphs, n_points]``, clipped at zero.
+        """Predictions on the CPU, float32, ``[n_graphs, n_points]``, on the scale of the data.
 
-        A density of states is not negative. The model must be in evaluation mode.
+        A density of states is not negative: values are clipped at zero. The model must be in
+        evaluation mode.
         """
         parameter = next(self.parameters())
         batch = collate(graphs).to(parameter.device, parameter.dtype)
-        return self(batch).clamp(min=0).float().cpu()
+        return rescale(self(batch), self.settings.output).cpu()
 
-    def branches(self, batch: Batch) -> dict[str, Tensor]:
-        """All outputs that are trained, each ``[n_crystals, n_points]``."""
-        return self.decoder.branches(self.encoder(batch), batch)
+    def outputs(self, batch: Batch, target: Tensor) -> tuple[Outputs, Tensor]:
+        """All that is trained, and the target ``[n_crystals, n_points]`` to compare it with.
+
+        Both are float32 in the output's normalisation.
+        """
+        target = normalise_target(target, self.settings.output)
+        atoms, system = self.encode(batch)
+        outputs = self.decoder.outputs(atoms, batch, system, target)
+        spectra = {
+            name: activate(values.float(), self.settings.output)
+            for name, values in outputs.spectra.items()
+        }
+        penalties = {name: values.float() for name, values in outputs.penalties.items()}
+        return Outputs(spectra, penalties), target

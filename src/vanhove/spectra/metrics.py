@@ -120,12 +120,14 @@ def spectrum_metrics(
         ``mse``, ``rmse``, ``mae``, ``r2``: means over materials of the per-material numbers, ``r2``
         over the materials where it is defined; ``mse_x10``: ten times ``mse``, as DOSTransformer
         prints it; ``r2_median``; ``r2_flat``; ``r2_per_bin``; ``wasserstein_cm1`` (or
-        ``wasserstein_eV``): mean over materials; for phonons ``mean_frequency_mae_cm1`` and
+        ``wasserstein_eV``): mean over materials; ``sum_mse``, ``sum_mae``, ``sum_r2``,
+        ``sum_r2_per_bin``: as above, of both spectra divided by their own sums (Xtal2DoS); for
+        phonons ``mean_frequency_mae_cm1``, ``mean_frequency_mse_cm2`` and
         ``heat_capacity_300K_mae`` in J/(K mol of atoms), both from the density of states
         normalised to 3 modes per atom, negative values counted as 0; ``n_materials``;
         ``n_r2_undefined``: constant targets, left out of ``r2`` and ``r2_median``; ``n_empty``:
         pairs with a spectrum without positive value (for phonons: at real frequencies), left out
-        of the last three metrics. A metric defined for no material is NaN.
+        of the Wasserstein distance and all after it. A metric defined for no material is NaN.
 
     Raises:
         DataError: as every function here, or a grid that does not fit.
@@ -136,7 +138,7 @@ def spectrum_metrics(
     target, prediction = _pair(target, prediction)
     grid, target = check_on_grid(grid, target)
     r2 = r2_per_material(target, prediction)
-    defined = r2[np.isfinite(r2)]
+    defined = _defined(r2)
     mse = float(mse_per_material(target, prediction).mean())
     metrics: dict[str, float] = {
         "mse": mse,
@@ -153,10 +155,20 @@ def spectrum_metrics(
     true, ours = target[full].clip(min=0), prediction[full].clip(min=0)
     distance = wasserstein(true, ours, grid) if full.any() else np.empty(0)
     metrics[f"wasserstein_{'cm1' if unit == 'cm-1' else 'eV'}"] = _mean(distance)
+    if full.any():
+        true_sum = true / true.sum(axis=1, keepdims=True)
+        our_sum = ours / ours.sum(axis=1, keepdims=True)
+        metrics["sum_mse"] = float(mse_per_material(true_sum, our_sum).mean())
+        metrics["sum_mae"] = float(mae_per_material(true_sum, our_sum).mean())
+        metrics["sum_r2"] = _mean(_defined(r2_per_material(true_sum, our_sum)))
+        metrics["sum_r2_per_bin"] = r2_per_bin(true_sum, our_sum)
+    else:
+        metrics |= dict.fromkeys(("sum_mse", "sum_mae", "sum_r2", "sum_r2_per_bin"), float("nan"))
     if unit == "cm-1":
         frequency_error = mean_frequency(grid, ours) - mean_frequency(grid, true)
         capacity_error = heat_capacity(grid, ours, 300.0) - heat_capacity(grid, true, 300.0)
         metrics["mean_frequency_mae_cm1"] = _mean(np.abs(frequency_error))
+        metrics["mean_frequency_mse_cm2"] = _mean(frequency_error**2)
         metrics["heat_capacity_300K_mae"] = _mean(np.abs(capacity_error))
     metrics["n_materials"] = len(target)
     metrics["n_r2_undefined"] = len(r2) - len(defined)
@@ -188,6 +200,10 @@ def _r2(target: np.ndarray, prediction: np.ndarray, axis: int) -> np.ndarray:
     # The mean of equal numbers is not always exactly that number, so total == 0 is not enough.
     undefined = (target.min(axis=axis) == target.max(axis=axis)) | (total == 0)
     return np.where(undefined, np.nan, 1 - error / np.where(undefined, 1.0, total))
+
+
+def _defined(values: np.ndarray) -> np.ndarray:
+    return values[np.isfinite(values)]
 
 
 def _mean(values: np.ndarray) -> float:

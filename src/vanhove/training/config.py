@@ -8,38 +8,42 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from vanhove.crystal.graph import GraphSettings
 from vanhove.errors import ConfigError
-from vanhove.models.model import ModelSettings
+from vanhove.models.model import DECODERS, ENCODERS, ModelSettings
+from vanhove.settings import Settings
 
-LossName = Literal["rmse", "mse", "mae"]
+LossName = Literal["rmse", "mse", "mae", "kl", "bregman", "wasserstein"]
+ScheduleName = Literal["constant", "cosine", "exponential", "step", "noam"]
+SelectionName = Literal["rmse", "mae", "sum_mae", "wasserstein"]
 LoggerName = Literal["tensorboard", "wandb"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DataSettings(_Section):
+class DataSettings(Settings):
     dataset: str = Field("phonon_petretto", description="a named data set or a folder")
     split: Literal["random", "grouped"] | None = Field(None, description="None: the stored split")
     split_seed: int = 0
 
 
-class TrainingSettings(_Section):
+class TrainingSettings(Settings):
     epochs: int = Field(90, ge=1)
     batch_size: int = Field(8, ge=1, description="crystals per step, over all processes")
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
     warmup_steps: int = Field(300, ge=0, description="at most a tenth of all steps")
-    schedule: Literal["constant", "cosine"] = "cosine"
+    schedule: ScheduleName = "cosine"
+    decay: float = Field(
+        0.5, gt=0, le=1, description="exponential: factor per epoch; step: per decay_epochs"
+    )
+    decay_epochs: int = Field(50, ge=1, description="epochs between the steps of schedule step")
     ema_decay: float | None = Field(0.995, gt=0, lt=1, description="average of the weights")
     gradient_clip: float | None = Field(1.0, gt=0)
     loss: LossName = "rmse"
     beta: float = Field(1.0, ge=0, description="weight of the system branch (L_glob + beta L_sys)")
-    patience: int = Field(45, ge=1, description="epochs without a better validation RMSE")
+    select_by: SelectionName = Field("rmse", description="validation metric of the best epoch")
+    patience: int = Field(45, ge=1, description="epochs without a better validation metric")
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="bfloat16: mixed, weights and optimiser stay float32"
     )
@@ -48,7 +52,7 @@ class TrainingSettings(_Section):
     loggers: tuple[LoggerName, ...] = Field((), description="besides metrics.csv and metrics.jsonl")
 
 
-class RunConfig(_Section):
+class RunConfig(Settings):
     """One training run. `load` reads it from YAML; ``seed`` sets weights, order and dropout."""
 
     name: str = "run"
@@ -57,6 +61,16 @@ class RunConfig(_Section):
     graph: GraphSettings = GraphSettings()  # type: ignore[call-arg]
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()  # type: ignore[call-arg]
+
+    @model_validator(mode="after")
+    def _loss_fits_output(self) -> RunConfig:
+        allowed = {"kl": ("sum",), "bregman": ("softplus", "sum")}.get(self.training.loss)
+        if allowed is not None and self.model.output not in allowed:
+            raise ValueError(
+                f"training.loss {self.training.loss} needs positive values: set model.output to "
+                f"{' or '.join(allowed)}"
+            )
+        return self
 
     @classmethod
     def load(
@@ -89,7 +103,9 @@ class RunConfig(_Section):
             return cls.model_validate(content)
         except ValidationError as error:
             problems = "; ".join(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})"
+                f"{_dotted(e['loc'])}: {e['msg']} (got {e['input']!r})"
+                if e["loc"]
+                else e["msg"].removeprefix("Value error, ")
                 for e in error.errors()
             )
             raise ConfigError(f"{source}: {problems}") from None
@@ -101,6 +117,15 @@ class RunConfig(_Section):
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    """``("model", "decoder", "pooled", "dim")`` -> ``model.decoder.dim``: what the user wrote."""
+    parts = list(map(str, location))
+    for section, names in (("encoder", ENCODERS), ("decoder", DECODERS)):
+        if parts[:2] == ["model", section] and len(parts) > 2 and parts[2] in names:
+            del parts[2]
+    return ".".join(parts)
 
 
 def flat_settings(config: RunConfig) -> dict[str, object]:

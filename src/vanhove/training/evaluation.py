@@ -32,7 +32,12 @@ METRIC_CONVENTIONS = {
     "r2_per_bin": "R2 of each energy over materials, variance-weighted",
     "wasserstein_cm1": "Wasserstein distance of sum-normalised spectra, 1/cm",
     "wasserstein_eV": "Wasserstein distance of sum-normalised spectra, eV",
+    "sum_mse": "MSE of sum-normalised spectra, mean over materials",
+    "sum_mae": "MAE of sum-normalised spectra, mean over materials",
+    "sum_r2": "R2 of each sum-normalised spectrum, mean over materials",
+    "sum_r2_per_bin": "R2 of each energy over sum-normalised spectra, variance-weighted",
     "mean_frequency_mae_cm1": "mean frequency, MAE, 1/cm",
+    "mean_frequency_mse_cm2": "mean frequency, MSE, 1/cm^2",
     "heat_capacity_300K_mae": "C_V(300 K), MAE, J/(K mol of atoms)",
 }
 """What each number of an evaluation means."""

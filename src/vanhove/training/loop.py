@@ -30,7 +30,7 @@ from vanhove.training.checkpoint import (
 from vanhove.training.config import RunConfig, TrainingSettings
 from vanhove.training.distributed import Processes, processes
 from vanhove.training.logs import RunLog
-from vanhove.training.losses import branch_loss
+from vanhove.training.losses import training_loss
 from vanhove.training.prepared import PreparedData, predict_rows, prepare
 from vanhove.training.reporter import Reporter
 from vanhove.training.state import Run
@@ -44,7 +44,7 @@ class TrainingResult:
 
     Attributes:
         folder: of the run.
-        best: path of the best checkpoint by validation RMSE.
+        best: path of the best checkpoint by the validation metric ``training.select_by``.
         epochs: run so far.
         validation: metrics of the best checkpoint.
         interrupted: stopped by a signal; resume to finish.
@@ -57,14 +57,24 @@ class TrainingResult:
     interrupted: bool
 
 
-def learning_rate(settings: TrainingSettings, step: int, total_steps: int) -> float:
-    """Linear warm-up (over a tenth of the run at most), then constant or a cosine down to 1 %."""
+def learning_rate(settings: TrainingSettings, step: int, steps_per_epoch: int) -> float:
+    """Linear warm-up (over a tenth of the run at most), then as ``settings.schedule`` says.
+
+    ``cosine`` falls to 1 %; ``exponential`` is multiplied by ``decay`` each epoch and ``step``
+    each ``decay_epochs``; ``noam`` falls with the root of the step (Vaswani et al., 2017).
+    """
+    total_steps = settings.epochs * steps_per_epoch
     warmup_steps = min(settings.warmup_steps, total_steps // 10)
     warm = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
-    if settings.schedule == "constant":
-        return settings.learning_rate * warm
-    fraction = min(1.0, step / max(1, total_steps))
-    return settings.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fraction)))
+    epoch = step / steps_per_epoch
+    factor = {
+        "constant": 1.0,
+        "cosine": 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total_steps))),
+        "exponential": settings.decay**epoch,
+        "step": settings.decay ** (epoch // settings.decay_epochs),
+        "noam": math.sqrt(max(1, warmup_steps) / max(step + 1, warmup_steps)),
+    }[settings.schedule]
+    return settings.learning_rate * warm * factor
 
 
 class Trainer:
@@ -90,7 +100,7 @@ class Trainer:
         return self.train_rows[torch.randperm(len(self.train_rows), generator=generator)]
 
     def rate_at(self, step: int) -> float:
-        return learning_rate(self.settings, step, self.settings.epochs * self.steps_per_epoch)
+        return learning_rate(self.settings, step, self.steps_per_epoch)
 
     def train_step(self, rows: Tensor) -> None:
         run, settings, progress = self.run, self.settings, self.run.progress
@@ -108,10 +118,10 @@ class Trainer:
             with torch.autocast(
                 self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"
             ):
-                branches = run.model.branches(self.data.batch(own).to(self.device))
-            branches = {name: values.float() for name, values in branches.items()}
-            target = self.data.targets[own].to(self.device)
-            loss = branch_loss(branches, target, settings.loss, settings.beta).sum() / len(rows)
+                outputs, target = run.model.outputs(
+                    self.data.batch(own).to(self.device), self.data.targets[own].to(self.device)
+                )
+            loss = training_loss(outputs, target, settings.loss, settings.beta).sum() / len(rows)
             loss.backward()
             total = loss.detach()
         self.group.sum_gradients(run.model)
@@ -144,7 +154,11 @@ class Trainer:
             np.asarray(self.info.grid),
             self.info.unit,
         )
-        return {key: float(metrics[key]) for key in ("rmse", "mse_x10", "mae", "r2")}
+        metrics["wasserstein"] = metrics[
+            f"wasserstein_{'cm1' if self.info.unit == 'cm-1' else 'eV'}"
+        ]
+        keys = dict.fromkeys(("rmse", "mse_x10", "mae", "r2", self.settings.select_by))
+        return {key: float(metrics[key]) for key in keys}
 
     def save_best(self) -> None:
         if not self.group.is_first:
@@ -163,8 +177,9 @@ class Trainer:
     def finish_epoch(self, log: RunLog | None) -> None:
         progress = self.run.progress
         metrics = self.validate()
-        if metrics["rmse"] < progress.best_rmse:
-            progress.best_rmse, progress.best_epoch = metrics["rmse"], progress.epoch
+        score = metrics[self.settings.select_by]
+        if score < progress.best_score:
+            progress.best_score, progress.best_epoch = score, progress.epoch
             progress.best_metrics = metrics
             self.save_best()
         row: dict[str, float | int] = {

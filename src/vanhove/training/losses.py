@@ -1,4 +1,4 @@
-"""Losses: one number per crystal, averaged over the batch."""
+"""Losses: one number per crystal, on spectra in the normalisation of the output."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vanhove.models.decoders.decoder import Outputs
+
+_TINY = 1e-10
+
 
 def rmse(prediction: Tensor, target: Tensor) -> Tensor:
     """Root of the mean squared error of each crystal (what the released DOSTransformer trains)."""
@@ -14,23 +18,56 @@ def rmse(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def mse(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error."""
     return ((prediction - target) ** 2).mean(dim=-1)
 
 
 def mae(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute error."""
     return (prediction - target).abs().mean(dim=-1)
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"rmse": rmse, "mse": mse, "mae": mae}
+def kl(prediction: Tensor, target: Tensor) -> Tensor:
+    """Kullback-Leibler divergence ``sum t log(t / p)`` of spectra of sum 1 (Mat2Spec, Xtal2DoS)."""
+    return (torch.xlogy(target, target) - target * torch.log(prediction.clamp(min=_TINY))).sum(-1)
 
 
-def branch_loss(branches: dict[str, Tensor], target: Tensor, name: str, beta: float) -> Tensor:
-    """Sum over the branches of each crystal, ``[n_crystals]``; ``beta`` weighs the system branch.
+def bregman(prediction: Tensor, target: Tensor) -> Tensor:
+    """Bregman divergence of the negative entropy: ``mean of t log(t / p) - t + p``.
 
-    For DOSTransformer this is ``L_global + beta * L_system`` (eq. 6).
+    The Kullback-Leibler divergence of positive values that need not sum to 1.
+    """
+    prediction = prediction.clamp(min=_TINY)
+    divergence = torch.xlogy(target, target) - target * torch.log(prediction)
+    return (divergence - target + prediction).mean(dim=-1)
+
+
+def wasserstein(prediction: Tensor, target: Tensor) -> Tensor:
+    """Sum of the absolute differences of the running sums, in grid steps (Mat2Spec, SumNorm-WD).
+
+    For spectra of sum 1 this is the Wasserstein-1 distance.
+    """
+    return (prediction - target).cumsum(dim=-1).abs().sum(dim=-1)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "rmse": rmse,
+    "mse": mse,
+    "mae": mae,
+    "kl": kl,
+    "bregman": bregman,
+    "wasserstein": wasserstein,
+}
+
+
+def training_loss(outputs: Outputs, target: Tensor, name: str, beta: float) -> Tensor:
+    """The loss of all branches plus the decoder's penalties, ``[n_crystals]``.
+
+    ``beta`` weighs the branch called ``system``; for DOSTransformer this is
+    ``L_global + beta * L_system`` (eq. 6).
     """
     losses = [
-        (beta if branch == "system" else 1.0) * LOSSES[name](prediction, target)
-        for branch, prediction in branches.items()
+        (beta if branch == "system" else 1.0) * LOSSES[name](spectrum, target)
+        for branch, spectrum in outputs.spectra.items()
     ]
-    return torch.stack(losses).sum(dim=0)
+    return torch.stack([*losses, *outputs.penalties.values()]).sum(dim=0)

@@ -25,7 +25,7 @@ class Progress:
     step: int = 0
     loss_sum: float = 0.0
     crystals_seen: int = 0
-    best_rmse: float = math.inf
+    best_score: float = math.inf
     best_epoch: int = -1
     best_metrics: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0

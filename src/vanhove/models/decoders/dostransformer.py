@@ -5,37 +5,39 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from vanhove.crystal.graph import Batch
+from vanhove.models.decoders.decoder import Decoder, Outputs
+from vanhove.models.decoders.pooling import Pooling, pool
 from vanhove.models.layers import AttentionKind, AttentionStack
-from vanhove.models.prompts import CrystalSystemPrompt
+from vanhove.models.output import OutputKind
+from vanhove.settings import Settings
 
 
-class DOSTransformerSettings(BaseModel):
+class DOSTransformerSettings(Settings):
     """Settings of `DOSTransformerDecoder`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Literal["dostransformer"] = "dostransformer"
     hidden_dim: int = Field(128, ge=1)
-    prompt_dim: int = Field(128, ge=1)
     n_layers: int = Field(2, ge=1, description="attention layers per stack")
     attention: AttentionKind = "released"
     projections: bool = Field(False, description="learned query, key, value, output projections")
-    pooling: Literal["sum", "mean"] = "sum"
+    pooling: Pooling = "sum"
+    global_branch: bool = Field(True, description="train the branch without the crystal system")
     dropout: float = Field(0.1, ge=0, lt=1)
 
 
-class DOSTransformerDecoder(nn.Module):
+class DOSTransformerDecoder(Decoder):
     """Atom states -> spectrum, one query per energy.
 
     Steps (equations of the paper): energy embeddings attend to the atoms (2-3); joined with the
     pooled crystal and, in the *system* branch, with the learnable prompt of its crystal system;
     self-attention over energies (4-5); a second attention to the atoms; a pointwise prediction.
     Both branches share their attention stacks. Training uses both (``L_global + beta L_system``),
-    inference the system branch alone.
+    inference the system branch alone. Without crystal-system information at the decoder
+    (``system_dim`` 0), or with ``global_branch`` off, there is one branch.
 
     Differences between the paper, the released code and this:
 
@@ -72,7 +74,15 @@ class DOSTransformerDecoder(nn.Module):
     ====================== ======================= ========================= =====================
     """
 
-    def __init__(self, settings: DOSTransformerSettings, atom_dim: int, n_points: int):
+    def __init__(
+        self,
+        settings: DOSTransformerSettings,
+        *,
+        atom_dim: int,
+        system_dim: int,
+        n_points: int,
+        output: OutputKind,
+    ):
         super().__init__()
         self.settings = settings
         dim = settings.hidden_dim
@@ -87,43 +97,43 @@ class DOSTransformerDecoder(nn.Module):
         self.energy_embedding = nn.Parameter(torch.randn(n_points, dim))
         self.first_cross = AttentionStack(*stack)
         self.pooled = nn.Linear(dim, dim)
-        self.prompt = CrystalSystemPrompt(settings.prompt_dim)
-        self.global_in = nn.Sequential(nn.Linear(2 * dim, dim), nn.LeakyReLU())
-        self.system_in = nn.Sequential(
-            nn.Linear(2 * dim + settings.prompt_dim, dim), nn.LeakyReLU()
+        self.global_in = (
+            nn.Sequential(nn.Linear(2 * dim, dim), nn.LeakyReLU())
+            if system_dim > 0 and settings.global_branch
+            else None
         )
+        self.system_in = nn.Sequential(nn.Linear(2 * dim + system_dim, dim), nn.LeakyReLU())
         self.self_attention = AttentionStack(*stack)
         self.second_cross = AttentionStack(*stack)
         self.out = nn.Linear(dim, 1)
 
     def energies(self, atoms: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Energy states joined with the pooled crystal, dense atoms, mask."""
-        dense, mask = batch.dense(self.atoms_in(atoms))
+        atoms = self.atoms_in(atoms)
+        dense, mask = batch.dense(atoms)
         queries = self.energy_embedding.expand(batch.n_crystals, -1, -1)
         states = self.first_cross(queries, dense, mask)
-        pooled = dense.sum(dim=1)
-        if self.settings.pooling == "mean":
-            pooled = pooled / batch.n_atoms[:, None]
-        pooled = self.pooled(pooled)[:, None, :].expand_as(states)
-        return torch.cat([states, pooled], dim=-1), dense, mask
+        pooled = self.pooled(pool(atoms, batch, self.settings.pooling))
+        joined = torch.cat([states, pooled[:, None, :].expand_as(states)], dim=-1)
+        return joined, dense, mask
 
-    def system_states(self, joined: Tensor, batch: Batch) -> Tensor:
-        prompt = self.prompt(batch.crystal_system)[:, None, :].expand(-1, joined.shape[1], -1)
-        return self.system_in(torch.cat([joined, prompt], dim=-1))
+    def system_states(self, joined: Tensor, system: Tensor) -> Tensor:
+        per_energy = system[:, None, :].expand(-1, joined.shape[1], -1)
+        return self.system_in(torch.cat([joined, per_energy], dim=-1))
 
     def refine(self, states: Tensor, dense: Tensor, mask: Tensor) -> Tensor:
         states = self.self_attention(states)
         return self.out(self.second_cross(states, dense, mask)).squeeze(-1)
 
-    def forward(self, atoms: Tensor, batch: Batch) -> Tensor:
-        """The prediction (system branch), ``[n_crystals, n_points]``."""
+    def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
         joined, dense, mask = self.energies(atoms, batch)
-        return self.refine(self.system_states(joined, batch), dense, mask)
+        return self.refine(self.system_states(joined, system), dense, mask)
 
-    def branches(self, atoms: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """What the loss compares with the target: ``system`` and ``global``, each as `forward`."""
+    def outputs(self, atoms: Tensor, batch: Batch, system: Tensor, target: Tensor) -> Outputs:
+        if self.global_in is None:
+            return super().outputs(atoms, batch, system, target)
         joined, dense, mask = self.energies(atoms, batch)
-        states = torch.cat([self.system_states(joined, batch), self.global_in(joined)])
+        states = torch.cat([self.system_states(joined, system), self.global_in(joined)])
         both = self.refine(states, dense.repeat(2, 1, 1), mask.repeat(2, 1))
-        system, global_ = both.chunk(2)
-        return {"system": system, "global": global_}
+        with_system, without = both.chunk(2)
+        return Outputs({"system": with_system, "global": without})

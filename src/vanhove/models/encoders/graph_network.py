@@ -6,18 +6,16 @@ import math
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
-from vanhove.crystal.elements import element_table
 from vanhove.crystal.graph import Batch
 from vanhove.models.layers import GaussianBasis, cosine_envelope, released_envelope
+from vanhove.settings import Settings
 
 
-class GraphNetworkSettings(BaseModel):
+class GraphNetworkSettings(Settings):
     """Settings of `GraphNetwork`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Literal["graph_network"] = "graph_network"
     hidden_dim: int = Field(128, ge=1)
@@ -72,7 +70,7 @@ class Processor(nn.Module):
 class GraphNetwork(nn.Module):
     """Crystal -> atom states ``[n_atoms_total, hidden_dim]``.
 
-    Atoms start from element tables, edges from Gaussians of the distance (rotation-invariant, the
+    Edges start from Gaussians of the distance (rotation-invariant, the
     default). Messages are weighted by a smooth envelope, so an atom that crosses the cutoff changes
     nothing abruptly, and summed as in the paper (a constant ``typical_degree`` keeps the scale);
     ``aggregation="mean"`` divides by the summed weights.
@@ -82,18 +80,12 @@ class GraphNetwork(nn.Module):
     messages. Its output then depends on how the crystal is rotated.
     """
 
-    element_features: Tensor
-
-    def __init__(self, settings: GraphNetworkSettings, cutoff: float):
+    def __init__(self, settings: GraphNetworkSettings, *, atom_dim: int, cutoff: float):
         super().__init__()
         self.settings = settings
         self.cutoff = cutoff
         self.out_dim = dim = settings.hidden_dim
-        tables = [torch.from_numpy(element_table(name)) for name in settings.atom_features]
-        self.register_buffer("element_features", torch.cat(tables, dim=1), persistent=False)
-        self.atom_in = nn.Sequential(
-            nn.Linear(self.element_features.shape[1], dim), nn.PReLU(), nn.Linear(dim, dim)
-        )
+        self.atom_in = nn.Sequential(nn.Linear(atom_dim, dim), nn.PReLU(), nn.Linear(dim, dim))
         self.invariant = settings.edge_features == "distance"
         self.basis = GaussianBasis(settings.n_basis, cutoff)
         self.edge_in = nn.Sequential(
@@ -118,16 +110,16 @@ class GraphNetwork(nn.Module):
             torch.ones_like(distance)[:, None],
         )
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, features: Tensor, batch: Batch) -> Tensor:
         source, target = batch.edge_index
-        features, weight = self.edges(batch.edge_vector)
+        edge_features, weight = self.edges(batch.edge_vector)
         if self.settings.aggregation == "mean":
             total = weight.new_zeros(len(batch.atomic_numbers), 1).index_add(0, target, weight)
             weight = weight / total.clamp(min=1e-6).index_select(0, target)
         elif self.invariant:
             weight = weight / self.settings.typical_degree
-        x = self.atom_in(self.element_features[batch.atomic_numbers])
-        e = self.edge_in(features)
+        x = self.atom_in(features)
+        e = self.edge_in(edge_features)
         for processor in self.processors:
             x, e = processor(x, e, source, target, weight)
         return x

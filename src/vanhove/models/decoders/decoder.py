@@ -1,0 +1,53 @@
+"""What every decoder is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from vanhove.crystal.graph import Batch
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a decoder gives the loss.
+
+    Attributes:
+        spectra: by branch name, each ``[n_crystals, n_points]``; every one is compared with the
+            target. ``training.beta`` weighs the one called ``system``.
+        penalties: by name, each ``[n_crystals]``, already weighted; added to the loss as they are.
+    """
+
+    spectra: dict[str, Tensor]
+    penalties: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Decoder(nn.Module):
+    """Atom states and the crystal-system vector -> values before `vanhove.models.output`.
+
+    A subclass takes ``(settings, atom_dim, system_dim, n_points, output)``, all but ``settings``
+    keyword arguments: widths of the two inputs, points of the grid, and what will be made of the
+    values (see `vanhove.models.output.OutputKind`; only decoders that read back what they wrote
+    need it).
+    """
+
+    def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
+        """The prediction, needs no target.
+
+        Args:
+            atoms: ``[n_atoms_total, atom_dim]``.
+            batch: the crystals.
+            system: ``[n_crystals, system_dim]``; ``system_dim`` may be 0.
+
+        Returns:
+            ``[n_crystals, n_points]``.
+        """
+        raise NotImplementedError
+
+    def outputs(self, atoms: Tensor, batch: Batch, system: Tensor, target: Tensor) -> Outputs:
+        """What is trained; ``target`` ``[n_crystals, n_points]`` has the output's normalisation.
+
+        A decoder that learns from the target (teacher forcing, label embedding) overrides this.
+        """
+        return Outputs({"spectrum": self(atoms, batch, system)})

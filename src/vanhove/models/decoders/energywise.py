@@ -1,0 +1,56 @@
+"""One value per energy from the energy's embedding and the pooled crystal."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from vanhove.crystal.graph import Batch
+from vanhove.models.decoders.decoder import Decoder
+from vanhove.models.decoders.pooling import Pooling, pool
+from vanhove.models.output import OutputKind
+from vanhove.settings import Settings
+
+
+class EnergywiseSettings(Settings):
+    """Settings of `EnergywiseDecoder`."""
+
+    name: Literal["energywise"] = "energywise"
+    hidden_dim: int = Field(256, ge=1)
+    pooling: Pooling = "sum"
+    dropout: float = Field(0.0, ge=0, lt=1)
+
+
+class EnergywiseDecoder(Decoder):
+    """The papers' rows with energies: ``MLP([E_j, Linear(pooled), system])`` for each energy j."""
+
+    def __init__(
+        self,
+        settings: EnergywiseSettings,
+        *,
+        atom_dim: int,
+        system_dim: int,
+        n_points: int,
+        output: OutputKind,
+    ):
+        super().__init__()
+        dim = settings.hidden_dim
+        self.pooling = settings.pooling
+        self.energy_embedding = nn.Parameter(torch.randn(n_points, dim))
+        self.pooled = nn.Linear(atom_dim, dim)
+        # The first layer on the joined input, split so that each part is computed once: the
+        # energies' per energy, the crystal's per crystal.
+        self.from_energy = nn.Linear(dim, dim)
+        self.from_crystal = nn.Linear(dim + system_dim, dim, bias=False)
+        self.out = nn.Sequential(
+            nn.LayerNorm(dim), nn.LeakyReLU(), nn.Dropout(settings.dropout), nn.Linear(dim, 1)
+        )
+
+    def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
+        crystal = self.pooled(pool(atoms, batch, self.pooling))
+        crystal = self.from_crystal(torch.cat([crystal, system], dim=-1))
+        energies = self.from_energy(self.energy_embedding)
+        return self.out(energies[None] + crystal[:, None]).squeeze(-1)

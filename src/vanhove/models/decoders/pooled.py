@@ -1,0 +1,50 @@
+"""The pooled crystal gives the whole spectrum at once: the papers' rows without energies."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from vanhove.crystal.graph import Batch
+from vanhove.models.decoders.decoder import Decoder
+from vanhove.models.decoders.pooling import Pooling, pool
+from vanhove.models.output import OutputKind
+from vanhove.settings import Settings
+
+
+class PooledSettings(Settings):
+    """Settings of `PooledDecoder`."""
+
+    name: Literal["pooled"] = "pooled"
+    hidden_dim: int = Field(256, ge=1)
+    pooling: Pooling = "sum"
+    dropout: float = Field(0.0, ge=0, lt=1)
+
+
+class PooledDecoder(Decoder):
+    """Pooled atoms, joined with the crystal system, through an MLP with ``n_points`` outputs."""
+
+    def __init__(
+        self,
+        settings: PooledSettings,
+        *,
+        atom_dim: int,
+        system_dim: int,
+        n_points: int,
+        output: OutputKind,
+    ):
+        super().__init__()
+        self.pooling = settings.pooling
+        self.layers = nn.Sequential(
+            nn.Linear(atom_dim + system_dim, settings.hidden_dim),
+            nn.LeakyReLU(),
+            nn.Dropout(settings.dropout),
+            nn.Linear(settings.hidden_dim, n_points),
+        )
+
+    def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
+        crystal = pool(atoms, batch, self.pooling)
+        return self.layers(torch.cat([crystal, system], dim=-1))
