@@ -1,4 +1,4 @@
-"""Write measured numbers into the README and the model card, from the JSON that measured them.
+"""Write measured numbers into the README, the docs, the model card and the package.
 
 Usage:
     vanhove evaluate runs/dostransformer-phonon-seed* --split test \
@@ -6,23 +6,32 @@ Usage:
     vanhove evaluate runs/STUDY --split valid -o results/phonon/validation/STUDY.json
     vanhove evaluate dostransformer-phonon --split test \
         -o src/vanhove/weights/dostransformer-phonon.json
+    vanhove reproduce EXPERIMENT --measured-only -o results/phonon --figures docs/figures
     python scripts/update_results.py            # or --check, for continuous integration
+
+``--check`` fails when something is stale, or when a row that is far from its paper has no reason in
+`vanhove.experiments.reasons`.
 """
 
 import json
 import sys
 from pathlib import Path
 
-from vanhove.experiments.published import published_rows
-from vanhove.training.config import RunConfig, flat_settings
+import results_page
+
+from vanhove.experiments.published import PHONON_DATA, PublishedRow, published_rows
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "phonon"
 STUDY = RESULTS / "validation"
 CARD = ROOT / "src" / "vanhove" / "weights" / "dostransformer-phonon.md"
 MEASURED = CARD.with_suffix(".json")
+SHIPPED = ROOT / "src" / "vanhove" / "experiments" / "measured.json"
+PAGE = ROOT / "docs" / "results-phonon.md"
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 KEYS = ("mse_x10", "mae", "r2")
+PAPER_KEYS = {"MSEx10": "mse_x10", "MAE": "mae", "R2": "r2"}
+SOURCES = {"DOSTransformer": "Lee et al., arXiv 2311.12856"}
 
 
 def shown(metrics: dict, spread: dict | None, digits: int = 3) -> list[str]:
@@ -31,6 +40,21 @@ def shown(metrics: dict, spread: dict | None, digits: int = 3) -> list[str]:
         + (f" ± {spread[key]:.{digits}f}" if spread and key in spread else "")
         for key in KEYS
     ]
+
+
+def published_beside() -> list[PublishedRow]:
+    """Per-material metrics of the same data and split."""
+    return [
+        row
+        for row in published_rows()
+        if (row.dataset, row.split) == PHONON_DATA
+        and row.table in ("1", "experiments log")
+        and set(PAPER_KEYS) <= row.values.keys()
+    ]
+
+
+def in_our_names(values: dict[str, float]) -> dict[str, float]:
+    return {ours: values[theirs] for theirs, ours in PAPER_KEYS.items() if theirs in values}
 
 
 def readme_table(result: dict) -> str:
@@ -43,8 +67,12 @@ def readme_table(result: dict) -> str:
             f"{seeds} seeds, mean ± spread",
         ]
     )
-    for row in published_rows("phonon_petretto"):
-        rows.append([row.model, *shown(row.metrics, row.spread), f"{row.note}, {row.source}"])
+    for row in sorted(published_beside(), key=lambda row: row.values["MSEx10"]):
+        metrics, spread = in_our_names(row.values), in_our_names(row.spread)
+        energy = " (energy)" if row.variant == "energy" and row.model != "DOSTransformer" else ""
+        where = row.table if row.note else f"table {row.table}"
+        source = f"{row.note or 'paper'}, {SOURCES.get(row.source, row.source)}, {where}"
+        rows.append([row.model + energy, *shown(metrics, spread), source])
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|---" * len(rows[0]) + "|")
     mean, std = result["mean"], result["std"]
@@ -61,20 +89,28 @@ def readme_table(result: dict) -> str:
     )
 
 
+def flat(settings: dict, prefix: str = "") -> dict[str, object]:
+    """Dotted key -> value; read as they are: an old file may hold keys that are gone."""
+    found: dict[str, object] = {}
+    for key, value in settings.items():
+        inner = flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        found |= inner
+    return found
+
+
 def study_table() -> str:
     """Validation metrics of one seed per choice, each beside what it changes in the reference."""
     results = {path.stem: json.loads(path.read_text()) for path in sorted(STUDY.glob("*.json"))}
-    reference = RunConfig.parse(results["reference"]["config"])
+    reference = flat(results["reference"]["config"])
     lines = [
         "| change | MSE×10 | MAE | R² |",
         "|---|---|---|---|",
     ]
     for result in sorted(results.values(), key=lambda result: result["mean"]["mse_x10"]):
-        config = RunConfig.parse(result["config"])
         changes = [
             f"`{key}: {value}`"
-            for key, value in flat_settings(config).items()
-            if key in reference.differences(config) and key != "name"
+            for key, value in flat(result["config"]).items()
+            if value != reference.get(key) and key != "name"
         ]
         numbers = " | ".join(shown(result["mean"], None, digits=4))
         lines.append(f"| {', '.join(changes) or 'none (reference)'} | {numbers} |")
@@ -132,11 +168,14 @@ def between_markers(text: str, content: str) -> str:
 def main(check: bool) -> int:
     family = json.loads((RESULTS / "dostransformer.json").read_text())
     measured = json.loads(MEASURED.read_text())
+    found = results_page.results()
     readme, page = ROOT / "README.md", ROOT / "docs" / "dostransformer.md"
     new = {
         readme: between_markers(readme.read_text(), readme_table(family)),
         page: between_markers(page.read_text(), study_table()),
         CARD: model_card(measured, family),
+        PAGE: results_page.page(found),
+        SHIPPED: json.dumps(results_page.measured(found), indent=1) + "\n",
     }
     stale = [
         path for path, content in new.items() if not path.exists() or path.read_text() != content
@@ -146,7 +185,10 @@ def main(check: bool) -> int:
             print(f"{path.relative_to(ROOT)} is stale: run python scripts/update_results.py")
         else:
             path.write_text(new[path])
-    return 1 if check and stale else 0
+    unexplained = results_page.missing_reasons(found)
+    for name in unexplained:
+        print(f"{name} is far from its paper: say why in src/vanhove/experiments/reasons.py")
+    return 1 if check and (stale or unexplained) else 0
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from vanhove.errors import VanhoveError
+from vanhove.errors import ConfigError, VanhoveError
 from vanhove.weights import DEFAULT_WEIGHTS
 
 app = typer.Typer(
@@ -31,6 +31,10 @@ app.add_typer(data_app, name="data")
 ModelOption = Annotated[
     str,
     typer.Option("--model", "-m", help="Shipped weights, a checkpoint file or a run folder."),
+]
+SizeOption = Annotated[
+    str | None,
+    typer.Option("--size", help="Of a catalogued model: compact (default) or published."),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
@@ -118,7 +122,10 @@ def predict(
 @app.command()
 def train(
     config: Annotated[
-        str, typer.Argument(help="YAML run file, or shipped weights to train again.")
+        str,
+        typer.Argument(
+            help="YAML run file, a model of the catalog, or shipped weights to train again."
+        ),
     ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Run folder [runs/NAME-seedSEED].")
@@ -133,6 +140,7 @@ def train(
         list[str] | None,
         typer.Option("--set", help="Replace a setting: --set training.epochs=5 (repeatable)."),
     ] = None,
+    size: SizeOption = None,
     log: Annotated[
         list[str] | None, typer.Option("--log", help="Also log to: tensorboard, wandb.")
     ] = None,
@@ -140,10 +148,14 @@ def train(
 ) -> None:
     """Train a model; killed or interrupted runs continue with --resume, to the same result.
 
+    `vanhove models` lists the catalog.
+
     \b
     Example: vanhove train configs/phonon/dostransformer.yaml --seed 1
+    Example: vanhove train mlp-energy --size published
     Example: torchrun --nproc-per-node 2 -m vanhove train configs/phonon/dostransformer.yaml
     """
+    from vanhove.experiments.catalog import CATALOG, run_config
     from vanhove.training.checkpoint import load_config
     from vanhove.training.config import parse_overrides
     from vanhove.training.loop import train as run_training
@@ -153,7 +165,13 @@ def train(
         overrides["seed"] = seed
     if log:
         overrides["training.loggers"] = log
-    result = run_training(load_config(config, overrides), output, resume=resume, quiet=quiet)
+    if config in CATALOG:
+        settings = run_config(config, _size(size), overrides)
+    elif size is not None:
+        raise ConfigError(f"--size is for models of the catalog: {', '.join(CATALOG)}")
+    else:
+        settings = load_config(config, overrides)
+    result = run_training(settings, output, resume=resume, quiet=quiet)
     if result.interrupted:
         typer.echo("continue with the same command and --resume", err=True)
         raise typer.Exit(130)
@@ -189,14 +207,91 @@ def evaluate(
 
 
 @app.command()
-def models() -> None:
-    """List the weights that ship with vanhove, with their measured test numbers.
+def reproduce(
+    name: Annotated[str | None, typer.Argument(help="The table or figure.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", help="How many (3) or which (0,1,2) [1].")
+    ] = None,
+    rows: Annotated[
+        list[str] | None,
+        typer.Option("--rows", help="Only these: run names, with commas, or labels (repeatable)."),
+    ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="A minute's try on the tiny data set: no measurement."),
+    ] = False,
+    measured_only: Annotated[
+        bool, typer.Option("--measured-only", help="Train nothing: show the runs that are there.")
+    ] = False,
+    size: SizeOption = None,
+    runs: Annotated[Path, typer.Option("--runs", help="Folder of the run folders.")] = Path("runs"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for NAME.json, NAME.csv, figures.")
+    ] = Path("reproduced"),
+    figures: Annotated[
+        Path | None, typer.Option("--figures", help="Another folder for the figures.")
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Reproduce a table or figure of a paper: train what is missing, measure, compare.
 
-    Example: vanhove models
+    Without a name: list what can be reproduced. A command that was stopped continues when it is
+    given again; runs are shared between tables.
+
+    \b
+    Example: vanhove reproduce dostransformer-table1 --seeds 3
+    Example: vanhove reproduce xtal2dos-table1 --rows xtal2dos,e3nn2dos
+    Example: vanhove reproduce mat2spec-table1 --quick
     """
-    from vanhove.experiments.tables import models_table
+    from vanhove.experiments.definitions import EXPERIMENTS
+    from vanhove.experiments.reproduce import parse_rows, parse_seeds
+    from vanhove.experiments.reproduce import reproduce as run_experiment
+    from vanhove.experiments.tables import experiment_table
 
-    typer.echo(models_table())
+    if name is None:
+        for known, experiment in EXPERIMENTS.items():
+            typer.echo(f"{known:24s} {experiment.title}")
+        return
+    try:
+        result = run_experiment(
+            name,
+            seeds=parse_seeds(seeds) if seeds is not None else None,
+            quick=quick,
+            rows=parse_rows(rows or []),
+            size=_size(size),
+            runs=runs,
+            output=output,
+            figures=figures,
+            measured_only=measured_only,
+            quiet=quiet,
+        )
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command continues where it was", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(experiment_table(result))
+    typer.echo(f"\n{output / result['stem']}.json")
+
+
+@app.command()
+def models(
+    name: Annotated[
+        str | None, typer.Argument(help="A model of the catalog: print its settings as YAML.")
+    ] = None,
+    size: SizeOption = None,
+) -> None:
+    """List the models that can be trained by name, and the weights that ship, with test numbers.
+
+    \b
+    Example: vanhove models
+    Example: vanhove models dostransformer --size published
+    """
+    from vanhove.experiments.catalog import run_config
+    from vanhove.experiments.tables import catalog_table, weights_table
+
+    if name is not None:
+        typer.echo(run_config(name, _size(size)).to_yaml(), nl=False)
+        return
+    typer.echo(f"{catalog_table()}\n\n{weights_table()}")
 
 
 @app.command()
@@ -244,6 +339,12 @@ def data_info(
             value = ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
         for item in value if key == "notes" else [_plain(value)]:
             typer.echo(f"{key:16s} {item}")
+
+
+def _size(size: str | None) -> Literal["compact", "published"]:
+    if size not in (None, "compact", "published"):
+        raise ConfigError(f"size {size!r}; allowed: compact, published")
+    return "published" if size == "published" else "compact"
 
 
 def _plain(value: object) -> str:

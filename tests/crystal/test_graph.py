@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests.crystal.test_neighbors import rock_salt
+from tests.crystal.transform import transformed
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.graph import GraphSettings, build_graph, collate
 from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
@@ -40,6 +41,17 @@ def test_self_edges_have_zero_length():
     assert (looped.edge_vector == 0).all(dim=1).sum() == 2
 
 
+def test_lattice_lengths_are_those_of_the_primitive_lattice():
+    expected = torch.full((3,), 5.43 / 2**0.5)
+    others = [transformed(silicon(), seed) for seed in (1, 2)]
+    for crystal in (silicon(), conventional_silicon(), *others):
+        graph = build_graph(crystal, GraphSettings())
+        assert graph.lattice_lengths.dtype == torch.float32
+        torch.testing.assert_close(graph.lattice_lengths, expected)
+    given = build_graph(conventional_silicon(), GraphSettings(primitive=False))
+    torch.testing.assert_close(given.lattice_lengths, torch.full((3,), 5.43))
+
+
 def test_batches_keep_crystals_apart():
     graphs = [
         build_graph(c, GraphSettings(primitive=False))
@@ -55,6 +67,8 @@ def test_batches_keep_crystals_apart():
     assert mask.sum(dim=1).tolist() == [2, 8, 2]
     assert dense[2, :2, 0].tolist() == batch.atomic_numbers[-2:].tolist()
     assert (dense[~mask] == 0).all()
+    torch.testing.assert_close(batch.lattice_lengths[1], torch.full((3,), 5.43))
+    assert batch.lattice_lengths.shape == (3, 3)
     assert batch.sum_over_atoms(torch.ones(12, 1))[:, 0].tolist() == [2, 8, 2]
 
 

@@ -1,11 +1,15 @@
 """Run files."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from vanhove.errors import ConfigError
-from vanhove.training.config import RunConfig, parse_overrides
+from vanhove.models.model import DECODERS, ENCODERS
+from vanhove.models.output import OutputKind
+from vanhove.training.config import LossName, RunConfig, parse_overrides
+from vanhove.training.losses import LOSSES
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -36,6 +40,19 @@ def test_overrides_replace_nested_keys(tmp_path):
         ("training: {epoch: 3}", r"run\.yaml: training\.epoch: Extra inputs .* \(got 3\)"),
         ("training: {epochs: many}", r"training\.epochs: .*integer.*\(got 'many'\)"),
         ("model: {decoder: {attention: multi}}", r"model\.decoder\.attention: .*'released'"),
+        (
+            "model: {decoder: {name: pooled, attention: bare}}",
+            r"model\.decoder\.attention: Extra inputs",
+        ),
+        (
+            "model: {encoder: {name: atom_mlp, hidden_dim: 0}}",
+            r"model\.encoder\.hidden_dim: .*greater .*\(got 0\)",
+        ),
+        ("model: {decoder: pooled}", r"model\.decoder: must be a section .*\(got 'pooled'\)"),
+        ("model: {encoder: null}", r"model\.encoder: must be a section .*\(got None\)"),
+        ("model: {decoder: {name: [pooled]}}", r"model\.decoder: must be a section"),
+        ("model: {output: minmax}", r"model\.output: .*'raw', .*'sum' \(got 'minmax'\)"),
+        ("training: {loss: huber}", r"training\.loss: .*'wasserstein' \(got 'huber'\)"),
         ("a: [1", "not YAML"),
         ("just text", "keys and values, got str"),
     ],
@@ -46,6 +63,39 @@ def test_mistakes_are_named(tmp_path, content, message):
     with pytest.raises(ConfigError, match=message) as error:
         RunConfig.load(path)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("section", "registry"), [("encoder", ENCODERS), ("decoder", DECODERS)])
+def test_an_unknown_name_lists_the_allowed(section, registry):
+    with pytest.raises(ConfigError) as error:
+        RunConfig.parse({"model": {section: {"name": "nope"}}}, "run.yaml")
+    assert str(error.value) == (
+        f"run.yaml: model.{section}: must be a section whose name is one of "
+        f"{', '.join(registry)} (got {{'name': 'nope'}})"
+    )
+
+
+LOSS_NEEDS = {
+    "kl": (("sum",), "spectra of sum 1: set model.output to sum"),
+    "bregman": (("softplus", "sum"), "positive values: set model.output to softplus or sum"),
+}
+
+
+@pytest.mark.parametrize("output", get_args(OutputKind))
+@pytest.mark.parametrize("loss", get_args(LossName))
+def test_a_loss_that_does_not_fit_the_output_says_what_to_set(loss, output):
+    content = {"model": {"output": output}, "training": {"loss": loss}}
+    allowed, need = LOSS_NEEDS.get(loss, (get_args(OutputKind), ""))
+    if output in allowed:
+        assert RunConfig.parse(content).training.loss == loss
+        return
+    with pytest.raises(ConfigError) as error:
+        RunConfig.parse(content, "run.yaml")
+    assert str(error.value) == f"run.yaml: training.loss {loss} needs {need} (got {output!r})"
+
+
+def test_every_loss_has_a_name():
+    assert set(get_args(LossName)) == set(LOSSES)
 
 
 def test_a_missing_file_and_a_bad_override():

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vanhove.crystal.checks import check_crystal
 from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.lattice import successive_minima
 from vanhove.crystal.neighbors import neighbor_list
 from vanhove.crystal.symmetry import (
     CRYSTAL_SYSTEMS,
@@ -41,12 +42,15 @@ class CrystalGraph:
         edge_index: ``[2, n_edges]`` int64, rows source and target.
         edge_vector: ``[n_edges, 3]`` float32, angstrom, from target to source.
         crystal_system: index into ``CRYSTAL_SYSTEMS``.
+        lattice_lengths: ``[3]`` float32, angstrom, ascending: the shortest independent translations
+            of the cell.
     """
 
     atomic_numbers: Tensor
     edge_index: Tensor
     edge_vector: Tensor
     crystal_system: int
+    lattice_lengths: Tensor
 
     @property
     def n_atoms(self) -> int:
@@ -82,6 +86,7 @@ def graph_of_standardized(
         edge_index=torch.from_numpy(edge_index.astype(np.int64)),
         edge_vector=torch.from_numpy(edge_vector.astype(np.float32)),
         crystal_system=CRYSTAL_SYSTEMS.index(standard.crystal_system),
+        lattice_lengths=torch.from_numpy(successive_minima(cell.lattice).astype(np.float32)),
     )
 
 
@@ -97,6 +102,7 @@ class Batch:
         position_in_crystal: ``[n_atoms_total]``, its place there.
         n_atoms: ``[n_crystals]``.
         crystal_system: ``[n_crystals]``, index into ``CRYSTAL_SYSTEMS``.
+        lattice_lengths: ``[n_crystals, 3]``, angstrom, ascending.
         max_atoms: the largest of ``n_atoms``.
     """
 
@@ -107,6 +113,7 @@ class Batch:
     position_in_crystal: Tensor
     n_atoms: Tensor
     crystal_system: Tensor
+    lattice_lengths: Tensor
     max_atoms: int
 
     @property
@@ -163,5 +170,6 @@ def collate(graphs: Sequence[CrystalGraph]) -> Batch:
         position_in_crystal=torch.arange(len(crystal_of_atom)) - first_atom[crystal_of_atom],
         n_atoms=n_atoms,
         crystal_system=torch.tensor([graph.crystal_system for graph in graphs]),
+        lattice_lengths=torch.stack([graph.lattice_lengths for graph in graphs]),
         max_atoms=int(n_atoms.max()),
     )

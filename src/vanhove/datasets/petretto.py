@@ -10,6 +10,8 @@ from __future__ import annotations
 import ast
 import csv
 import io
+import os
+from pathlib import Path
 
 import numpy as np
 
@@ -46,6 +48,8 @@ SPLIT = {
     ),
 }
 
+BULK_MODULI = "phonon_petretto/phonon_petretto.npz"
+
 NOTES = (
     "The published index files name rows of a 1,522-row file; its last row (train) is not in the "
     "1,521-row file used here and is left out.",
@@ -80,6 +84,26 @@ def load_phonon_petretto() -> SpectrumDataset:
         split_name="published",
         notes=list(NOTES),
     )
+
+
+def load_bulk_moduli(ids: list[str]) -> np.ndarray:
+    """Bulk moduli of materials of this data set, GPa, ``[n_materials]``; NaN where unknown.
+
+    996 of the 1,521 materials have one (train 793, valid 87, test 116): 82 are K_VRH of the
+    Materials Project, the rest K_V of JARVIS-DFT. They come with no public file of their own, so
+    they are read from ``phonon_petretto.npz`` in the folder that ``VANHOVE_DATA`` names.
+
+    Raises:
+        DataError: the file is not there.
+    """
+    path = Path(os.environ.get("VANHOVE_DATA", "")).expanduser() / BULK_MODULI
+    if not os.environ.get("VANHOVE_DATA") or not path.is_file():
+        raise DataError(
+            f"the bulk moduli are not there: set VANHOVE_DATA to a folder that holds {BULK_MODULI}"
+        )
+    with np.load(path, allow_pickle=False) as archive:
+        known = dict(zip(archive["ids"].tolist(), archive["bulk_modulus_GPa"], strict=True))
+    return np.array([known.get(material, np.nan) for material in ids], dtype=np.float64)
 
 
 def _crystal(name: str, literal: str) -> Crystal:

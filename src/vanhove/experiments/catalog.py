@@ -36,10 +36,19 @@ _DOSTRANSFORMER = "Lee et al., NeurIPS 2023, arXiv 2311.12856"
 _E3NN = "Chen et al., Adv. Sci. 8, 2004214 (2021)"
 _MAT2SPEC = "Kong et al., Nat. Commun. 13, 949 (2022)"
 _XTAL2DOS = "Bai et al., arXiv 2302.01486"
+_GATGNN = "Louis et al., Phys. Chem. Chem. Phys. 22, 18141 (2020)"
+_ALIGNN = "Choudhary and DeCost, npj Comput. Mater. 7, 185 (2021)"
+_MATFORMER = "Yan et al., NeurIPS 2022, arXiv 2209.11807"
 
-# One recipe for all, so that rows differ in the model: chosen for DOSTransformer on validation.
-_RECIPE: dict[str, object] = {"training.epochs": 60, "training.precision": "float32"}
-_BASELINE = _RECIPE | {"model.crystal_system.kind": "none"}
+# Epochs are those after which validation stopped getting better; all else is the default recipe.
+_BASELINE: dict[str, object] = {"training.epochs": 40, "model.crystal_system.kind": "none"}
+_MLP = _BASELINE | {"training.epochs": 60}
+_E3NN_RUN = _BASELINE | {"training.learning_rate": 3e-3}
+_SUM_KL: dict[str, object] = {
+    "model.output": "sum",
+    "training.loss": "kl",
+    "training.select_by": "sum_mae",
+}
 
 
 def _pair(encoder: str, decoder: str, **settings: object) -> dict[str, object]:
@@ -51,11 +60,9 @@ def _pair(encoder: str, decoder: str, **settings: object) -> dict[str, object]:
 
 
 CATALOG: dict[str, CatalogModel] = {
-    "mlp": CatalogModel(
-        "MLP", _DOSTRANSFORMER, "none given", _BASELINE | _pair("atom_mlp", "pooled")
-    ),
+    "mlp": CatalogModel("MLP", _DOSTRANSFORMER, "none given", _MLP | _pair("atom_mlp", "pooled")),
     "mlp-energy": CatalogModel(
-        "MLP", _DOSTRANSFORMER, "none given", _BASELINE | _pair("atom_mlp", "energywise")
+        "MLP", _DOSTRANSFORMER, "none given", _MLP | _pair("atom_mlp", "energywise")
     ),
     "graph-network": CatalogModel(
         "Graph Network", _DOSTRANSFORMER, "none given", _BASELINE | _pair("graph_network", "pooled")
@@ -66,6 +73,15 @@ CATALOG: dict[str, CatalogModel] = {
         "none given",
         _BASELINE | _pair("graph_network", "energywise"),
     ),
+    "e3nn": CatalogModel(
+        "E3NN", _E3NN, "MIT", _E3NN_RUN | _pair("e3nn", "pooled", model__decoder__pooling="mean")
+    ),
+    "e3nn-energy": CatalogModel(
+        "E3NN",
+        _DOSTRANSFORMER,
+        "none given",
+        _E3NN_RUN | _pair("e3nn", "energywise", model__decoder__pooling="mean"),
+    ),
     "dostransformer": CatalogModel(
         "DOSTransformer",
         _DOSTRANSFORMER,
@@ -73,6 +89,35 @@ CATALOG: dict[str, CatalogModel] = {
         {"training.epochs": 90, "training.precision": "bfloat16"},
         {"model.encoder.hidden_dim": 256, "model.decoder.hidden_dim": 256},
     ),
+    "alignn": CatalogModel(
+        "ALIGNN",
+        _ALIGNN,
+        "NIST (free use)",
+        _BASELINE
+        | _pair(
+            "alignn",
+            "pooled",
+            model__encoder__hidden_dim=64,
+            model__encoder__n_alignn_layers=2,
+            model__encoder__n_gcn_layers=2,
+            model__encoder__line_graph_cutoff=3.5,
+            model__decoder__pooling="mean",
+        ),
+    ),
+    "matformer": CatalogModel(
+        "Matformer",
+        _MATFORMER,
+        "MIT",
+        _BASELINE
+        | _pair(
+            "matformer",
+            "pooled",
+            model__encoder__n_layers=3,
+            model__encoder__head_dim=32,
+            model__decoder__pooling="mean",
+        ),
+    ),
+    "gatgnn": CatalogModel("GATGNN", _GATGNN, "MIT", _BASELINE | _pair("gatgnn", "pooled")),
 }
 
 

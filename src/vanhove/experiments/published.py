@@ -3,36 +3,70 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
+
+from vanhove.errors import ConfigError
+
+PHONON_DATA = ("phonon_dos", "chen2021")
+"""What ``published.csv`` calls the data and the split of ``phonon_petretto``."""
 
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One row of a table: the model's metrics in our names (``mse_x10``, ``mae``, ``r2``)."""
+    """One row of a printed table, in the paper's own metric names and units.
+
+    Attributes:
+        source: the paper.
+        table: number of the table, or where else in the source.
+        dataset: what was predicted, e.g. ``"phonon_dos"``.
+        split: e.g. ``"chen2021"``, the published split of ``phonon_petretto``.
+        model: as printed.
+        variant: as printed, e.g. ``"energy"``; may be empty.
+        note: what a reader must know.
+        values: metric name -> number.
+        spread: metric name -> printed standard deviation, where there is one.
+    """
 
     source: str
-    model: str
+    table: str
     dataset: str
-    metrics: dict[str, float]
-    spread: dict[str, float]
+    split: str
+    model: str
+    variant: str
     note: str
+    values: dict[str, float] = field(default_factory=dict)
+    spread: dict[str, float] = field(default_factory=dict)
 
 
-def published_rows(dataset: str, model: str | None = None) -> list[PublishedRow]:
-    """Rows of ``published.csv`` for a data set, per-material convention, in the file's order."""
+@cache
+def published_rows() -> tuple[PublishedRow, ...]:
+    """All of ``published.csv`` (one line per number), as rows of tables, in the file's order."""
+    rows: dict[tuple[str, ...], PublishedRow] = {}
     with (files("vanhove.experiments") / "published.csv").open(encoding="utf-8") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["dataset"] == dataset]
-    keys = ("mse_x10", "mae", "r2")
-    return [
-        PublishedRow(
-            source=row["source"],
-            model=row["model"],
-            dataset=dataset,
-            metrics={key: float(row[key]) for key in keys if row[key]},
-            spread={key: float(row[f"{key}_std"]) for key in keys if row[f"{key}_std"]},
-            note=row["note"],
-        )
-        for row in rows
-        if model is None or row["model"] == model
-    ]
+        for line in csv.DictReader(stream):
+            key = tuple(
+                line[name]
+                for name in ("source", "table", "dataset", "split", "model", "variant", "note")
+            )
+            row = rows.setdefault(key, PublishedRow(*key))
+            row.values[line["metric"]] = float(line["value"])
+            if line["std"]:
+                row.spread[line["metric"]] = float(line["std"])
+    return tuple(rows.values())
+
+
+def find_published(
+    source: str, table: str, model: str, variant: str = "", dataset: str = "phonon_dos"
+) -> PublishedRow:
+    """The one row of a table.
+
+    Raises:
+        ConfigError: the table has no such row.
+    """
+    key = (source, table, dataset, model, variant)
+    for row in published_rows():
+        if (row.source, row.table, row.dataset, row.model, row.variant) == key:
+            return row
+    raise ConfigError(f"published.csv has no row {', '.join(key)}")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
-from vanhove.experiments.published import published_rows
+from vanhove.experiments.catalog import CATALOG, run_config
+from vanhove.experiments.definitions import EXPERIMENTS, Column, Row
+from vanhove.experiments.published import PHONON_DATA, PublishedRow, published_rows
+from vanhove.training.config import RunConfig
 
-PAPER_NAMES = {"dostransformer": "DOSTransformer"}
-"""Decoder name -> the model's name in the papers."""
+COLUMNS_PER_BLOCK = 4
 
 
 def evaluation_table(result: dict[str, Any]) -> str:
@@ -20,33 +24,172 @@ def evaluation_table(result: dict[str, Any]) -> str:
         f"({', '.join(map(str, seeds))})",
         "",
     ]
-    decoder = result["config"]["model"]["decoder"]["name"]
-    published = (
-        published_rows(result["dataset"]["name"], PAPER_NAMES.get(decoder, decoder))
-        if result["split"] == "test"
-        else []
-    )
+    published: list[tuple[str, PublishedRow, tuple[Column, ...]]] = []
+    if result["split"] == "test" and result["dataset"]["name"] == "phonon_petretto":
+        published = published_beside(RunConfig.parse(result["config"]))
     header = f"{'':58s} {'ours':>18s}"
-    for row in published:
-        header += f"  {row.note[:22]:>22s}"
-    lines.append(header)
+    for title, _, _ in published:
+        header += f"  {title[:22]:>22s}"
+    lines.append(header.rstrip())
     for key, convention in result["conventions"].items():
         spread = result["std"]
-        shown = f"{result['mean'][key]:.4f}" + (f" +- {spread[key]:.4f}" if spread else "")
-        line = f"{convention:58s} {shown:>18s}"
-        for row in published:
-            value = f"{row.metrics[key]:.4f}" if key in row.metrics else ""
-            if key in row.spread:
-                value += f" +- {row.spread[key]:.4f}"
+        line = f"{convention:58s} {number(result['mean'][key], (spread or {}).get(key)):>18s}"
+        for _, row, columns in published:
+            value = ""
+            for column in columns:
+                if column.key == key and column.published in row.values:
+                    spread_there = row.spread.get(column.published)
+                    value = number(
+                        row.values[column.published] * column.factor,
+                        None if spread_there is None else spread_there * column.factor,
+                    )
             line += f"  {value:>22s}"
         lines.append(line.rstrip())
     lines += ["", *(f"note: {note}" for note in result["notes"])]
     if published:
-        lines += ["", *(f"{row.note}: {row.source}" for row in published)]
+        lines += ["", *(f"{title}: {_source(row)}" for title, row, _ in published)]
     return "\n".join(lines)
 
 
-def models_table() -> str:
+def published_beside(config: RunConfig) -> list[tuple[str, PublishedRow, tuple[Column, ...]]]:
+    """Rows that papers print of a model with this encoder and decoder, on our data and split.
+
+    Title, row, and the columns that say which of our metrics its numbers are.
+    """
+    pair = (config.model.encoder.name, config.model.decoder.name)
+    found: list[tuple[str, PublishedRow, tuple[Column, ...]]] = []
+    for experiment in EXPERIMENTS.values():
+        for row in experiment.rows if experiment.kind == "metrics" else ():
+            published = row.published_row()
+            if published is None or (published.dataset, published.split) != PHONON_DATA:
+                continue
+            if row.model not in CATALOG or row.run != row.model or _pair(row) != pair:
+                continue
+            if config.model.output == row.config().model.output:
+                found.append((published.source, published, experiment.columns))
+    for rerun in published_rows():
+        # By others, of a model that a paper prints, in that paper's metrics.
+        if rerun.table == "experiments log":
+            found += [
+                ("independent rerun", rerun, columns)
+                for _, paper, columns in found
+                if (paper.table, paper.model, paper.variant) == ("1", rerun.model, rerun.variant)
+            ]
+    return found
+
+
+@cache
+def _pair_of(model: str) -> tuple[str, str]:
+    config = run_config(model)
+    return config.model.encoder.name, config.model.decoder.name
+
+
+def _pair(row: Row) -> tuple[str, str]:
+    return _pair_of(row.model)
+
+
+def _source(row: PublishedRow) -> str:
+    where = row.table if row.table == "experiments log" else f"table {row.table}"
+    note = f" ({row.note})" if row.note else ""
+    return f"{row.source}, {where}, {row.model}{', ' + row.variant if row.variant else ''}{note}"
+
+
+def number(value: float | None, spread: float | None = None, digits: int = 4) -> str:
+    """``0.1675 +- 0.0036``; a dash for nothing."""
+    if value is None:
+        return "-"
+    return f"{value:.{digits}f}" + (f" +- {spread:.{digits}f}" if spread is not None else "")
+
+
+def experiment_table(result: dict[str, Any]) -> str:
+    """A result of `vanhove.experiments.reproduce.reproduce` as text: ours, below it published."""
+    lines = [result["title"]]
+    if result["quick"]:
+        lines.append("QUICK RUN on the tiny toy data set: NOT A MEASUREMENT")
+    if "dataset" in result:
+        dataset = result["dataset"]
+        lines.append(
+            f"test split of {dataset['name']}, {result['n_materials']} materials "
+            f"(data {dataset['hash'][:12]}, split {dataset['split_hash'][:12]})"
+        )
+    width = max((len(row["label"]) for row in result["rows"]), default=0) + 2
+    columns = result["columns"]
+    for start in range(0, len(columns), COLUMNS_PER_BLOCK):
+        block = columns[start : start + COLUMNS_PER_BLOCK]
+        headings = "".join(f"{column['title'][:25]:>26s}" for column in block)
+        lines += ["", f"{'':{width}s}{'seeds':>6s}{headings}"]
+        for row in result["rows"]:
+            lines += _row_lines(row, block, width)
+    lines += ["", *(f"note: {note}" for note in result["notes"])]
+    return "\n".join(lines)
+
+
+def _row_lines(row: dict[str, Any], columns: list[dict[str, Any]], width: int) -> list[str]:
+    published = row["published"] or {"values": {}, "spread": {}}
+    ours, theirs = "", ""
+    for column in columns:
+        key, digits = column["key"], column["digits"]
+        value = (row["mean"] or {}).get(key)
+        ours += f"{number(value, (row['std'] or {}).get(key), digits):>26s}"
+        there = published["values"].get(key)
+        shown = number(there, published["spread"].get(key), digits)
+        theirs += f"{shown if there is not None else '':>26s}"
+    seeds = str(len(row["seeds"])) if row["seeds"] else ""
+    if row["mean"] is None:
+        ours = f"{'not run':>26s}"
+    lines = [f"{row['label']:{width}s}{seeds:>6s}{ours}"]
+    if theirs.strip():
+        lines.append(f"{'  published':{width}s}{'':6s}{theirs}".rstrip())
+    return lines
+
+
+def measured() -> dict[str, Any]:
+    """Our test numbers of catalogued models, as shipped (made by scripts/update_results.py)."""
+    return json.loads((files("vanhove.experiments") / "measured.json").read_text(encoding="utf-8"))
+
+
+def n_parameters(config: RunConfig, n_points: int = 51) -> int:
+    """Parameters of the model of a run."""
+    import torch
+
+    from vanhove.training.checkpoint import build_model
+
+    with torch.device("meta"):
+        model = build_model(config, n_points)
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def catalog_table() -> str:
+    """Catalogued models: size, our test numbers, paper and licence of the idea's source."""
+    numbers = measured()
+    lines = [
+        f"{'model':29s} {'parameters':>10s} {'published':>10s} {'seeds':>5s} {'MSEx10':>7s} "
+        f"{'MAE':>7s} {'R2':>7s} {'R2 flat':>7s} {'R2 bin':>7s}  paper (licence of its code)"
+    ]
+    for name, model in CATALOG.items():
+        mean = numbers.get(name, {}).get("mean", {})
+        shown = " ".join(
+            f"{mean[key]:7.4f}" if key in mean else "      -"
+            for key in ("mse_x10", "mae", "r2", "r2_flat", "r2_per_bin")
+        )
+        seeds = len(numbers[name]["seeds"]) if name in numbers else "-"
+        sizes = " ".join(
+            f"{n_parameters(config):>10,d}"
+            for config in (run_config(name), run_config(name, "published"))
+        )
+        lines.append(f"{name:29s} {sizes} {seeds:>5} {shown}  {model.paper} ({model.licence})")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "parameters: of the settings trained here, and of the published ones",
+            "numbers: test split of phonon_petretto, mean over seeds; MSE, MAE and R2 of each "
+            "material, then the mean",
+        ]
+    )
+
+
+def weights_table() -> str:
     """Shipped weights with the test numbers that were measured on them."""
     from vanhove.training.checkpoint import read_info
     from vanhove.weights import DEFAULT_WEIGHTS, shipped_weights
@@ -55,12 +198,12 @@ def models_table() -> str:
     if not shipped:
         return "no weights are shipped with this installation; train a model: vanhove train --help"
     lines = [
-        f"{'name':28s} {'quantity':12s} {'trained on':18s} {'MSEx10':>7s} {'MAE':>7s} {'R2':>7s}"
+        f"{'weights':28s} {'quantity':12s} {'trained on':18s} {'MSEx10':>7s} {'MAE':>7s} {'R2':>7s}"
     ]
     for name, path in shipped.items():
         info = read_info(path)
-        measured = path.with_suffix(".json")
-        metrics = json.loads(measured.read_text())["mean"] if measured.exists() else {}
+        beside = path.with_suffix(".json")
+        metrics = json.loads(beside.read_text())["mean"] if beside.exists() else {}
         shown = [
             f"{metrics[key]:7.4f}" if key in metrics else "      -"
             for key in ("mse_x10", "mae", "r2")

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from vanhove.crystal.elements import element_table
+from vanhove.crystal.elements import ELEMENT_TABLES, element_table
+
+ATOM_FEATURES = f"element tables, joined: {', '.join(ELEMENT_TABLES)}"
+"""What the setting ``atom_features`` of every encoder means."""
 
 
 class AtomFeatures(nn.Module):

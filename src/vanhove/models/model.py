@@ -15,9 +15,17 @@ from vanhove.models.crystal_system import CrystalSystemSettings, CrystalSystemVe
 from vanhove.models.decoders.decoder import Outputs
 from vanhove.models.decoders.dostransformer import DOSTransformerDecoder, DOSTransformerSettings
 from vanhove.models.decoders.energywise import EnergywiseDecoder, EnergywiseSettings
+from vanhove.models.decoders.mat2spec import Mat2SpecDecoder, Mat2SpecSettings
 from vanhove.models.decoders.pooled import PooledDecoder, PooledSettings
+from vanhove.models.decoders.recurrent import RecurrentDecoder, RecurrentSettings
+from vanhove.models.decoders.xtal2dos import Xtal2DoSDecoder, Xtal2DoSSettings
+from vanhove.models.encoders.alignn import ALIGNN, ALIGNNSettings
 from vanhove.models.encoders.atom_mlp import AtomMLP, AtomMLPSettings
+from vanhove.models.encoders.e3nn import E3NN, E3NNSettings
+from vanhove.models.encoders.gatgnn import GATGNN, GATGNNSettings
 from vanhove.models.encoders.graph_network import GraphNetwork, GraphNetworkSettings
+from vanhove.models.encoders.matformer import Matformer, MatformerSettings
+from vanhove.models.encoders.unimp import UniMP, UniMPSettings
 from vanhove.models.output import OutputKind, activate, normalise_target, rescale
 from vanhove.settings import Settings
 
@@ -25,11 +33,19 @@ from vanhove.settings import Settings
 ENCODERS: dict[str, tuple[Any, Any]] = {
     "graph_network": (GraphNetworkSettings, GraphNetwork),
     "atom_mlp": (AtomMLPSettings, AtomMLP),
+    "e3nn": (E3NNSettings, E3NN),
+    "gatgnn": (GATGNNSettings, GATGNN),
+    "unimp": (UniMPSettings, UniMP),
+    "alignn": (ALIGNNSettings, ALIGNN),
+    "matformer": (MatformerSettings, Matformer),
 }
 DECODERS: dict[str, tuple[Any, Any]] = {
     "dostransformer": (DOSTransformerSettings, DOSTransformerDecoder),
     "pooled": (PooledSettings, PooledDecoder),
     "energywise": (EnergywiseSettings, EnergywiseDecoder),
+    "mat2spec": (Mat2SpecSettings, Mat2SpecDecoder),
+    "xtal2dos": (Xtal2DoSSettings, Xtal2DoSDecoder),
+    "recurrent": (RecurrentSettings, RecurrentDecoder),
 }
 DEFAULT_ENCODER, DEFAULT_DECODER = "graph_network", "dostransformer"
 
@@ -37,8 +53,10 @@ DEFAULT_ENCODER, DEFAULT_DECODER = "graph_network", "dostransformer"
 def _one_of(registry: Mapping[str, tuple[Any, Any]], default: str) -> Any:
     """The settings type that ``name`` selects; without a name, that of ``default``."""
 
-    def name_of(value: Any) -> str:
-        return value.get("name", default) if isinstance(value, dict) else value.name
+    def name_of(value: Any) -> Any:
+        if isinstance(value, dict):
+            return value.get("name", default)
+        return getattr(value, "name", None)
 
     kinds = tuple(Annotated[settings, Tag(name)] for name, (settings, _) in registry.items())
     return Annotated[
@@ -46,7 +64,7 @@ def _one_of(registry: Mapping[str, tuple[Any, Any]], default: str) -> Any:
         Discriminator(
             name_of,
             custom_error_type="unknown_name",
-            custom_error_message=f"name must be one of {', '.join(registry)}",
+            custom_error_message=f"must be a section whose name is one of {', '.join(registry)}",
         ),
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,8 +22,11 @@ def activate(values: Tensor, kind: OutputKind) -> Tensor:
     if kind == "softplus":
         return F.softplus(values)
     if kind == "max":
-        positive = F.softplus(values)
-        return positive / positive.amax(dim=-1, keepdim=True).clamp(min=_TINY)
+        # In logarithms, so that very negative values have a quotient and a gradient as well;
+        # below -15 softplus is the exponential in float32.
+        bounded = values.clamp(min=-15)
+        log = torch.where(values < -15, values, F.softplus(bounded).log())
+        return (log - log.amax(dim=-1, keepdim=True)).exp()
     if kind == "sum":
         return values.softmax(dim=-1)
     return values

@@ -22,41 +22,63 @@ LoggerName = Literal["tensorboard", "wandb"]
 
 
 class DataSettings(Settings):
-    dataset: str = Field("phonon_petretto", description="a named data set or a folder")
-    split: Literal["random", "grouped"] | None = Field(None, description="None: the stored split")
-    split_seed: int = 0
+    dataset: str = Field("phonon_petretto", description="a named data set or the path of a folder")
+    split: Literal["random", "grouped"] | None = Field(
+        None, description="null: the stored split; grouped: one formula, one part"
+    )
+    split_seed: int = Field(0, description="of a new split")
 
 
 class TrainingSettings(Settings):
-    epochs: int = Field(90, ge=1)
+    epochs: int = Field(90, ge=1, description="at most")
     batch_size: int = Field(8, ge=1, description="crystals per step, over all processes")
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(1e-2, ge=0)
-    warmup_steps: int = Field(300, ge=0, description="at most a tenth of all steps")
-    schedule: ScheduleName = "cosine"
+    learning_rate: float = Field(1e-3, gt=0, description="of AdamW, after the warm-up")
+    weight_decay: float = Field(1e-2, ge=0, description="of AdamW")
+    warmup_steps: int = Field(
+        300, ge=0, description="steps of linear warm-up; at most a tenth of all steps"
+    )
+    schedule: ScheduleName = Field(
+        "cosine", description="of the learning rate after the warm-up; cosine falls to 1 %"
+    )
     decay: float = Field(
         0.5, gt=0, le=1, description="exponential: factor per epoch; step: per decay_epochs"
     )
     decay_epochs: int = Field(50, ge=1, description="epochs between the steps of schedule step")
-    ema_decay: float | None = Field(0.995, gt=0, lt=1, description="average of the weights")
-    gradient_clip: float | None = Field(1.0, gt=0)
-    loss: LossName = "rmse"
-    beta: float = Field(1.0, ge=0, description="weight of the system branch (L_glob + beta L_sys)")
+    ema_decay: float | None = Field(
+        0.995,
+        gt=0,
+        lt=1,
+        description="average the weights with this decay per step; the average is validated and "
+        "saved; null: no averaging",
+    )
+    gradient_clip: float | None = Field(
+        1.0, gt=0, description="largest norm of the gradient; null: no limit"
+    )
+    loss: LossName = Field("rmse", description="of each crystal, then the mean")
+    beta: float = Field(1.0, ge=0, description="of DOSTransformer: L_global + beta L_system")
     select_by: SelectionName = Field("rmse", description="validation metric of the best epoch")
-    patience: int = Field(45, ge=1, description="epochs without a better validation metric")
+    patience: int = Field(
+        45, ge=1, description="stop after this many epochs without a better validation metric"
+    )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="bfloat16: mixed, weights and optimiser stay float32"
     )
     deterministic: bool = Field(False, description="only deterministic kernels (CUDA: slower)")
-    checkpoint_seconds: float = Field(60.0, ge=0, description="between saves of the whole state")
-    loggers: tuple[LoggerName, ...] = Field((), description="besides metrics.csv and metrics.jsonl")
+    checkpoint_seconds: float = Field(
+        60.0, ge=0, description="seconds between saves of the whole state"
+    )
+    loggers: tuple[LoggerName, ...] = Field(
+        (), description="besides metrics.csv and metrics.jsonl: tensorboard, wandb"
+    )
 
 
 class RunConfig(Settings):
     """One training run. `load` reads it from YAML; ``seed`` sets weights, order and dropout."""
 
-    name: str = "run"
-    seed: int = Field(0, ge=0)
+    name: str = Field("run", description="of the run and of its folder")
+    seed: int = Field(
+        0, ge=0, description="of the first weights, the order of the crystals and dropout"
+    )
     data: DataSettings = DataSettings()  # type: ignore[call-arg]
     graph: GraphSettings = GraphSettings()  # type: ignore[call-arg]
     model: ModelSettings = ModelSettings()
@@ -64,11 +86,15 @@ class RunConfig(Settings):
 
     @model_validator(mode="after")
     def _loss_fits_output(self) -> RunConfig:
-        allowed = {"kl": ("sum",), "bregman": ("softplus", "sum")}.get(self.training.loss)
-        if allowed is not None and self.model.output not in allowed:
+        loss, output = self.training.loss, self.model.output
+        need, allowed = {
+            "kl": ("spectra of sum 1", ("sum",)),
+            "bregman": ("positive values", ("softplus", "sum")),
+        }.get(loss, ("", (output,)))
+        if output not in allowed:
             raise ValueError(
-                f"training.loss {self.training.loss} needs positive values: set model.output to "
-                f"{' or '.join(allowed)}"
+                f"training.loss {loss} needs {need}: set model.output to {' or '.join(allowed)} "
+                f"(got {output!r})"
             )
         return self
 

@@ -85,7 +85,7 @@ def evaluate(
     prepared = prepare(config, (split,), quiet)
     dataset = prepared.dataset
     rows = prepared.rows(split)
-    _check_data(dataset, infos[0], own=data is None)
+    check_data(dataset, infos[0], own=data is None)
     target = prepared.targets[rows].numpy()
     runs: list[dict[str, Any]] = []
     for model, info in loaded:
@@ -114,7 +114,7 @@ def evaluate(
         "dataset": infos[0].dataset.model_dump()
         if data is None
         else {"name": dataset.name, "hash": dataset.data_hash},
-        "notes": [*dataset.notes, *_unseen_note(dataset, infos[0], rows.tolist())],
+        "notes": [*dataset.notes, *unseen_note(dataset, infos[0], rows.tolist())],
         "trained_on": infos[0].dataset.model_dump(),
         "normalisation": infos[0].normalisation,
         "conventions": {key: METRIC_CONVENTIONS[key] for key in keys},
@@ -125,12 +125,7 @@ def evaluate(
         else None,
         "runs": runs,
         "config": config.model_dump(mode="json"),
-        "versions": {
-            "vanhove": vanhove.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
-        "machine": f"{platform.machine()}, {'CUDA' if torch.cuda.is_available() else 'CPU'}",
+        **circumstances(),
     }
     if output is not None:
         path = Path(output)
@@ -139,7 +134,19 @@ def evaluate(
     return result
 
 
-def _unseen_note(dataset: SpectrumDataset, info: ModelInfo, rows: list[int]) -> list[str]:
+def circumstances() -> dict[str, Any]:
+    """With what, and on what, a number was measured."""
+    return {
+        "versions": {
+            "vanhove": vanhove.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+        "machine": f"{platform.machine()}, {'CUDA' if torch.cuda.is_available() else 'CPU'}",
+    }
+
+
+def unseen_note(dataset: SpectrumDataset, info: ModelInfo, rows: list[int]) -> list[str]:
     """Prediction refuses elements that the model has never seen; a measurement counts them."""
     unseen = [
         set(dataset.crystals[row].atomic_numbers.tolist()) - set(info.elements) for row in rows
@@ -159,7 +166,8 @@ def _without_seed(info: ModelInfo) -> dict:
     return content
 
 
-def _check_data(dataset: SpectrumDataset, info: ModelInfo, own: bool) -> None:
+def check_data(dataset: SpectrumDataset, info: ModelInfo, own: bool) -> None:
+    """Raise `DataError` unless a model can be measured on the data (``own``: its own data)."""
     if own and dataset.data_hash != info.dataset.hash:
         raise DataError(
             f"{dataset.name} is not the data the model was trained on (hash "

@@ -275,6 +275,38 @@ def model_info(config: RunConfig, data: PreparedData) -> ModelInfo:
     )
 
 
+def is_finished(folder: Path, config: RunConfig) -> bool:
+    """Whether the folder holds this run, trained to its end; reads no weights.
+
+    Raises:
+        ConfigError: the folder holds a run with other settings.
+        CheckpointError: the saved state is damaged.
+    """
+    if not (folder / RUN_FILE).exists():
+        return False
+    _check_same_settings(folder / RUN_FILE, config)
+    if not (folder / STATE).exists() or not (folder / BEST).exists():
+        return False
+    header = read_safetensors(folder / STATE, tensors=False)[1]
+    return bool(_saved_progress(folder / STATE, header)["finished"])
+
+
+def _check_same_settings(run_file: Path, config: RunConfig) -> None:
+    different = config.differences(RunConfig.load(run_file))
+    if different:
+        raise ConfigError(
+            f"{run_file} differs from the settings given in {', '.join(different)}; resume "
+            "with the same settings or choose another --output"
+        )
+
+
+def _saved_progress(path: Path, header: str) -> dict[str, object]:
+    try:
+        return json.loads(header)["progress"]
+    except (json.JSONDecodeError, KeyError):
+        raise CheckpointError(f"{path}: not the state of a run") from None
+
+
 def _open_folder(folder: Path, config: RunConfig, resume: bool) -> dict[str, object] | None:
     """Claim the run folder; the saved state when resuming, None for a fresh start."""
     state, run_file = folder / STATE, folder / RUN_FILE
@@ -284,19 +316,11 @@ def _open_folder(folder: Path, config: RunConfig, resume: bool) -> dict[str, obj
                 f"{folder} already holds a run; continue it with --resume "
                 "or choose another --output"
             )
-        different = config.differences(RunConfig.load(run_file))
-        if different:
-            raise ConfigError(
-                f"{run_file} differs from the settings given in {', '.join(different)}; resume "
-                "with the same settings or choose another --output"
-            )
+        _check_same_settings(run_file, config)
     if not state.exists():
         return None
     tensors, header = read_safetensors(state)
-    try:
-        return {"tensors": tensors, "progress": json.loads(header)["progress"]}
-    except (json.JSONDecodeError, KeyError):
-        raise CheckpointError(f"{state}: not the state of a run") from None
+    return {"tensors": tensors, "progress": _saved_progress(state, header)}
 
 
 def train(

@@ -61,8 +61,15 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
                 "its folder a splits.json with that part, or set data.split to random or grouped"
             )
     wanted = np.concatenate([dataset.split(name) for name in splits])
+    return prepare_rows(dataset, wanted, config, quiet)
+
+
+def prepare_rows(
+    dataset: SpectrumDataset, rows: np.ndarray, config: RunConfig, quiet: bool = False
+) -> PreparedData:
+    """Graphs of some rows of a data set, as a run needs them; errors as `prepare`."""
     graphs: list[CrystalGraph | None] = [None] * len(dataset)
-    for row in track(wanted.tolist(), "building graphs", quiet=quiet):
+    for row in track(rows.tolist(), "building graphs", quiet=quiet):
         crystal = dataset.crystals[row]
         for table in config.model.encoder.atom_features:
             check_supported(crystal.atomic_numbers, table, dataset.ids[row])

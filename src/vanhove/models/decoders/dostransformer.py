@@ -20,13 +20,13 @@ class DOSTransformerSettings(Settings):
     """Settings of `DOSTransformerDecoder`."""
 
     name: Literal["dostransformer"] = "dostransformer"
-    hidden_dim: int = Field(128, ge=1)
+    hidden_dim: int = Field(128, ge=1, description="width of energy states")
     n_layers: int = Field(2, ge=1, description="attention layers per stack")
-    attention: AttentionKind = "released"
+    attention: AttentionKind = Field("released", description="bare: as printed in the paper")
     projections: bool = Field(False, description="learned query, key, value, output projections")
-    pooling: Pooling = "sum"
+    pooling: Pooling = Field("sum", description="of atoms")
     global_branch: bool = Field(True, description="train the branch without the crystal system")
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(0.1, ge=0, lt=1, description="probability")
 
 
 class DOSTransformerDecoder(Decoder):

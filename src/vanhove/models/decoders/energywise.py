@@ -19,9 +19,9 @@ class EnergywiseSettings(Settings):
     """Settings of `EnergywiseDecoder`."""
 
     name: Literal["energywise"] = "energywise"
-    hidden_dim: int = Field(256, ge=1)
-    pooling: Pooling = "sum"
-    dropout: float = Field(0.0, ge=0, lt=1)
+    hidden_dim: int = Field(256, ge=1, description="hidden width")
+    pooling: Pooling = Field("sum", description="of atoms")
+    dropout: float = Field(0.0, ge=0, lt=1, description="probability")
 
 
 class EnergywiseDecoder(Decoder):

@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vanhove.crystal.graph import Batch
+from vanhove.models.atom_features import ATOM_FEATURES
 from vanhove.settings import Settings
 
 
@@ -15,10 +16,10 @@ class AtomMLPSettings(Settings):
     """Settings of `AtomMLP`."""
 
     name: Literal["atom_mlp"] = "atom_mlp"
-    hidden_dim: int = Field(256, ge=1)
+    hidden_dim: int = Field(256, ge=1, description="width of atom states")
     n_layers: int = Field(1, ge=1, description="hidden layers")
-    atom_features: tuple[str, ...] = ("one_hot", "matscholar")
-    dropout: float = Field(0.0, ge=0, lt=1)
+    atom_features: tuple[str, ...] = Field(("one_hot", "matscholar"), description=ATOM_FEATURES)
+    dropout: float = Field(0.0, ge=0, lt=1, description="probability")
 
 
 class AtomMLP(nn.Module):

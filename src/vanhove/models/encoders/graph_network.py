@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vanhove.crystal.graph import Batch
+from vanhove.models.atom_features import ATOM_FEATURES
 from vanhove.models.layers import GaussianBasis, cosine_envelope, released_envelope
 from vanhove.settings import Settings
 
@@ -18,14 +19,16 @@ class GraphNetworkSettings(Settings):
     """Settings of `GraphNetwork`."""
 
     name: Literal["graph_network"] = "graph_network"
-    hidden_dim: int = Field(128, ge=1)
-    n_layers: int = Field(3, ge=0)
-    atom_features: tuple[str, ...] = ("one_hot", "matscholar")
-    edge_features: Literal["distance", "spherical_harmonics"] = "distance"
+    hidden_dim: int = Field(128, ge=1, description="width of atom and edge states")
+    n_layers: int = Field(3, ge=0, description="rounds of message passing")
+    atom_features: tuple[str, ...] = Field(("one_hot", "matscholar"), description=ATOM_FEATURES)
+    edge_features: Literal["distance", "spherical_harmonics"] = Field(
+        "distance", description="spherical_harmonics: released code, not rotation-invariant"
+    )
     n_basis: int = Field(32, ge=2, description="Gaussians per distance")
-    aggregation: Literal["sum", "mean"] = "sum"
+    aggregation: Literal["sum", "mean"] = Field("sum", description="of messages")
     typical_degree: float = Field(16.0, gt=0, description="sums are divided by this constant")
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(0.1, ge=0, lt=1, description="probability")
 
 
 class Processor(nn.Module):

@@ -1,0 +1,171 @@
+"""Figures of experiments: ours beside published, quintiles of spectra, relative errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vanhove.experiments.measure import Measurement
+from vanhove.spectra.plotting import COLOUR, REFERENCE_COLOUR, TEXT_COLOUR
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Runs = Mapping[str, Sequence[Measurement]]
+
+QUINTILES = ("best fifth", "second", "middle", "fourth", "worst fifth")
+
+
+def dots(result: dict[str, Any], runs: Runs) -> Figure | None:
+    """Each column as a panel, each row as a line: ours with its spread, and the published number.
+
+    None when nothing was measured.
+    """
+    if not any(row["mean"] for row in result["rows"]):
+        return None
+    columns = [column for column in result["columns"] if column["published"]][:4]
+    drawing = _figure(
+        2.2 + 2.0 * len(columns),
+        1.2 + 0.28 * len(result["rows"]),
+        result,
+        "dots: ours, rings: paper",
+    )
+    panels = drawing.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+    places = np.arange(len(result["rows"]))[::-1]
+    for axes, column in zip(panels, columns, strict=True):
+        key = column["key"]
+        for place, row in zip(places, result["rows"], strict=True):
+            published = row["published"] or {"values": {}, "spread": {}}
+            if key in published["values"]:
+                axes.errorbar(
+                    published["values"][key],
+                    place,
+                    xerr=published["spread"].get(key),
+                    fmt="o",
+                    markerfacecolor="none",
+                    color=REFERENCE_COLOUR,
+                )
+            if row["mean"] and key in row["mean"]:
+                spread = (row["std"] or {}).get(key)
+                axes.errorbar(row["mean"][key], place, xerr=spread, fmt="o", color=COLOUR)
+        _style(axes, column["title"])
+        axes.grid(axis="y", linewidth=0.4)
+    panels[0].set_yticks(places, [row["label"] for row in result["rows"]])
+    return drawing
+
+
+def beta(result: dict[str, Any], runs: Runs) -> Figure | None:
+    """Each column over the weight of the system loss; None when nothing was measured."""
+    rows = [row for row in result["rows"] if row["mean"]]
+    if not rows:
+        return None
+    columns = result["columns"]
+    drawing = _figure(2.6 * len(columns), 2.9, result)
+    weights = [row["config"]["training"]["beta"] for row in rows]
+    for axes, column in zip(drawing.subplots(1, len(columns)), columns, strict=True):
+        key = column["key"]
+        spread = [(row["std"] or {}).get(key, 0.0) for row in rows]
+        values = [row["mean"][key] for row in rows]
+        axes.errorbar(weights, values, yerr=spread, fmt="o-", color=COLOUR, markersize=4)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(weights, [f"{weight:g}" for weight in weights])
+        axes.set_ylabel(column["title"], color=TEXT_COLOUR)
+        _style(axes, "beta")
+    return drawing
+
+
+def quintiles(result: dict[str, Any], runs: Runs) -> Figure | None:
+    """Mat2Spec's figure: test crystals in fifths by error, the typical one of each, true and ours.
+
+    For Mat2Spec with SumNorm-KL and for DOSTransformer, or, without both, the first measured row.
+    None when nothing was measured.
+    """
+    wanted = [name for name in ("mat2spec-sum-kl", "dostransformer") if runs.get(name)]
+    wanted = wanted or [name for name in runs if runs[name]][:1]
+    if not wanted:
+        return None
+    drawing = _figure(10.5, 1.9 * len(wanted) + 0.5, result, "grey: true, blue: predicted")
+    panels = drawing.subplots(len(wanted), 5, sharex=True, sharey=True, squeeze=False)
+    for line, name in zip(panels, wanted, strict=True):
+        run = runs[name][0]
+        errors = run.per_material()["mae"]
+        for axes, title, group in zip(
+            line, QUINTILES, np.array_split(np.argsort(errors), 5), strict=True
+        ):
+            typical = group[len(group) // 2]
+            axes.fill_between(run.grid, run.target[typical], color=REFERENCE_COLOUR, alpha=0.4)
+            axes.plot(run.grid, run.prediction[typical], color=COLOUR, linewidth=1.4)
+            _style(axes, "frequency (cm⁻¹)" if line is panels[-1] else "")
+            axes.set_title(
+                f"{title}: {run.ids[typical]}, MAE {errors[typical]:.3f}",
+                fontsize=7,
+                color=TEXT_COLOUR,
+                loc="left",
+            )
+        line[0].set_ylabel(name, fontsize=8, color=TEXT_COLOUR)
+    return drawing
+
+
+def relative_errors(result: dict[str, Any], runs: Runs) -> Figure | None:
+    """Mat2Spec's box plot: relative errors of C_V(300 K) and of the mean frequency, row by row.
+
+    Boxes hold the middle half of the test crystals, whiskers 5 to 95 %. None when nothing was
+    measured.
+    """
+    measured = [row for row in result["rows"] if runs.get(row["run"])]
+    if not measured:
+        return None
+    drawing = _figure(8.5, 1.2 + 0.34 * len(measured), result)
+    panels = drawing.subplots(1, 2, sharey=True)
+    for axes, title, kind in zip(
+        panels,
+        ("relative error of C_V(300 K) (%)", "relative error of the mean frequency (%)"),
+        (Measurement.capacities, Measurement.frequencies),
+        strict=True,
+    ):
+        errors = []
+        for row in measured:
+            pairs = [kind(run) for run in runs[row["run"]]]
+            errors.append(np.concatenate([100 * (ours - true) / true for true, ours in pairs]))
+        axes.boxplot(
+            errors[::-1],
+            orientation="horizontal",
+            whis=(5, 95),
+            showfliers=False,
+            medianprops={"color": COLOUR},
+        )
+        axes.axvline(0, color=REFERENCE_COLOUR, linewidth=0.8)
+        _style(axes, title)
+    panels[0].set_yticks(
+        range(1, len(measured) + 1), [row["label"] for row in measured][::-1], fontsize=8
+    )
+    return drawing
+
+
+FIGURES: dict[str, Callable[[dict[str, Any], Runs], Figure | None]] = {
+    "dots": dots,
+    "beta": beta,
+    "quintiles": quintiles,
+    "relative_errors": relative_errors,
+}
+
+
+def _figure(width: float, height: float, result: dict[str, Any], legend: str = "") -> Figure:
+    from matplotlib.figure import Figure
+
+    drawing = Figure(figsize=(width, height), layout="constrained")
+    title = "  ".join(
+        filter(None, (result["title"], legend and f"({legend})", result["quick"] and "QUICK RUN"))
+    )
+    drawing.suptitle(title, fontsize=9, color=TEXT_COLOUR, x=0.01, ha="left")
+    return drawing
+
+
+def _style(axes: Axes, x_label: str) -> None:
+    axes.set_xlabel(x_label, color=TEXT_COLOUR, fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(TEXT_COLOUR)
+    axes.tick_params(colors=TEXT_COLOUR, labelsize=8)

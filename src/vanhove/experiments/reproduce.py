@@ -1,0 +1,515 @@
+"""Train what a table of a paper needs, measure it, and put it beside the printed numbers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vanhove.errors import ConfigError, DataError
+from vanhove.experiments.bulk_modulus import SEEDS, BulkModulusTest, bulk_modulus_test
+from vanhove.experiments.catalog import Size
+from vanhove.experiments.definitions import (
+    Column,
+    Experiment,
+    Row,
+    chosen_rows,
+    find_experiment,
+)
+from vanhove.experiments.measure import CONVENTIONS, PER_MATERIAL, Measurement, Measurer
+from vanhove.experiments.timing import Effort, time_models
+from vanhove.training.config import RunConfig
+from vanhove.training.evaluation import circumstances
+from vanhove.training.loop import is_finished, train
+
+QUICK: dict[str, object] = {"data.dataset": "tiny", "training.epochs": 2}
+QUICK_EFFORT = Effort(rounds=1, steps=1, materials=8)
+QUICK_NOTE = (
+    "QUICK RUN on the tiny toy data set: it shows that the machinery works. NOT A MEASUREMENT: "
+    "never quote a number of it."
+)
+LARGE_SPREADS, LARGE_RELATIVE, ROUNDING = 2.0, 0.1, 0.0005
+"""A distance is large beyond twice the printed spread (which is at least its rounding), or, where
+no spread is printed, beyond 10 %."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How `reproduce` runs; see there."""
+
+    name: str
+    seeds: tuple[int, ...] | None
+    quick: bool
+    size: Size
+    runs: Path
+    measured_only: bool
+    quiet: bool
+
+    def config(self, row: Row, seed: int) -> RunConfig:
+        if not self.quick:
+            return row.config(self.size, seed=seed)
+        return row.config(self.size, seed=seed, overrides=QUICK | {"name": f"quick-{row.run}"})
+
+    def folder(self, config: RunConfig) -> Path:
+        return self.runs / f"{config.name}-seed{config.seed}"
+
+    def say(self, text: str) -> None:
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+
+@dataclass
+class MeasuredRow:
+    """A row and its finished runs."""
+
+    row: Row
+    config: RunConfig
+    runs: list[Measurement] = field(default_factory=list)
+
+
+def reproduce(
+    name: str,
+    *,
+    seeds: Sequence[int] | None = None,
+    quick: bool = False,
+    rows: Sequence[str] | None = None,
+    size: Size = "compact",
+    runs: str | PathLike[str] = "runs",
+    output: str | PathLike[str] = "reproduced",
+    figures: str | PathLike[str] | None = None,
+    measured_only: bool = False,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Reproduce a table or figure; writes NAME.json, NAME.csv and NAME-*.png.
+
+    Every row is a run folder ``RUNS/RUN-seedSEED``, shared by all tables that need it. A finished
+    run is not trained again, an interrupted one continues; a finished run that was measured before
+    does not even load the data.
+
+    Args:
+        name: a key of `vanhove.experiments.definitions.EXPERIMENTS`.
+        seeds: of each row; 0 by default, and with ``measured_only`` all that are there.
+        quick: a smoke run on the tiny data set, two epochs per row; files are NAME-quick.*.
+        rows: labels or run names; all by default.
+        size: settings of the catalog, ``"compact"`` or ``"published"``.
+        runs: where run folders are.
+        output: folder of the results.
+        figures: folder of the figures, ``output`` by default.
+        measured_only: train nothing; rows without a finished run are shown as not run.
+        quiet: no progress.
+
+    Returns:
+        What NAME.json holds.
+
+    Raises:
+        ConfigError: an unknown name or row, or a run folder with other settings.
+        DataError: the data cannot be used.
+        KeyboardInterrupt: stopped; the same call continues.
+    """
+    experiment = find_experiment(name)
+    chosen = chosen_rows(name, list(rows or ()))
+    options = Options(
+        name,
+        tuple(dict.fromkeys(seeds)) if seeds is not None else None,
+        quick,
+        size,
+        Path(runs),
+        measured_only,
+        quiet,
+    )
+    beside: list[MeasuredRow] = []
+    if experiment.kind == "timing":
+        measured: list[MeasuredRow] = []
+        content = _timed_rows(experiment, chosen, options)
+    else:
+        measured = _measured_rows(chosen, options)
+        beside = _measured_rows(list(experiment.beside), replace(options, measured_only=True))
+        content = _compared_rows(experiment, measured, options)
+    result: dict[str, Any] = {
+        "experiment": name,
+        "stem": _stem(options),
+        "title": experiment.title,
+        "quick": quick,
+        "size": size,
+        "split": "test",
+        "notes": [*([QUICK_NOTE] if quick else []), *content.pop("notes")],
+        **content,
+        **circumstances(),
+    }
+    _write(result, experiment, [*measured, *beside], Path(output), Path(figures or output))
+    return result
+
+
+def parse_seeds(text: str) -> list[int]:
+    """``"3"`` -> [0, 1, 2]; ``"0,2"`` -> [0, 2]; ``"4,"`` -> [4].
+
+    Raises:
+        ConfigError: no numbers.
+    """
+    try:
+        if "," not in text:
+            seeds = list(range(int(text)))
+        else:
+            seeds = [int(word) for word in text.split(",") if word.strip()]
+    except ValueError:
+        seeds = []
+    if not seeds or min(seeds) < 0:
+        raise ConfigError(f"seeds {text!r}; give how many (3) or which (0,1,2)")
+    return seeds
+
+
+def parse_rows(words: Sequence[str]) -> list[str]:
+    """Run names with commas between them, or labels as they are (labels hold ", ")."""
+    found: list[str] = []
+    for word in words:
+        found += [word] if ", " in word else [part for part in word.split(",") if part]
+    return found
+
+
+def _stem(options: Options) -> str:
+    suffix = "" if options.size == "compact" else f"-{options.size}"
+    return options.name + suffix + ("-quick" if options.quick else "")
+
+
+def _measured_rows(chosen: list[Row], options: Options) -> list[MeasuredRow]:
+    """Train (unless told not to) and measure the runs of each row."""
+    measurer = Measurer(options.quiet)
+    measured = []
+    for number, row in enumerate(chosen, start=1):
+        entry = MeasuredRow(row, options.config(row, 0))
+        for seed in _seeds(row, options):
+            config = options.config(row, seed)
+            folder = options.folder(config)
+            if not is_finished(folder, config):
+                if options.measured_only:
+                    continue
+                options.say(f"row {number} of {len(chosen)}: {row.label}, seed {seed} ({folder})")
+                if train(config, folder, resume=True, quiet=options.quiet).interrupted:
+                    raise KeyboardInterrupt
+            entry.runs.append(measurer.measure(folder))
+        measured.append(entry)
+    return measured
+
+
+def _seeds(row: Row, options: Options) -> tuple[int, ...]:
+    if options.seeds is not None:
+        return options.seeds
+    if not options.measured_only:
+        return (0,)
+    prefix = f"{options.config(row, 0).name}-seed"
+    found = (path.name.removeprefix(prefix) for path in options.runs.glob(f"{prefix}*"))
+    return tuple(sorted(int(seed) for seed in found if seed.isdigit()))
+
+
+def _compared_rows(
+    experiment: Experiment, measured: list[MeasuredRow], options: Options
+) -> dict[str, Any]:
+    columns = list(experiment.columns)
+    present = [entry for entry in measured if entry.runs]
+    notes = list(experiment.notes)
+    test: BulkModulusTest | None = None
+    extra: dict[str, Any] = {}
+    if experiment.bulk_modulus:
+        if present:
+            test = _bulk_modulus(present[0].config, options, notes)
+        if test is None:
+            columns = [column for column in columns if "bulk_modulus" not in column.key]
+        else:
+            extra["bulk_modulus"] = _describe_test(test)
+            notes += extra["bulk_modulus"]["notes"]
+    rows = [_row_content(entry, columns, test) for entry in measured]
+    counts = {len(entry.runs) for entry in present}
+    if len(counts) > 1:
+        notes.append("Rows have different numbers of seeds; spreads stand where there are several.")
+    elif counts == {1}:
+        notes.append("One seed for each row: differences between rows include chance.")
+    missing = [entry.row.label for entry in measured if not entry.runs]
+    if missing:
+        notes.append(f"Not run yet: {'; '.join(missing)}.")
+    every = len(chosen_rows(options.name))
+    if len(measured) < every:
+        notes.append(f"{len(measured)} of {every} rows were asked for.")
+    keys = dict.fromkeys(key for row in rows for key in row["mean"] or ())
+    content: dict[str, Any] = {
+        "notes": notes,
+        "conventions": {key: CONVENTIONS[key] for key in keys},
+        "columns": [_column_content(column) for column in columns],
+        "rows": rows,
+        **extra,
+    }
+    if present:
+        first = present[0].runs[0]
+        content |= {
+            "n_materials": len(first.ids),
+            "dataset": first.description["dataset"],
+            "ids": first.ids,
+            "per_material_conventions": PER_MATERIAL,
+            "per_material": {entry.row.run: _per_material(entry.runs) for entry in present},
+        }
+        content["notes"] += first.description["notes"]
+    return content
+
+
+def _bulk_modulus(config: RunConfig, options: Options, notes: list[str]) -> BulkModulusTest | None:
+    try:
+        options.say("bulk modulus: training the networks of the validity test")
+        return bulk_modulus_test(config.data.dataset, seeds=2 if options.quick else SEEDS)
+    except DataError as error:
+        notes.append(f"The bulk-modulus test is left out: {error}.")
+        return None
+
+
+def _describe_test(test: BulkModulusTest) -> dict[str, Any]:
+    counts, bound = test.counts, test.lower_bound
+    return {
+        "counts": counts,
+        "mean_ln_GPa": test.mean,
+        "std_ln_GPa": test.std,
+        "networks": len(test.networks),
+        "true_spectra": bound,
+        "notes": [
+            "Bulk modulus: an MLP learns the standardised logarithm of the modulus from the true "
+            f"DOS ({counts['train']} train, {counts['valid']} valid crystals with a known modulus) "
+            f"and is applied to the predicted DOS of {counts['test']} test crystals; mean over "
+            f"{len(test.networks)} networks. On the true DOS its MSE is "
+            f"{bound['bulk_modulus_mse']:.3f} (MAE {bound['bulk_modulus_mae_GPa']:.1f} GPa): no "
+            "row can be expected to do better. The paper gives no unit: hold its numbers against "
+            "ours in their order, not in their size.",
+        ],
+    }
+
+
+def _row_content(
+    entry: MeasuredRow, columns: list[Column], test: BulkModulusTest | None
+) -> dict[str, Any]:
+    row = entry.row
+    content: dict[str, Any] = {
+        "label": row.label,
+        "model": row.model,
+        "run": row.run,
+        "seeds": [run.description["seed"] for run in entry.runs],
+        "n_parameters": entry.runs[0].description["n_parameters"] if entry.runs else None,
+        "mean": None,
+        "std": None,
+        "published": _published_content(row, columns),
+        "distance": {},
+        "runs": [],
+        "config": (
+            entry.runs[0].description["config"]
+            if entry.runs
+            else entry.config.model_dump(mode="json")
+        ),
+    }
+    for run in entry.runs:
+        metrics = run.metrics()
+        if test is not None:
+            metrics |= test.errors(run.ids, run.prediction)
+        content["runs"].append(
+            {
+                key: run.description[key]
+                for key in ("seed", "epoch", "n_parameters", "training_seconds", "validation")
+            }
+            | {"metrics": {k: v if math.isfinite(v) else None for k, v in metrics.items()}}
+        )
+    if entry.runs:
+        every = [run["metrics"] for run in content["runs"]]
+        keys = [
+            key for key in CONVENTIONS if all(metrics.get(key) is not None for metrics in every)
+        ]
+        table = np.array([[metrics[key] for key in keys] for metrics in every])
+        content["mean"] = dict(zip(keys, table.mean(axis=0).tolist(), strict=True))
+        if len(every) > 1:
+            content["std"] = dict(zip(keys, table.std(axis=0, ddof=1).tolist(), strict=True))
+        content["distance"] = _distances(content, row, columns)
+    return content
+
+
+def _published_content(row: Row, columns: list[Column]) -> dict[str, Any] | None:
+    published = row.published_row()
+    if published is None:
+        return None
+    pairs = [(column, column.published) for column in columns if column.published]
+    return {
+        "source": published.source,
+        "table": published.table,
+        "dataset": published.dataset,
+        "model": published.model,
+        "variant": published.variant,
+        "values": {
+            column.key: published.values[name] * column.factor
+            for column, name in pairs
+            if name in published.values
+        },
+        "spread": {
+            column.key: published.spread[name] * column.factor
+            for column, name in pairs
+            if name in published.spread
+        },
+    }
+
+
+def _distances(content: dict[str, Any], row: Row, columns: list[Column]) -> dict[str, Any]:
+    """How far each number is from the printed one: relative, and in printed spreads."""
+    published = content["published"]
+    if published is None or published["dataset"] != "phonon_dos":
+        return {}
+    found = {}
+    for column in columns:
+        if not column.comparable or column.key not in published["values"]:
+            continue
+        value = published["values"][column.key]
+        difference = content["mean"][column.key] - value
+        relative = difference / abs(value)
+        spreads = None
+        if column.key in published["spread"]:
+            spreads = difference / max(published["spread"][column.key], ROUNDING)
+        large = abs(relative) > LARGE_RELATIVE if spreads is None else abs(spreads) > LARGE_SPREADS
+        found[column.key] = {
+            "relative": relative,
+            "published_spreads": spreads,
+            "large": bool(large),
+        }
+    return found
+
+
+def _column_content(column: Column) -> dict[str, Any]:
+    return {
+        "key": column.key,
+        "title": column.title,
+        "published": column.published,
+        "factor": column.factor,
+        "digits": column.digits,
+        "comparable": column.comparable,
+        "smaller_is_better": column.smaller_is_better,
+    }
+
+
+def _per_material(runs: list[Measurement]) -> dict[str, list[float | None]]:
+    """Means over the seeds, to four digits; small enough to be kept with the results."""
+    every = [run.per_material() for run in runs]
+    return {
+        key: [
+            float(f"{value:.4g}") if math.isfinite(value) else None
+            for value in np.mean([one[key] for one in every], axis=0)
+        ]
+        for key in PER_MATERIAL
+    }
+
+
+def _timed_rows(experiment: Experiment, chosen: list[Row], options: Options) -> dict[str, Any]:
+    if options.measured_only:
+        raise ConfigError(
+            f"{options.name} times training steps, which no finished run holds; leave "
+            "--measured-only out"
+        )
+    reference = next(row for row in experiment.rows if row.label == experiment.reference)
+    if reference not in chosen:
+        chosen = [*chosen, reference]
+    configs = [options.config(row, 0) for row in chosen]
+    effort = QUICK_EFFORT if options.quick else Effort()
+    seconds = time_models(configs, effort, options.say)
+    own = seconds[chosen.index(reference)]
+    columns = list(experiment.columns)
+    rows: list[dict[str, Any]] = []
+    published_reference = _published_content(reference, columns)
+    for row, config, times in zip(chosen, configs, seconds, strict=True):
+        published = _published_content(row, columns)
+        if published is not None and published_reference is not None:
+            published["values"] = {
+                key: value / published_reference["values"][key]
+                for key, value in published["values"].items()
+            }
+        rows.append(
+            {
+                "label": row.label,
+                "model": row.model,
+                "run": row.run,
+                "seeds": [],
+                "mean": {
+                    "train_ratio": times["train_seconds"] / own["train_seconds"],
+                    "inference_ratio": times["inference_seconds"] / own["inference_seconds"],
+                    **times,
+                },
+                "std": None,
+                "published": published,
+                "distance": {},
+                "runs": [],
+                "config": config.model_dump(mode="json"),
+            }
+        )
+    notes = [
+        *experiment.notes,
+        f"Each number is the median of {effort.rounds} rounds, in which the models take turns: "
+        f"{effort.steps} training steps of {configs[0].training.batch_size} crystals and "
+        f"{effort.materials} test crystals per turn, taken to the whole train and test parts; one "
+        "round of warm-up does not count. Neither the building of graphs nor validation is in it.",
+    ]
+    conventions = {
+        "train_ratio": f"training time per epoch, {experiment.reference} = 1",
+        "inference_ratio": f"inference time over the test part, {experiment.reference} = 1",
+        "train_seconds": "training seconds per epoch",
+        "inference_seconds": "inference seconds over the test part",
+    }
+    return {
+        "notes": notes,
+        "conventions": conventions,
+        "columns": [_column_content(column) for column in columns],
+        "rows": rows,
+    }
+
+
+def _write(
+    result: dict[str, Any],
+    experiment: Experiment,
+    measured: list[MeasuredRow],
+    output: Path,
+    figures: Path,
+) -> None:
+    from vanhove.experiments.figures import FIGURES
+    from vanhove.spectra import plotting
+
+    stem = result["stem"]
+    output.mkdir(parents=True, exist_ok=True)
+    figures.mkdir(parents=True, exist_ok=True)
+    result["figures"] = []
+    for name in experiment.figures:
+        drawing = FIGURES[name](result, {entry.row.run: entry.runs for entry in measured})
+        if drawing is not None:
+            file = f"{stem}-{name.replace('_', '-')}.png"
+            (figures / file).write_bytes(plotting.png(drawing))
+            result["figures"].append(file)
+    (output / f"{stem}.json").write_text(to_json(result), encoding="utf-8")
+    with (output / f"{stem}.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(
+            ["row", "run", "seeds", "metric", "mean", "std", "published", "published_std"]
+        )
+        for row in result["rows"]:
+            published = row["published"] or {"values": {}, "spread": {}}
+            for key in row["mean"] or published["values"]:
+                numbers = [
+                    (row["mean"] or {}).get(key, ""),
+                    (row["std"] or {}).get(key, ""),
+                    published["values"].get(key, ""),
+                    published["spread"].get(key, ""),
+                ]
+                seeds = " ".join(map(str, row["seeds"]))
+                writer.writerow([row["label"], row["run"], seeds, key, *numbers])
+
+
+def to_json(result: dict[str, Any]) -> str:
+    """JSON with the lists of per-material numbers on one line: readable, and small."""
+    parts = (
+        f"{json.dumps(key)}: "
+        + json.dumps(value, indent=None if key in ("ids", "per_material") else 1)
+        for key, value in result.items()
+    )
+    return "{\n" + ",\n".join(parts) + "\n}\n"
