@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from vanhove.experiments.catalog import CATALOG
+from vanhove.experiments.catalog import CATALOG, run_config
 from vanhove.experiments.claims import CLAIMS, RULE, Comparison, collect, judge
 from vanhove.experiments.definitions import EXPERIMENTS
 from vanhove.experiments.measure import PER_MATERIAL
 from vanhove.experiments.reasons import reason
 from vanhove.experiments.reproduce import LARGE_RELATIVE, LARGE_SPREADS
+from vanhove.training.checkpoint import build_model
+from vanhove.training.config import RunConfig
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "phonon"
@@ -41,19 +43,25 @@ def run_of(model: str) -> str:
 
 
 def measured(found: dict[str, dict]) -> dict[str, dict]:
-    """What the package ships for ``vanhove models``: our test numbers of catalogued models."""
+    """What the package ships for ``vanhove models``: sizes, and our test numbers where known."""
     runs = collect(found_metrics(found))
-    shipped = {}
+    shipped: dict[str, dict] = {}
     for model in CATALOG:
+        sizes = {size: n_parameters(run_config(model, size)) for size in ("compact", "published")}
+        shipped[model] = {"n_parameters": sizes}
         run = runs.get(run_of(model))
         if run is not None:
-            shipped[model] = {
+            shipped[model] |= {
                 "run": run["run"],
                 "seeds": run["seeds"],
                 "mean": {key: round(run["mean"][key], 5) for key in SHIPPED_KEYS},
                 "std": run["std"] and {key: round(run["std"][key], 5) for key in SHIPPED_KEYS},
             }
     return shipped
+
+
+def n_parameters(config: RunConfig) -> int:
+    return sum(parameter.numel() for parameter in build_model(config, 51).parameters())
 
 
 def found_metrics(found: dict[str, dict]) -> list[dict]:
@@ -128,7 +136,7 @@ def _overview(found: dict[str, dict]) -> str:
         name = run_of(model)
         run = runs.get(name)
         if run is None:
-            rows.append([f"`{model}`", "", "not run", *[""] * 7])
+            rows.append([f"`{model}`", "", "not run", *[""] * 8])
             continue
         experiment, row = where.get(name, ("", run))
         published = row["published"]
@@ -138,6 +146,7 @@ def _overview(found: dict[str, dict]) -> str:
                 f"`{model}`" + (f" (run `{name}`)" if name != model else ""),
                 f"{run['n_parameters']:,}",
                 str(len(run["seeds"])),
+                _minutes(run),
                 *(
                     _number(run["mean"][key], (run["std"] or {}).get(key), 3)
                     for key in SHIPPED_KEYS
@@ -148,12 +157,19 @@ def _overview(found: dict[str, dict]) -> str:
                 reason(experiment, name),
             ]
         )
-    header = ["model", "parameters", "seeds", "MSE×10", "MAE", "R²", "flat", "per bin"]
+    header = ["model", "parameters", "seeds", "minutes", "MSE×10", "MAE", "R²", "flat", "per bin"]
     return _table([*header, "distance from the paper", "why"], rows) + (
-        "\n\nDistances: ours minus printed, in printed standard deviations (σ) where the paper "
+        "\n\nMinutes: training time of one seed, on the machine at hand and under whatever else "
+        "it did. Distances: ours minus printed, in printed standard deviations (σ) where the paper "
         f"gives one, else in percent; bold beyond {LARGE_SPREADS:g} σ or {LARGE_RELATIVE:.0%}. "
         "The columns of each paper are in its own table below."
     )
+
+
+def _minutes(run: dict) -> str:
+    """Training time of a seed, mean."""
+    seconds = [one["training_seconds"] for one in run["runs"] if one["training_seconds"]]
+    return f"{sum(seconds) / len(seconds) / 60:.0f}" if seconds else ""
 
 
 def _distances(row: dict, columns: list[dict]) -> str:

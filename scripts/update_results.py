@@ -19,7 +19,7 @@ from pathlib import Path
 
 import results_page
 
-from vanhove.experiments.published import PHONON_DATA, PublishedRow, published_rows
+from vanhove.experiments.published import PAPERS, PHONON_DATA, PublishedRow, published_rows
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "phonon"
@@ -31,7 +31,6 @@ PAGE = ROOT / "docs" / "results-phonon.md"
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 KEYS = ("mse_x10", "mae", "r2")
 PAPER_KEYS = {"MSEx10": "mse_x10", "MAE": "mae", "R2": "r2"}
-SOURCES = {"DOSTransformer": "Lee et al., arXiv 2311.12856"}
 
 
 def shown(metrics: dict, spread: dict | None, digits: int = 3) -> list[str]:
@@ -71,7 +70,7 @@ def readme_table(result: dict) -> str:
         metrics, spread = in_our_names(row.values), in_our_names(row.spread)
         energy = " (energy)" if row.variant == "energy" and row.model != "DOSTransformer" else ""
         where = row.table if row.note else f"table {row.table}"
-        source = f"{row.note or 'paper'}, {SOURCES.get(row.source, row.source)}, {where}"
+        source = f"{row.note or 'paper'}, {PAPERS.get(row.source, row.source)}, {where}"
         rows.append([row.model + energy, *shown(metrics, spread), source])
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|---" * len(rows[0]) + "|")

@@ -43,12 +43,17 @@ _MATFORMER = "Yan et al., NeurIPS 2022, arXiv 2209.11807"
 # Epochs are those after which validation stopped getting better; all else is the default recipe.
 _BASELINE: dict[str, object] = {"training.epochs": 40, "model.crystal_system.kind": "none"}
 _MLP = _BASELINE | {"training.epochs": 60}
-_E3NN_RUN = _BASELINE | {"training.learning_rate": 3e-3}
+_E3NN_RUN = _BASELINE | {"training.epochs": 24, "training.learning_rate": 3e-3}
 _SUM_KL: dict[str, object] = {
     "model.output": "sum",
     "training.loss": "kl",
     "training.select_by": "sum_mae",
 }
+
+
+_XTAL2DOS_RUN = (
+    _BASELINE | _SUM_KL | {"model.encoder.hidden_dim": 256, "model.encoder.dropout": 0.1}
+)
 
 
 def _pair(encoder: str, decoder: str, **settings: object) -> dict[str, object]:
@@ -57,6 +62,14 @@ def _pair(encoder: str, decoder: str, **settings: object) -> dict[str, object]:
         "model.decoder.name": decoder,
         **{key.replace("__", "."): value for key, value in settings.items()},
     }
+
+
+def _recurrent(title: str, *, attention: bool, chunk: int) -> CatalogModel:
+    """Xtal2DoS, table 3: the same encoder with a recurrent decoder."""
+    pair = _pair(
+        "unimp", "recurrent", model__decoder__attention=attention, model__decoder__chunk=chunk
+    )
+    return CatalogModel(f"Xtal2DoS, {title}", _XTAL2DOS, "none given", _XTAL2DOS_RUN | pair)
 
 
 CATALOG: dict[str, CatalogModel] = {
@@ -118,6 +131,42 @@ CATALOG: dict[str, CatalogModel] = {
         ),
     ),
     "gatgnn": CatalogModel("GATGNN", _GATGNN, "MIT", _BASELINE | _pair("gatgnn", "pooled")),
+    "mat2spec": CatalogModel(
+        "Mat2Spec",
+        _MAT2SPEC,
+        "MIT",
+        _BASELINE
+        | _pair(
+            "gatgnn",
+            "mat2spec",
+            model__decoder__hidden_dim=128,
+            model__decoder__latent_dim=64,
+            model__decoder__state_dim=256,
+            model__decoder__projection_dim=256,
+        ),
+    ),
+    "e3nn2dos": CatalogModel(
+        "E3NN2DoS",
+        _XTAL2DOS,
+        "none given",
+        _E3NN_RUN | _SUM_KL | _pair("e3nn", "xtal2dos", model__decoder__mode="parallel"),
+    ),
+    "xtal2dos": CatalogModel(
+        "Xtal2DoS",
+        _XTAL2DOS,
+        "none given",
+        _XTAL2DOS_RUN | _pair("unimp", "xtal2dos", model__decoder__mode="autoregressive"),
+    ),
+    "xtal2dos-parallel": CatalogModel(
+        "Xtal2DoS, as released",
+        _XTAL2DOS,
+        "none given",
+        _XTAL2DOS_RUN | _pair("unimp", "xtal2dos", model__decoder__mode="parallel"),
+    ),
+    "xtal2dos-rnn": _recurrent("RNN", attention=False, chunk=1),
+    "xtal2dos-rnn-attention": _recurrent("RNN+Attn", attention=True, chunk=1),
+    "xtal2dos-chunk-rnn": _recurrent("Chunk RNN", attention=False, chunk=8),
+    "xtal2dos-chunk-rnn-attention": _recurrent("Chunk RNN+Attn", attention=True, chunk=8),
 }
 
 

@@ -98,7 +98,7 @@ def quintiles(result: dict[str, Any], runs: Runs) -> Figure | None:
             typical = group[len(group) // 2]
             axes.fill_between(run.grid, run.target[typical], color=REFERENCE_COLOUR, alpha=0.4)
             axes.plot(run.grid, run.prediction[typical], color=COLOUR, linewidth=1.4)
-            _style(axes, "frequency (cm⁻¹)" if line is panels[-1] else "")
+            _style(axes, "frequency (cm⁻¹)" if name == wanted[-1] else "")
             axes.set_title(
                 f"{title}: {run.ids[typical]}, MAE {errors[typical]:.3f}",
                 fontsize=7,

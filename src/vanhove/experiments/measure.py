@@ -11,13 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vanhove.spectra.metrics import (
-    mae_per_material,
-    mse_per_material,
-    r2_per_material,
-    spectrum_metrics,
-    wasserstein,
-)
+from vanhove.spectra.metrics import mae_per_material, mse_per_material, spectrum_metrics
 from vanhove.spectra.thermodynamics import heat_capacity, mean_frequency
 from vanhove.training.checkpoint import load_model, read_safetensors
 from vanhove.training.evaluation import METRIC_CONVENTIONS, check_data, unseen_note
@@ -41,8 +35,6 @@ PER_MATERIAL = {
     "sum_mae": "MAE of each sum-normalised spectrum",
     "heat_capacity_300K_cell_mae": "error of C_V(300 K), J/(K mol of primitive cells)",
     "mean_frequency_mae_cm1": "error of the mean frequency, 1/cm",
-    "r2": "R2 of each material",
-    "wasserstein_cm1": "Wasserstein distance of sum-normalised spectra, 1/cm",
 }
 """What is kept for each material; their means are the metrics of the same names."""
 
@@ -107,12 +99,10 @@ class Measurement:
         every = {name: np.full(len(full), np.nan) for name in PER_MATERIAL}
         every["mse_x10"] = 10 * mse_per_material(self.target, self.prediction)
         every["mae"] = mae_per_material(self.target, self.prediction)
-        every["r2"] = r2_per_material(self.target, self.prediction)
         if full.any():
             true, ours = self.target[full], self.prediction[full]
             sums = [values / values.sum(axis=1, keepdims=True) for values in (true, ours)]
             every["sum_mae"][full] = mae_per_material(*sums)
-            every["wasserstein_cm1"][full] = wasserstein(true, ours, self.grid)
             for name, (correct, predicted) in (
                 ("heat_capacity_300K_cell_mae", self.capacities()),
                 ("mean_frequency_mae_cm1", self.frequencies()),

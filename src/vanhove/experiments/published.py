@@ -12,6 +12,13 @@ from vanhove.errors import ConfigError
 PHONON_DATA = ("phonon_dos", "chen2021")
 """What ``published.csv`` calls the data and the split of ``phonon_petretto``."""
 
+PAPERS = {
+    "DOSTransformer": "Lee et al., arXiv 2311.12856",
+    "Mat2Spec": "Kong et al., Nat. Commun. 13, 949 (2022)",
+    "Xtal2DoS": "Bai et al., arXiv 2302.01486",
+}
+"""Citation of a ``source`` that is a paper."""
+
 
 @dataclass(frozen=True)
 class PublishedRow:
@@ -46,11 +53,9 @@ def published_rows() -> tuple[PublishedRow, ...]:
     rows: dict[tuple[str, ...], PublishedRow] = {}
     with (files("vanhove.experiments") / "published.csv").open(encoding="utf-8") as stream:
         for line in csv.DictReader(stream):
-            key = tuple(
-                line[name]
-                for name in ("source", "table", "dataset", "split", "model", "variant", "note")
-            )
-            row = rows.setdefault(key, PublishedRow(*key))
+            names = ("source", "table", "dataset", "split", "model", "variant", "note")
+            key = {name: line[name] for name in names}
+            row = rows.setdefault(tuple(key.values()), PublishedRow(**key))  # type: ignore[arg-type]
             row.values[line["metric"]] = float(line["value"])
             if line["std"]:
                 row.spread[line["metric"]] = float(line["std"])

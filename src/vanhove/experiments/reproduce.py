@@ -280,8 +280,8 @@ def _describe_test(test: BulkModulusTest) -> dict[str, Any]:
             f"DOS ({counts['train']} train, {counts['valid']} valid crystals with a known modulus) "
             f"and is applied to the predicted DOS of {counts['test']} test crystals; mean over "
             f"{len(test.networks)} networks. On the true DOS its MSE is "
-            f"{bound['bulk_modulus_mse']:.3f} (MAE {bound['bulk_modulus_mae_GPa']:.1f} GPa): no "
-            "row can be expected to do better. The paper gives no unit: hold its numbers against "
+            f"{bound['bulk_modulus_mse']:.3f} (MAE {bound['bulk_modulus_mae_GPa']:.1f} GPa): what "
+            "a perfect prediction would give. The paper gives no unit: hold its numbers against "
             "ours in their order, not in their size.",
         ],
     }
@@ -393,11 +393,11 @@ def _column_content(column: Column) -> dict[str, Any]:
 
 
 def _per_material(runs: list[Measurement]) -> dict[str, list[float | None]]:
-    """Means over the seeds, to four digits; small enough to be kept with the results."""
+    """Means over the seeds, to three digits; small enough to be kept with the results."""
     every = [run.per_material() for run in runs]
     return {
         key: [
-            float(f"{value:.4g}") if math.isfinite(value) else None
+            float(f"{value:.3g}") if math.isfinite(value) else None
             for value in np.mean([one[key] for one in every], axis=0)
         ]
         for key in PER_MATERIAL
@@ -486,7 +486,7 @@ def _write(
             file = f"{stem}-{name.replace('_', '-')}.png"
             (figures / file).write_bytes(plotting.png(drawing))
             result["figures"].append(file)
-    (output / f"{stem}.json").write_text(to_json(result), encoding="utf-8")
+    (output / f"{stem}.json").write_text(to_json(result) + "\n", encoding="utf-8")
     with (output / f"{stem}.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(
@@ -505,11 +505,19 @@ def _write(
                 writer.writerow([row["label"], row["run"], seeds, key, *numbers])
 
 
-def to_json(result: dict[str, Any]) -> str:
-    """JSON with the lists of per-material numbers on one line: readable, and small."""
-    parts = (
-        f"{json.dumps(key)}: "
-        + json.dumps(value, indent=None if key in ("ids", "per_material") else 1)
-        for key, value in result.items()
-    )
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+ONE_LINE = ("ids", "config", "metrics", "validation", "mean", "std", *PER_MATERIAL)
+"""Keys of NAME.json whose values stand on one line: readable, and small."""
+
+
+def to_json(value: Any, key: str = "", indent: str = "") -> str:
+    """JSON, indented but for the values of `ONE_LINE`."""
+    if key in ONE_LINE or not value or not isinstance(value, dict | list):
+        return json.dumps(value)
+    inner = indent + " "
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(k)}: {to_json(v, k, inner)}" for k, v in value.items()]
+        opening, closing = "{}"
+    else:
+        parts = [to_json(v, "", inner) for v in value]
+        opening, closing = "[]"
+    return f"{opening}\n{inner}" + f",\n{inner}".join(parts) + f"\n{indent}{closing}"

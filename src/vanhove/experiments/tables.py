@@ -8,8 +8,8 @@ from importlib.resources import files
 from typing import Any
 
 from vanhove.experiments.catalog import CATALOG, run_config
-from vanhove.experiments.definitions import EXPERIMENTS, Column, Row
-from vanhove.experiments.published import PHONON_DATA, PublishedRow, published_rows
+from vanhove.experiments.definitions import EXPERIMENTS, Column
+from vanhove.experiments.published import PAPERS, PHONON_DATA, PublishedRow, published_rows
 from vanhove.training.config import RunConfig
 
 COLUMNS_PER_BLOCK = 4
@@ -63,9 +63,10 @@ def published_beside(config: RunConfig) -> list[tuple[str, PublishedRow, tuple[C
             published = row.published_row()
             if published is None or (published.dataset, published.split) != PHONON_DATA:
                 continue
-            if row.model not in CATALOG or row.run != row.model or _pair(row) != pair:
+            if row.model not in CATALOG or row.run != row.model or _pair(row.model) != pair:
                 continue
-            if config.model.output == row.config().model.output:
+            shown = any(published is there for _, there, _ in found)
+            if config.model.output == row.config().model.output and not shown:
                 found.append((published.source, published, experiment.columns))
     for rerun in published_rows():
         # By others, of a model that a paper prints, in that paper's metrics.
@@ -79,19 +80,16 @@ def published_beside(config: RunConfig) -> list[tuple[str, PublishedRow, tuple[C
 
 
 @cache
-def _pair_of(model: str) -> tuple[str, str]:
+def _pair(model: str) -> tuple[str, str]:
     config = run_config(model)
     return config.model.encoder.name, config.model.decoder.name
-
-
-def _pair(row: Row) -> tuple[str, str]:
-    return _pair_of(row.model)
 
 
 def _source(row: PublishedRow) -> str:
     where = row.table if row.table == "experiments log" else f"table {row.table}"
     note = f" ({row.note})" if row.note else ""
-    return f"{row.source}, {where}, {row.model}{', ' + row.variant if row.variant else ''}{note}"
+    source = PAPERS.get(row.source, row.source)
+    return f"{source}, {where}, {row.model}{', ' + row.variant if row.variant else ''}{note}"
 
 
 def number(value: float | None, spread: float | None = None, digits: int = 4) -> str:
@@ -144,19 +142,8 @@ def _row_lines(row: dict[str, Any], columns: list[dict[str, Any]], width: int) -
 
 
 def measured() -> dict[str, Any]:
-    """Our test numbers of catalogued models, as shipped (made by scripts/update_results.py)."""
+    """Sizes and test numbers of catalogued models, as shipped (by scripts/update_results.py)."""
     return json.loads((files("vanhove.experiments") / "measured.json").read_text(encoding="utf-8"))
-
-
-def n_parameters(config: RunConfig, n_points: int = 51) -> int:
-    """Parameters of the model of a run."""
-    import torch
-
-    from vanhove.training.checkpoint import build_model
-
-    with torch.device("meta"):
-        model = build_model(config, n_points)
-    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def catalog_table() -> str:
@@ -167,15 +154,16 @@ def catalog_table() -> str:
         f"{'MAE':>7s} {'R2':>7s} {'R2 flat':>7s} {'R2 bin':>7s}  paper (licence of its code)"
     ]
     for name, model in CATALOG.items():
-        mean = numbers.get(name, {}).get("mean", {})
+        known = numbers.get(name, {})
+        mean = known.get("mean", {})
         shown = " ".join(
             f"{mean[key]:7.4f}" if key in mean else "      -"
             for key in ("mse_x10", "mae", "r2", "r2_flat", "r2_per_bin")
         )
-        seeds = len(numbers[name]["seeds"]) if name in numbers else "-"
+        seeds = len(known["seeds"]) if mean else "-"
         sizes = " ".join(
-            f"{n_parameters(config):>10,d}"
-            for config in (run_config(name), run_config(name, "published"))
+            f"{known['n_parameters'][size]:>10,d}" if known else f"{'-':>10s}"
+            for size in ("compact", "published")
         )
         lines.append(f"{name:29s} {sizes} {seeds:>5} {shown}  {model.paper} ({model.licence})")
     return "\n".join(

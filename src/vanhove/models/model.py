@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union
 
 import torch
 from pydantic import Discriminator, Field, Tag
@@ -70,7 +70,8 @@ def _one_of(registry: Mapping[str, tuple[Any, Any]], default: str) -> Any:
 
 
 if TYPE_CHECKING:
-    EncoderSettings = DecoderSettings = Any
+    EncoderSettings: TypeAlias = Any
+    DecoderSettings: TypeAlias = Any
 else:
     EncoderSettings = _one_of(ENCODERS, DEFAULT_ENCODER)
     DecoderSettings = _one_of(DECODERS, DEFAULT_DECODER)

@@ -81,7 +81,7 @@ class RunConfig(Settings):
     )
     data: DataSettings = DataSettings()  # type: ignore[call-arg]
     graph: GraphSettings = GraphSettings()  # type: ignore[call-arg]
-    model: ModelSettings = ModelSettings()
+    model: ModelSettings = ModelSettings()  # type: ignore[call-arg]
     training: TrainingSettings = TrainingSettings()  # type: ignore[call-arg]
 
     @model_validator(mode="after")

@@ -81,7 +81,9 @@ def evaluate(
             )
     config = infos[0].config
     if data is not None:
-        config = config.model_copy(update={"data": DataSettings(dataset=data, split=None)})
+        config = config.model_copy(
+            update={"data": DataSettings(dataset=data, split=None, split_seed=0)}
+        )
     prepared = prepare(config, (split,), quiet)
     dataset = prepared.dataset
     rows = prepared.rows(split)

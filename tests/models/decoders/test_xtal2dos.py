@@ -114,6 +114,17 @@ def test_parallel_reads_no_target_and_looks_both_ways(batch):
     assert ((decoder(*inputs(batch)) - before)[:, 0].abs() > 0).all()
 
 
+@pytest.mark.parametrize("mode", ["autoregressive", "parallel"])
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_gradient_reaches_every_parameter(mode, output, batch):
+    decoder = make(output, mode=mode).train()
+    outputs = decoder.outputs(*inputs(batch), spectra(batch, output))
+    (activate(outputs.spectra["spectrum"], output) ** 2).sum().backward()
+    for name, parameter in decoder.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().max() > 0, name
+
+
 def test_hidden_inputs_only_in_training_and_only_if_asked(batch):
     assert make("raw", input_dropout=0.0).feedback.unknown is None
     decoder = make("raw", input_dropout=0.5)

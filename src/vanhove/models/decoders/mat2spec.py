@@ -130,10 +130,10 @@ class Mat2SpecDecoder(Decoder):
     translator, same predictor. Both spectra are trained; two penalties draw the paths together,
     the divergence of their mixtures and a contrastive loss of their projected states.
 
-    The divergence is a sum over the latent dimensions and over all pairs of Gaussians, so at the
-    published weight it soon makes all Gaussians equal and z the same for every crystal; the
-    prediction then rests on x alone. A smaller ``kl_weight`` keeps them apart. Negatives of the
-    contrastive loss are the other crystals of the batch (of the process, where there are several).
+    The divergence is a sum over the latent dimensions and over all pairs of Gaussians, so even at a
+    hundredth of the published weight it soon makes all Gaussians equal and z the same for every
+    crystal; the prediction then rests on x alone. Negatives of the contrastive loss are the other
+    crystals of the batch (of the process, where there are several).
 
     Differences between the paper, the released code and this:
 

@@ -1,0 +1,78 @@
+"""Verdicts on made-up results whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vanhove.experiments.claims import (
+    DEFAULT_RELATIVE_SPREAD,
+    Claim,
+    collect,
+    compare,
+    judge,
+    typical_spread,
+)
+
+
+def run(mean: float, noise: float, seeds: int = 3, std: float | None = 0.001) -> dict:
+    random = np.random.default_rng(0)
+    errors = mean + noise * random.standard_normal(100)
+    return {
+        "ids": [f"m{i}" for i in range(100)],
+        "per_material": {"mae": (errors - errors.mean() + mean).tolist()},
+        "mean": {"mae": mean},
+        "std": None if seeds == 1 else {"mae": std},
+        "seeds": list(range(seeds)),
+    }
+
+
+CLAIM = Claim("a beats b", "paper", (("a", "b"),), ("mae",))
+
+
+def test_a_clear_difference_is_confirmed_and_its_reverse_refuted():
+    runs = {"a": run(0.07, 0.03), "b": run(0.08, 0.031)}
+    verdict, (comparison,) = judge(CLAIM, runs)
+    assert verdict == "confirmed"
+    assert comparison.interval[0] > 0
+    assert abs(comparison.difference - 0.01) < 1e-9
+    assert judge(Claim("", "", (("b", "a"),), ("mae",)), runs)[0] == "refuted"
+
+
+def test_chance_of_the_seeds_leaves_it_undecided():
+    runs = {"a": run(0.07, 0.03, std=0.02), "b": run(0.08, 0.031, std=0.02)}
+    verdict, (comparison,) = judge(CLAIM, runs)
+    assert comparison.interval[0] > 0
+    assert verdict == "undecided"
+
+
+def test_chance_of_the_crystals_leaves_it_undecided():
+    runs = {"a": run(0.07, 0.0, std=1e-5), "b": run(0.0705, 0.03, std=1e-5)}
+    verdict, (comparison,) = judge(CLAIM, runs)
+    assert comparison.interval[0] < 0 < comparison.interval[1]
+    assert verdict == "undecided"
+
+
+def test_one_seed_gets_the_typical_spread():
+    runs = {"a": run(0.1, 0.03, seeds=1), "b": run(0.2, 0.03, std=0.02)}
+    assert np.isclose(typical_spread("mae", runs), 0.1)
+    expected = np.sqrt((0.1 * 0.1) ** 2 + 0.02**2 / 3)
+    assert np.isclose(compare("a", "b", "mae", runs).standard_error, expected)
+    assert typical_spread("mae", {"a": runs["a"]}) == DEFAULT_RELATIVE_SPREAD
+
+
+def test_a_missing_run_and_mixed_answers():
+    runs = {"a": run(0.07, 0.03), "b": run(0.08, 0.031)}
+    assert judge(Claim("", "", (("a", "b"), ("a", "c")), ("mae",)), runs)[0] == "undecided"
+    assert judge(Claim("", "", (("a", "b"), ("b", "a")), ("mae",)), runs)[0] == "refuted"
+
+
+def test_a_material_without_a_number_is_left_out():
+    runs = {"a": run(0.07, 0.03), "b": run(0.08, 0.031)}
+    runs["a"]["per_material"]["mae"][3] = None
+    assert compare("a", "b", "mae", runs).verdict == "confirmed"
+
+
+def test_collect_keeps_the_most_seeds(done):
+    fewer = {**done.result, "rows": [{**row, "seeds": [0]} for row in done.result["rows"]]}
+    for results in ([done.result, fewer], [fewer, done.result]):
+        assert collect(results)["mlp"]["seeds"] == [0, 1]

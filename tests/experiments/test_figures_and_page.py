@@ -1,0 +1,70 @@
+"""Figures and the results page, from a quick reproduction."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from vanhove.experiments import reasons
+from vanhove.experiments.figures import FIGURES
+from vanhove.experiments.measure import Measurer
+from vanhove.experiments.tables import catalog_table, measured
+from vanhove.spectra import plotting
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+@pytest.fixture
+def page_script(monkeypatch):
+    spec = importlib.util.spec_from_file_location("results_page", SCRIPTS / "results_page.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "results_page", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_drawn_and_small(name, done):
+    measurer = Measurer(quiet=True)
+    runs = {
+        row["run"]: [
+            measurer.measure(done.runs / f"quick-{row['run']}-seed{seed}") for seed in row["seeds"]
+        ]
+        for row in done.result["rows"]
+    }
+    assert len(plotting.png(FIGURES[name](done.result, runs))) < 200_000
+    empty = {**done.result, "rows": [{**r, "mean": None} for r in done.result["rows"]]}
+    assert FIGURES[name](empty, {}) is None
+
+
+def test_the_page_of_results(done, page_script, monkeypatch):
+    result = json.loads(json.dumps(done.result))
+    found = {"dostransformer-table1": result}
+    text = page_script.page(found)
+    mean, std = result["rows"][0]["mean"]["mae"], result["rows"][0]["std"]["mae"]
+    assert f"| {mean:.3f} ± {std:.3f} |" in text
+    assert (
+        "| Energy embeddings help every baseline. | DOSTransformer, table 1 | **undecided**" in text
+    )
+    assert "*0.309 ± 0.016*" in text
+    assert "## Not run yet" in text
+    missing = page_script.missing_reasons(found)
+    assert "dostransformer-table1/mlp" in missing
+    monkeypatch.setitem(reasons.REASONS, "mlp", "it saw toys")
+    assert "dostransformer-table1/mlp" not in page_script.missing_reasons(found)
+    assert "it saw toys" in page_script.page(found)
+
+
+def test_a_page_without_results(page_script):
+    assert "Nothing has been measured yet." in page_script.page({})
+
+
+def test_the_list_of_models():
+    text = catalog_table()
+    for name, known in measured().items():
+        assert f"{known['n_parameters']['compact']:,}" in text
+        assert f"\n{name} " in text
