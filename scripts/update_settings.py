@@ -21,7 +21,7 @@ def shown(value: object) -> str:
     value = to_jsonable_python(value)
     if isinstance(value, list):
         return "[" + ", ".join(map(str, value)) + "]"
-    return {None: "null", True: "true", False: "false"}.get(value, str(value))  # type: ignore[arg-type]
+    return "null" if value is None else str(value).lower()
 
 
 def allowed(annotation: object) -> str:
@@ -49,7 +49,7 @@ def table(lines: Iterator[str]) -> str:
 
 
 def section(kind: str, name: str, settings: type[BaseModel], module: type, default: bool) -> str:
-    summary = (module.__doc__ or "").strip().splitlines()[0]
+    summary = (module.__doc__ or "").strip().splitlines()[0].replace("``", "`")
     mark = ", the default" if default else ""
     listed = table(rows(settings, f"model.{kind}.", ("name",)))
     return f"### `model.{kind}.name: {name}`{mark}\n\n{summary}\n\n{listed}\n"

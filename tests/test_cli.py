@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from tests.conftest import SMALL_RUN, STRUCTURES, SUPPORTED
 from tests.crystal.broken_files import write_broken_files
@@ -109,6 +110,9 @@ def test_results_of_files_with_one_name_do_not_overwrite_each_other(small_run, t
         (["predict", STRUCTURES / "Si.cif", "-m", "nothing"], "vanhove: no weights 'nothing'"),
         (["predict", STRUCTURES / "Si.cif", "--json", "no/folder.json"], "folder does not exist"),
         (["train", "none.yaml"], r"vanhove: none\.yaml: cannot read"),
+        (["train", "mlp", "--size", "huge"], "vanhove: size 'huge'; allowed: compact, published"),
+        (["train", "x.yaml", "--size", "published"], "vanhove: --size is for models of the cat"),
+        (["models", "gpt"], "vanhove: model 'gpt'; allowed: mlp, "),
         (["data", "info", "nowhere"], "vanhove: data set 'nowhere'; allowed: "),
     ],
 )
@@ -163,6 +167,23 @@ def test_shipped_settings_can_be_trained_again(tmp_path):
     settings = RunConfig.load(tmp_path / "run" / "config.yaml")
     assert settings.model.encoder.hidden_dim == 128
     assert settings.data.dataset == "tiny"
+
+
+def test_the_catalog_lists_prints_and_trains(tmp_path):
+    done = vanhove("models")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^mlp-energy +[\d,]+ +[\d,]+ ", done.stdout, re.MULTILINE)
+    assert "dostransformer-phonon" in done.stdout
+    printed = yaml.safe_load(vanhove("models", "dostransformer", "--size", "published").stdout)
+    assert printed["model"]["encoder"]["hidden_dim"] == 256
+    done = vanhove(
+        *("train", "mlp", "-o", tmp_path / "run", "--seed", 3, "-q"),
+        *("--set", "data.dataset=tiny", "--set", "training.epochs=1"),
+    )
+    assert done.returncode == 0, done.stderr
+    settings = RunConfig.load(tmp_path / "run" / "config.yaml")
+    assert (settings.name, settings.seed) == ("mlp", 3)
+    assert settings.model.decoder.name == "pooled"
 
 
 def test_data_commands():

@@ -19,14 +19,9 @@ import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 import pytest
-import yaml
-from pydantic import BaseModel
-from pydantic_core import to_jsonable_python
 
-from vanhove import RunConfig
 from vanhove.cli import main
 from vanhove.errors import CheckpointError
 from vanhove.weights import DEFAULT_WEIGHTS, shipped_weights

@@ -26,6 +26,7 @@ TOLERANCE = 1e-5
 PAIRS = list(itertools.product(ENCODERS, DECODERS))
 # Keep models small; anything not named here is tested with a narrow hidden_dim.
 SMALL: dict[str, dict] = {
+    "e3nn": {"multiplicity": 8, "embedding_dim": 16, "radial_dim": 16},
     "alignn": {"n_alignn_layers": 2, "n_gcn_layers": 1, "embedding_dim": 16},
     "matformer": {"n_layers": 2, "n_heads": 2},
 }

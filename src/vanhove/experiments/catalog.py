@@ -51,6 +51,75 @@ _SUM_KL: dict[str, object] = {
 }
 
 
+# What the papers and their code used instead (no averaging, no clipping unless said).
+_PLAIN: dict[str, object] = {
+    "training.ema_decay": None,
+    "training.gradient_clip": None,
+    "training.warmup_steps": 0,
+    "training.schedule": "constant",
+    "training.precision": "float32",
+}
+_NEAREST_12: dict[str, object] = {"graph.cutoff": 8.0, "graph.max_neighbors": 12}
+_DOSTRANSFORMER_PUBLISHED = _PLAIN | {
+    "graph.self_edges": True,
+    "model.encoder.atom_features": ["mass_weighted_one_hot"],
+    "model.encoder.hidden_dim": 256,
+    "model.encoder.dropout": 0.0,
+    "model.decoder.hidden_dim": 256,
+    "model.decoder.dropout": 0.0,
+    "training.batch_size": 1,
+    "training.epochs": 1000,
+    "training.learning_rate": 1e-4,
+}
+_GRAPH_NETWORK_PUBLISHED = _DOSTRANSFORMER_PUBLISHED | {
+    "model.encoder.edge_features": "spherical_harmonics",
+    "model.encoder.aggregation": "mean",
+}
+_E3NN_PUBLISHED = _PLAIN | {
+    "graph.self_edges": True,
+    "model.output": "max",
+    "training.batch_size": 1,
+    "training.epochs": 60,
+    "training.learning_rate": 5e-3,
+    "training.weight_decay": 0.05,
+    "training.schedule": "exponential",
+    "training.decay": 0.96,
+    "training.loss": "mse",
+}
+_MAT2SPEC_PUBLISHED = (
+    _PLAIN
+    | _NEAREST_12
+    | {
+        "training.epochs": 200,
+        "training.schedule": "step",
+        "training.decay": 0.5,
+        "training.decay_epochs": 50,
+        "training.patience": 200,
+    }
+)
+_XTAL2DOS_PUBLISHED = (
+    _PLAIN
+    | _NEAREST_12
+    | {
+        "training.batch_size": 1024,
+        "training.epochs": 200,
+        "training.learning_rate": 2.55e-3,
+        "training.weight_decay": 0.0,
+        "training.schedule": "noam",
+        "training.warmup_steps": 300,
+        "training.gradient_clip": 0.01,
+        "training.patience": 200,
+    }
+)
+_UNIMP_PUBLISHED = _XTAL2DOS_PUBLISHED | {
+    "model.encoder.hidden_dim": 512,
+    "model.encoder.dropout": 0.2,
+}
+_XTAL2DOS_DECODER: dict[str, object] = {
+    "model.decoder.hidden_dim": 512,
+    "model.decoder.n_layers": 6,
+    "model.decoder.n_heads": 8,
+}
 _XTAL2DOS_RUN = (
     _BASELINE | _SUM_KL | {"model.encoder.hidden_dim": 256, "model.encoder.dropout": 0.1}
 )
@@ -69,99 +138,147 @@ def _recurrent(title: str, *, attention: bool, chunk: int) -> CatalogModel:
     pair = _pair(
         "unimp", "recurrent", model__decoder__attention=attention, model__decoder__chunk=chunk
     )
-    return CatalogModel(f"Xtal2DoS, {title}", _XTAL2DOS, "none given", _XTAL2DOS_RUN | pair)
+    return CatalogModel(
+        f"Xtal2DoS, {title}", _XTAL2DOS, "none given", _XTAL2DOS_RUN | pair, _UNIMP_PUBLISHED
+    )
 
 
 CATALOG: dict[str, CatalogModel] = {
-    "mlp": CatalogModel("MLP", _DOSTRANSFORMER, "none given", _MLP | _pair("atom_mlp", "pooled")),
+    "mlp": CatalogModel(
+        "MLP",
+        _DOSTRANSFORMER,
+        "none given",
+        _MLP | _pair("atom_mlp", "pooled"),
+        _DOSTRANSFORMER_PUBLISHED,
+    ),
     "mlp-energy": CatalogModel(
-        "MLP", _DOSTRANSFORMER, "none given", _MLP | _pair("atom_mlp", "energywise")
+        "MLP",
+        _DOSTRANSFORMER,
+        "none given",
+        _MLP | _pair("atom_mlp", "energywise"),
+        _DOSTRANSFORMER_PUBLISHED,
     ),
     "graph-network": CatalogModel(
-        "Graph Network", _DOSTRANSFORMER, "none given", _BASELINE | _pair("graph_network", "pooled")
+        "Graph Network",
+        _DOSTRANSFORMER,
+        "none given",
+        _BASELINE | _pair("graph_network", "pooled"),
+        _GRAPH_NETWORK_PUBLISHED,
     ),
     "graph-network-energy": CatalogModel(
         "Graph Network",
         _DOSTRANSFORMER,
         "none given",
         _BASELINE | _pair("graph_network", "energywise"),
+        _GRAPH_NETWORK_PUBLISHED,
     ),
     "e3nn": CatalogModel(
-        "E3NN", _E3NN, "MIT", _E3NN_RUN | _pair("e3nn", "pooled", model__decoder__pooling="mean")
+        "E3NN",
+        _E3NN,
+        "MIT",
+        _E3NN_RUN | _pair("e3nn", "pooled", model__decoder__pooling="mean"),
+        _E3NN_PUBLISHED,
     ),
     "e3nn-energy": CatalogModel(
         "E3NN",
         _DOSTRANSFORMER,
         "none given",
         _E3NN_RUN | _pair("e3nn", "energywise", model__decoder__pooling="mean"),
+        _E3NN_PUBLISHED,
     ),
     "dostransformer": CatalogModel(
         "DOSTransformer",
         _DOSTRANSFORMER,
         "none given",
         {"training.epochs": 90, "training.precision": "bfloat16"},
-        {"model.encoder.hidden_dim": 256, "model.decoder.hidden_dim": 256},
+        _GRAPH_NETWORK_PUBLISHED,
     ),
     "alignn": CatalogModel(
         "ALIGNN",
         _ALIGNN,
         "NIST (free use)",
         _BASELINE
-        | _pair(
-            "alignn",
-            "pooled",
-            model__encoder__hidden_dim=64,
-            model__encoder__n_alignn_layers=2,
-            model__encoder__n_gcn_layers=2,
-            model__encoder__line_graph_cutoff=3.5,
-            model__decoder__pooling="mean",
-        ),
+        | _pair("alignn", "pooled", model__decoder__pooling="mean")
+        | {
+            "model.encoder.hidden_dim": 64,
+            "model.encoder.n_alignn_layers": 2,
+            "model.encoder.n_gcn_layers": 2,
+            "model.encoder.line_graph_cutoff": 3.5,
+        },
+        _PLAIN
+        | _NEAREST_12
+        | {
+            "model.encoder.hidden_dim": 256,
+            "model.encoder.n_alignn_layers": 4,
+            "model.encoder.n_gcn_layers": 4,
+            "model.encoder.line_graph_cutoff": 8.0,
+            "training.batch_size": 64,
+            "training.epochs": 300,
+            "training.schedule": "cosine",
+            "training.weight_decay": 1e-5,
+        },
     ),
     "matformer": CatalogModel(
         "Matformer",
         _MATFORMER,
         "MIT",
         _BASELINE
-        | _pair(
-            "matformer",
-            "pooled",
-            model__encoder__n_layers=3,
-            model__encoder__head_dim=32,
-            model__decoder__pooling="mean",
-        ),
+        | _pair("matformer", "pooled", model__decoder__pooling="mean")
+        | {"model.encoder.n_layers": 3, "model.encoder.head_dim": 32},
+        _PLAIN
+        | _NEAREST_12
+        | {
+            "model.encoder.n_layers": 5,
+            "model.encoder.head_dim": None,
+            "training.batch_size": 64,
+            "training.epochs": 500,
+            "training.schedule": "cosine",
+            "training.weight_decay": 1e-5,
+        },
     ),
-    "gatgnn": CatalogModel("GATGNN", _GATGNN, "MIT", _BASELINE | _pair("gatgnn", "pooled")),
+    "gatgnn": CatalogModel(
+        "GATGNN", _GATGNN, "MIT", _BASELINE | _pair("gatgnn", "pooled"), _MAT2SPEC_PUBLISHED
+    ),
     "mat2spec": CatalogModel(
         "Mat2Spec",
         _MAT2SPEC,
         "MIT",
         _BASELINE
-        | _pair(
-            "gatgnn",
-            "mat2spec",
-            model__decoder__hidden_dim=128,
-            model__decoder__latent_dim=64,
-            model__decoder__state_dim=256,
-            model__decoder__projection_dim=256,
-        ),
+        | _pair("gatgnn", "mat2spec")
+        | {
+            "model.decoder.hidden_dim": 128,
+            "model.decoder.latent_dim": 64,
+            "model.decoder.state_dim": 256,
+            "model.decoder.projection_dim": 256,
+        },
+        _MAT2SPEC_PUBLISHED
+        | {
+            "model.decoder.hidden_dim": 256,
+            "model.decoder.latent_dim": 128,
+            "model.decoder.state_dim": 512,
+            "model.decoder.projection_dim": 1024,
+        },
     ),
     "e3nn2dos": CatalogModel(
         "E3NN2DoS",
         _XTAL2DOS,
         "none given",
         _E3NN_RUN | _SUM_KL | _pair("e3nn", "xtal2dos", model__decoder__mode="parallel"),
+        _XTAL2DOS_PUBLISHED | _XTAL2DOS_DECODER | {"model.encoder.hidden_dim": 64},
     ),
     "xtal2dos": CatalogModel(
         "Xtal2DoS",
         _XTAL2DOS,
         "none given",
         _XTAL2DOS_RUN | _pair("unimp", "xtal2dos", model__decoder__mode="autoregressive"),
+        _UNIMP_PUBLISHED | _XTAL2DOS_DECODER,
     ),
     "xtal2dos-parallel": CatalogModel(
         "Xtal2DoS, as released",
         _XTAL2DOS,
         "none given",
         _XTAL2DOS_RUN | _pair("unimp", "xtal2dos", model__decoder__mode="parallel"),
+        _UNIMP_PUBLISHED | _XTAL2DOS_DECODER,
     ),
     "xtal2dos-rnn": _recurrent("RNN", attention=False, chunk=1),
     "xtal2dos-rnn-attention": _recurrent("RNN+Attn", attention=True, chunk=1),

@@ -6,13 +6,15 @@ import csv
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from vanhove.errors import ConfigError, DataError
 from vanhove.experiments.bulk_modulus import SEEDS, BulkModulusTest, bulk_modulus_test
@@ -125,14 +127,15 @@ def reproduce(
         measured_only,
         quiet,
     )
+    measured: list[MeasuredRow] = []
     beside: list[MeasuredRow] = []
-    if experiment.kind == "timing":
-        measured: list[MeasuredRow] = []
-        content = _timed_rows(experiment, chosen, options)
-    else:
-        measured = _measured_rows(chosen, options)
-        beside = _measured_rows(list(experiment.beside), replace(options, measured_only=True))
-        content = _compared_rows(experiment, measured, options)
+    with _few_threads(quick):
+        if experiment.kind == "timing":
+            content = _timed_rows(experiment, chosen, options)
+        else:
+            measured = _measured_rows(chosen, options)
+            beside = _measured_rows(list(experiment.beside), replace(options, measured_only=True))
+            content = _compared_rows(experiment, measured, options)
     result: dict[str, Any] = {
         "experiment": name,
         "stem": _stem(options),
@@ -146,6 +149,18 @@ def reproduce(
     }
     _write(result, experiment, [*measured, *beside], Path(output), Path(figures or output))
     return result
+
+
+@contextmanager
+def _few_threads(quick: bool) -> Iterator[None]:
+    """One thread for a quick run: its arrays are so small that more would wait for each other."""
+    threads = torch.get_num_threads()
+    if quick:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def parse_seeds(text: str) -> list[int]:

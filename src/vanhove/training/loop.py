@@ -296,7 +296,7 @@ def _check_same_settings(run_file: Path, config: RunConfig) -> None:
     if different:
         raise ConfigError(
             f"{run_file} differs from the settings given in {', '.join(different)}; resume "
-            "with the same settings or choose another --output"
+            "with the same settings or choose another folder"
         )
 
 

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from vanhove.crystal.elements import N_ELEMENTS, element_table
 from vanhove.crystal.graph import Batch
 from vanhove.errors import MissingExtraError
+from vanhove.models.atom_features import ATOM_FEATURES
 from vanhove.models.layers import released_envelope
 from vanhove.settings import Settings
 
@@ -32,7 +33,7 @@ class E3NNSettings(Settings):
     n_basis: int = Field(10, ge=2, description="Gaussians per distance")
     radial_dim: int = Field(100, ge=1, description="width of the radial MLP's hidden layer")
     typical_degree: float = Field(16.0, gt=0, description="sums are divided by its square root")
-    atom_features: tuple[str, ...] = ("mass_weighted_one_hot",)
+    atom_features: tuple[str, ...] = Field(("mass_weighted_one_hot",), description=ATOM_FEATURES)
 
 
 class E3NN(nn.Module):

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from vanhove.crystal.elements import N_ELEMENTS
 from vanhove.crystal.graph import Batch
+from vanhove.models.atom_features import ATOM_FEATURES
 from vanhove.models.layers import GaussianBasis, cosine_envelope
 from vanhove.models.scatter import scatter_softmax
 from vanhove.settings import Settings
@@ -21,8 +22,8 @@ class GATGNNSettings(Settings):
     """Settings of `GATGNN`."""
 
     name: Literal["gatgnn"] = "gatgnn"
-    hidden_dim: int = Field(128, ge=1)
-    n_layers: int = Field(3, ge=1)
+    hidden_dim: int = Field(128, ge=1, description="width of atom states")
+    n_layers: int = Field(3, ge=1, description="attention layers")
     n_heads: int = Field(4, ge=1, description="each as wide as hidden_dim; averaged")
     n_basis: int = Field(41, ge=2, description="Gaussians per distance")
     global_dim: int = Field(32, ge=1, description="hidden width of the attention over atoms")
@@ -30,8 +31,8 @@ class GATGNNSettings(Settings):
         "attention",
         description="composition in the attention over atoms, or also in that over neighbours",
     )
-    atom_features: tuple[str, ...] = ("one_hot", "matscholar")
-    dropout: float = Field(0.0, ge=0, lt=1)
+    atom_features: tuple[str, ...] = Field(("one_hot", "matscholar"), description=ATOM_FEATURES)
+    dropout: float = Field(0.0, ge=0, lt=1, description="probability")
 
 
 class LocalAttention(nn.Module):

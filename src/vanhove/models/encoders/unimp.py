@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vanhove.crystal.graph import Batch
+from vanhove.models.atom_features import ATOM_FEATURES
 from vanhove.models.layers import GaussianBasis, cosine_envelope
 from vanhove.models.scatter import scatter_softmax
 from vanhove.settings import Settings
@@ -21,11 +22,11 @@ class UniMPSettings(Settings):
 
     name: Literal["unimp"] = "unimp"
     hidden_dim: int = Field(512, ge=1, description="of all heads together")
-    n_layers: int = Field(3, ge=1)
+    n_layers: int = Field(3, ge=1, description="attention layers")
     n_heads: int = Field(4, ge=1, description="concatenated; divides hidden_dim")
     n_basis: int = Field(41, ge=2, description="Gaussians per distance")
-    atom_features: tuple[str, ...] = ("one_hot", "matscholar")
-    dropout: float = Field(0.2, ge=0, lt=1)
+    atom_features: tuple[str, ...] = Field(("one_hot", "matscholar"), description=ATOM_FEATURES)
+    dropout: float = Field(0.2, ge=0, lt=1, description="probability")
 
     @model_validator(mode="after")
     def _heads_divide(self) -> UniMPSettings:
