@@ -8,7 +8,7 @@ demo: .venv/run.stamp  ## predict a shipped example: a table here, a plot in dem
 	$(BIN)/vanhove predict examples/structures/NaCl.cif --output demo
 
 test: .venv/test.stamp  ## the test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.experiments.conftest import NAME, ROWS
-from vanhove.errors import ConfigError
+from vanhove.errors import ConfigError, DataError
 from vanhove.experiments import measure
 from vanhove.experiments import reproduce as engine
 from vanhove.experiments.definitions import chosen_rows
@@ -115,6 +115,16 @@ def test_a_run_with_other_settings_is_refused(done, tmp_path):
     run_file.write_text(run_file.read_text().replace("epochs: 2", "epochs: 3"))
     with pytest.raises(ConfigError, match=r"differs from the settings .* training\.epochs"):
         reproduce(NAME, rows=["mlp"], quick=True, runs=runs, output=tmp_path, quiet=True)
+
+
+def test_runs_of_different_data_are_refused(done, tmp_path):
+    runs = tmp_path / "runs"
+    for name in ("quick-mlp-seed0", "quick-mlp-energy-seed0"):
+        shutil.copytree(done.runs / name, runs / name)
+    kept = runs / "quick-mlp-energy-seed0" / "test.json"
+    kept.write_text(kept.read_text().replace('"split": "stored"', '"split": "random"'))
+    with pytest.raises(DataError, match="mlp-energy and mlp saw different data"):
+        reproduce(NAME, rows=ROWS, quick=True, runs=runs, output=tmp_path, quiet=True)
 
 
 def test_an_interrupted_run_ends_the_call(tmp_path, monkeypatch):

@@ -172,6 +172,8 @@ def compare(
         return Comparison(better, worse, metric, "undecided")
     good, bad = (_errors(runs[name], metric) for name in (better, worse))
     both = sorted(good.keys() & bad.keys())
+    if not both:
+        return Comparison(better, worse, metric, "undecided")
     differences = np.array([bad[name] - good[name] for name in both])
     difference = float(differences.mean())
     random = np.random.default_rng(0)

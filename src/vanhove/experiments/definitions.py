@@ -480,6 +480,7 @@ def chosen_rows(name: str, wanted: list[str] | None = None) -> list[Row]:
     Raises:
         ConfigError: an unknown row.
     """
+    # A row whose model is not in the catalog (yet) cannot be run.
     rows = [row for row in find_experiment(name).rows if row.model in CATALOG]
     if not wanted:
         return rows

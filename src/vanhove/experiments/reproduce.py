@@ -113,7 +113,7 @@ def reproduce(
 
     Raises:
         ConfigError: an unknown name or row, or a run folder with other settings.
-        DataError: the data cannot be used.
+        DataError: the data cannot be used, or runs saw different data.
         KeyboardInterrupt: stopped; the same call continues.
     """
     experiment = find_experiment(name)
@@ -262,6 +262,7 @@ def _compared_rows(
     }
     if present:
         first = present[0].runs[0]
+        _check_same_data(present)
         content |= {
             "n_materials": len(first.ids),
             "dataset": first.description["dataset"],
@@ -271,6 +272,17 @@ def _compared_rows(
         }
         content["notes"] += first.description["notes"]
     return content
+
+
+def _check_same_data(present: list[MeasuredRow]) -> None:
+    first = present[0].runs[0].description["dataset"]
+    for entry in present:
+        for run in entry.runs:
+            if run.description["dataset"] != first:
+                raise DataError(
+                    f"the runs of {entry.row.run} and {present[0].row.run} saw different data or "
+                    "splits: train one of them again in another --runs folder"
+                )
 
 
 def _bulk_modulus(config: RunConfig, options: Options, notes: list[str]) -> BulkModulusTest | None:
