@@ -17,6 +17,7 @@ from vanhove.training.config import RunConfig
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "phonon"
 FIGURES = ROOT / "docs" / "figures"
+DECODING = ROOT / "results" / "speed" / "decoding.json"
 SHIPPED_KEYS = ("mse_x10", "mae", "r2", "r2_flat", "r2_per_bin")
 
 
@@ -106,6 +107,7 @@ def page(found: dict[str, dict]) -> str:
     ]
     for name, result in found.items():
         parts += _experiment(name, result)
+    parts += _decoding()
     missing = [name for name in EXPERIMENTS if name not in found]
     if missing:
         parts += ["## Not run yet", ", ".join(f"`{name}`" for name in missing) + "."]
@@ -252,3 +254,28 @@ def _experiment(name: str, result: dict) -> list[str]:
         if (FIGURES / file).exists()
     ]
     return parts
+
+
+def _decoding() -> list[str]:
+    """What the key-value cache of Xtal2DoS saves, from `benchmarks/decoding.py`."""
+    if not DECODING.exists():
+        return []
+    result = json.loads(DECODING.read_text(encoding="utf-8"))
+    rows = [
+        [
+            str(row["n_points"]),
+            str(row["batch_size"]),
+            *(f"{row[key]:.1f}" for key in ("cached_ms", "uncached_ms", "one_pass_ms")),
+            f"{row['cached_over_uncached']:.3f}",
+            f"{row['largest_difference']:.1g}",
+        ]
+        for row in result["times"]
+    ]
+    header = ["points", "batch", "cached", "not cached", "parallel", "ratio", "largest difference"]
+    return [
+        "## Autoregressive decoding",
+        "`python benchmarks/decoding.py`: ms of processor time for a batch, one thread; *parallel* "
+        "is one pass of the mode that writes all points at once; *largest difference*: of the "
+        "values with and without the cache.",
+        _table(header, rows),
+    ]

@@ -13,7 +13,7 @@ from vanhove.experiments.definitions import EXPERIMENTS
 from vanhove.weights import shipped_weights
 
 ROOT = Path(__file__).parents[1]
-RESULTS = sorted((ROOT / "results").rglob("*.json"))
+RESULTS = sorted((ROOT / "results" / "phonon").rglob("*.json"))
 REPRODUCED = [path for path in RESULTS if path.stem in EXPERIMENTS]
 EVALUATED = [path for path in RESULTS if path.stem not in EXPERIMENTS]
 

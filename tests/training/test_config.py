@@ -6,6 +6,7 @@ from typing import get_args
 import pytest
 
 from vanhove.errors import ConfigError
+from vanhove.experiments.catalog import run_config
 from vanhove.models.model import DECODERS, ENCODERS
 from vanhove.models.output import OutputKind
 from vanhove.training.config import LossName, RunConfig, parse_overrides
@@ -18,6 +19,11 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 def test_shipped_run_files_are_valid(path):
     config = RunConfig.load(path)
     assert RunConfig.parse(config.model_dump(mode="json")) == config
+
+
+def test_the_run_file_of_the_shipped_weights_is_the_catalogs():
+    config = RunConfig.load(CONFIGS / "phonon" / "dostransformer.yaml")
+    assert config.differences(run_config("dostransformer")) == ["name"]
 
 
 def test_the_yaml_of_a_run_reads_back(tmp_path, small_config):
