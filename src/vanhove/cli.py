@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from vanhove.errors import ConfigError, VanhoveError
 from vanhove.weights import DEFAULT_WEIGHTS
+
+if TYPE_CHECKING:
+    from vanhove.training.loop import TrainingResult
 
 app = typer.Typer(
     name="vanhove",
@@ -171,7 +174,63 @@ def train(
         raise ConfigError(f"--size is for models of the catalog: {', '.join(CATALOG)}")
     else:
         settings = load_config(config, overrides)
-    result = run_training(settings, output, resume=resume, quiet=quiet)
+    _report(run_training(settings, output, resume=resume, quiet=quiet))
+
+
+@app.command()
+def finetune(
+    checkpoint: Annotated[
+        str, typer.Argument(help="Shipped weights, a checkpoint or a run folder to start from.")
+    ],
+    data: Annotated[
+        str | None, typer.Option("--data", help="Data set to tune on (name or folder).")
+    ] = None,
+    fraction: Annotated[
+        float | None,
+        typer.Option(
+            "--fraction", help="Tune on this part (at most 0.2) of the test part, test on the rest."
+        ),
+    ] = None,
+    only_prompt: Annotated[
+        bool,
+        typer.Option(
+            "--only-prompt", help="Train the crystal-system prompts and the last layer alone."
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Run folder [runs/NAME-tuned-seedSEED].")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in that folder.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option("--seed", help="Replaces the seed.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Replace a setting: --set training.epochs=5 (repeatable)."),
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a trained model further, on other data or on a part of what it was tested on.
+
+    \b
+    Example: vanhove finetune dostransformer-phonon --data my-spectra/ -o runs/mine
+    Example: vanhove finetune runs/ood --fraction 0.1 --only-prompt
+    """
+    from vanhove.training.config import parse_overrides
+    from vanhove.training.loop import train as run_training
+    from vanhove.training.start import tuning_config
+
+    overrides = parse_overrides(set_ or [])
+    if seed is not None:
+        overrides["seed"] = seed
+    settings = tuning_config(
+        checkpoint, data=data, fraction=fraction, only_prompt=only_prompt, overrides=overrides
+    )
+    _report(run_training(settings, output, resume=resume, quiet=quiet))
+
+
+def _report(result: TrainingResult) -> None:
+    """What a training ended with; exit status 130 when a signal stopped it."""
     if result.interrupted:
         typer.echo("continue with the same command and --resume", err=True)
         raise typer.Exit(130)
@@ -191,6 +250,9 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")
     ] = None,
+    groups: Annotated[
+        bool, typer.Option("--groups", help="Also by crystal system and number of species.")
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Measure checkpoints in every convention, beside the published numbers.
@@ -199,11 +261,13 @@ def evaluate(
 
     Example: vanhove evaluate runs/dostransformer-phonon-seed* --split test -o result.json
     """
-    from vanhove.experiments.tables import evaluation_table
+    from vanhove.experiments.tables import evaluation_table, groups_table
     from vanhove.training.evaluation import evaluate as measure
 
     result = measure(checkpoints, split, data=data, output=output, quiet=quiet)
     typer.echo(evaluation_table(result))
+    if groups:
+        typer.echo("\n" + groups_table(result))
 
 
 @app.command()
@@ -339,6 +403,52 @@ def data_info(
             value = ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
         for item in value if key == "notes" else [_plain(value)]:
             typer.echo(f"{key:16s} {item}")
+
+
+@data_app.command("fetch-mp")
+def data_fetch_mp(
+    folder: Annotated[Path, typer.Argument(help="Where to; the same folder continues.")],
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="How many materials [all].")
+    ] = None,
+    requests_per_second: Annotated[
+        float, typer.Option("--requests-per-second", min=0.01, help="At most.")
+    ] = 5.0,
+    projections: Annotated[
+        bool,
+        typer.Option("--projections", help="Large: to get the structure of each DOS calculation."),
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask again for those without a DOS.")
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Download electron DOS of the Materials Project (non-magnetic, not deprecated).
+
+    Needs your key in MP_API_KEY and pip install 'vanhove[mp]'. A download that was stopped
+    continues when the same command is given again.
+
+    \b
+    Example: vanhove data fetch-mp mp-dos --limit 100
+    """
+    from vanhove.datasets.materials_project import fetch_materials_project
+
+    try:
+        result = fetch_materials_project(
+            folder,
+            limit=limit,
+            requests_per_second=requests_per_second,
+            projections=projections,
+            retry_failed=retry_failed,
+            quiet=quiet,
+        )
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command continues where it was", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(
+        f"{folder}: {result.present} of {result.wanted} materials, {result.fetched} of them new; "
+        f"{len(result.failed)} failed (reasons in manifest.json)"
+    )
 
 
 def _size(size: str | None) -> Literal["compact", "published"]:

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vanhove.datasets import given_split, grouped_split, random_split
+from vanhove.datasets.splits import held_out_split, tuning_split
 from vanhove.errors import DataError
 
 fractions = st.sampled_from([(0.8, 0.1, 0.1), (0.5, 0.25, 0.25), (1, 0, 0), (0.9, 0, 0.1)])
@@ -100,3 +101,36 @@ def test_given_split():
 def test_given_split_refuses(mapping, message):
     with pytest.raises(DataError, match=message):
         given_split(["a", "b"], mapping)
+
+
+@given(
+    groups=st.lists(st.sampled_from(["cubic", "hexagonal", "triclinic"]), min_size=4, max_size=60),
+    seed=st.integers(0, 100),
+)
+def test_held_out_groups_are_the_test_part_and_nothing_else(groups, seed):
+    inside = [group != "triclinic" for group in groups]
+    if sum(inside) < 2 or all(inside):
+        with pytest.raises(DataError, match="both sides"):
+            held_out_split(groups, {"triclinic"}, seed=seed)
+        return
+    parts = held_out_split(groups, {"triclinic"}, seed=seed)
+    assert sorted(np.concatenate(list(parts.values()))) == list(range(len(groups)))
+    assert {groups[row] for row in parts["test"]} == {"triclinic"}
+    assert "triclinic" not in {groups[row] for part in ("train", "valid") for row in parts[part]}
+    assert len(parts["train"]) and len(parts["valid"])
+
+
+def test_tuning_fractions_are_nested_and_share_their_test_part():
+    test = np.arange(100, 200)
+    small, large = (tuning_split(test, fraction, seed=3) for fraction in (0.05, 0.2))
+    seen = [np.concatenate([parts["train"], parts["valid"]]) for parts in (small, large)]
+    assert (len(seen[0]), len(seen[1])) == (5, 20)
+    assert set(seen[0]) < set(seen[1])
+    np.testing.assert_array_equal(small["test"], large["test"])
+    assert len(small["test"]) == 80
+    assert not set(seen[1]) & set(large["test"])
+    for fraction in (0, 0.3):
+        with pytest.raises(DataError, match=r"at most 0\.2"):
+            tuning_split(test, fraction)
+    with pytest.raises(DataError, match="two are needed"):
+        tuning_split(test[:10], 0.05)

@@ -279,9 +279,29 @@ def test_to_pymatgen_is_in_thz_and_3n():
     assert dos.cv(temp=3000) == pytest.approx(6 * 8.314462618, rel=1e-2)
 
 
-def test_to_pymatgen_needs_phonons_and_atoms():
-    with pytest.raises(ConfigError, match="phonon"):
-        electrons().to_pymatgen(n_atoms=2)
+def test_electrons_to_pymatgen():
+    grid = np.linspace(-5, 5, 201)
+    dos = electrons(grid=grid, values=np.where((grid <= 0) | (grid >= 2), 3.0, 0.0)).to_pymatgen()
+    assert dos.get_gap(tol=1e-3, abs_tol=True) == pytest.approx(2, abs=0.1)
+    np.testing.assert_array_equal(dos.energies, grid)
+    assert dos.efermi == pytest.approx(0.025)
+    assert dos.get_densities().max() == 3
+
+
+def test_min_max():
+    spectrum = electrons(values=np.linspace(2.0, 6.0, 21), std=np.ones(21)).normalise("min-max")
+    assert spectrum.normalisation == "min-max"
+    np.testing.assert_allclose(spectrum.values, np.linspace(0, 1, 21))
+    np.testing.assert_allclose(spectrum.std, 0.25)
+    with pytest.raises(DataError, match="min-max"):
+        electrons(values=np.ones(21)).normalise("min-max")
+
+
+def test_to_pymatgen_needs_a_unit_and_atoms():
+    with pytest.raises(ConfigError, match="in cm-1"):
+        phonons(unit="eV").to_pymatgen(n_atoms=2)
+    with pytest.raises(ConfigError, match="must be in eV"):
+        electrons(unit="cm-1").to_pymatgen()
     with pytest.raises(ConfigError, match="n_atoms"):
         phonons(crystal=None).to_pymatgen()
 

@@ -3,14 +3,22 @@
 from vanhove.datasets.cache import RemoteFile, cache_folder, data_file
 from vanhove.datasets.catalog import DATASETS, load_dataset
 from vanhove.datasets.dataset import PARTS, SpectrumDataset, describe
+from vanhove.datasets.electron_pbe import (
+    ElectronStates,
+    load_electron_pbe,
+    load_electron_pbe_128,
+    load_electron_properties,
+    load_electron_states,
+)
 from vanhove.datasets.folder import load_folder
 from vanhove.datasets.petretto import load_phonon_petretto
-from vanhove.datasets.splits import given_split, grouped_split, random_split
+from vanhove.datasets.splits import given_split, grouped_split, hashed_split, random_split
 from vanhove.datasets.tiny import load_tiny
 
 __all__ = [
     "DATASETS",
     "PARTS",
+    "ElectronStates",
     "RemoteFile",
     "SpectrumDataset",
     "cache_folder",
@@ -18,7 +26,12 @@ __all__ = [
     "describe",
     "given_split",
     "grouped_split",
+    "hashed_split",
     "load_dataset",
+    "load_electron_pbe",
+    "load_electron_pbe_128",
+    "load_electron_properties",
+    "load_electron_states",
     "load_folder",
     "load_phonon_petretto",
     "load_tiny",

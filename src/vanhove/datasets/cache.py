@@ -22,17 +22,18 @@ _TIMEOUT_SECONDS = 60
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that anyone can download.
+    """A file that anyone can download, or that has to be there.
 
     Attributes:
-        url: where from.
+        url: where from; None when no such file is published: then it is looked for under
+            ``VANHOVE_DATA`` and in the cache alone.
         sha256: hex digest of the content; of a ``.gz`` file, of what it holds uncompressed (the
             compressed bytes differ from one gzip to the next).
         relative_path: its place under ``VANHOVE_DATA`` and in the cache, e.g.
             ``"phonon_petretto/data.csv"``; ends in ``.gz`` where the url serves gzip.
     """
 
-    url: str
+    url: str | None
     sha256: str
     relative_path: str
 
@@ -50,7 +51,8 @@ def data_file(source: RemoteFile) -> Path:
 
     Raises:
         DataError: ``VANHOVE_DATA`` names no folder, a local copy or the download has another
-            SHA-256, the download fails, or the cache folder cannot be written.
+            SHA-256, the download fails, the cache folder cannot be written, or the file is in
+            neither place and not public.
     """
     local = _local_copy(source)
     if local is not None:
@@ -58,7 +60,12 @@ def data_file(source: RemoteFile) -> Path:
     target = cache_folder() / source.relative_path
     if target.is_file() and _sha256(target) == source.sha256:
         return target
-    _download(source, target)
+    if source.url is None:
+        raise DataError(
+            f"{source.relative_path} has no public url: put the file (SHA-256 {source.sha256}) into "
+            "a folder and name that folder in VANHOVE_DATA"
+        )
+    _download(source.url, source, target)
     return target
 
 
@@ -101,7 +108,7 @@ def _sha256(path: Path) -> str:
         return f"none ({error.__cause__})"
 
 
-def _download(source: RemoteFile, target: Path) -> None:
+def _download(url: str, source: RemoteFile, target: Path) -> None:
     # The suffix stays last, so that the hash is taken of the content of a .gz file here too.
     part = target.with_name(f".part-{uuid4().hex}-{target.name}")
     try:
@@ -114,11 +121,11 @@ def _download(source: RemoteFile, target: Path) -> None:
         ) from error
     try:
         with stream:
-            _fetch(source.url, stream)
+            _fetch(url, stream)
         got = _sha256(part)
         if got != source.sha256:
             raise DataError(
-                f"{source.url}: SHA-256 {got}, expected {source.sha256}; the source has changed "
+                f"{url}: SHA-256 {got}, expected {source.sha256}; the source has changed "
                 "or the transfer was damaged: try again, or put the right file at "
                 f"{source.relative_path} in a folder and name that folder in VANHOVE_DATA"
             )

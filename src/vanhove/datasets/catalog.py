@@ -5,36 +5,70 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal, get_args
 
+import numpy as np
+
+from vanhove.crystal.symmetry import crystal_system
 from vanhove.datasets.dataset import SpectrumDataset
+from vanhove.datasets.electron_pbe import load_electron_pbe, load_electron_pbe_128
 from vanhove.datasets.folder import load_folder
+from vanhove.datasets.jarvis import load_phonon_jarvis, load_phonon_jarvis_clean
 from vanhove.datasets.petretto import load_phonon_petretto
-from vanhove.datasets.splits import grouped_split, random_split
+from vanhove.datasets.splits import (
+    grouped_split,
+    held_out_split,
+    random_split,
+    tuning_split,
+)
 from vanhove.datasets.tiny import load_tiny
 from vanhove.errors import DataError
+from vanhove.progress import track
 
 DATASETS: dict[str, Callable[[], SpectrumDataset]] = {
+    "electron_pbe": load_electron_pbe,
+    "electron_pbe_128": load_electron_pbe_128,
     "phonon_petretto": load_phonon_petretto,
+    "phonon_jarvis": load_phonon_jarvis,
+    "phonon_jarvis_clean": load_phonon_jarvis_clean,
     "tiny": load_tiny,
 }
 
 
+SplitName = Literal["random", "grouped", "species", "crystal_system"]
+TRAINED_SPECIES = (2, 3)
+HELD_OUT_SYSTEMS = ("monoclinic", "triclinic")
+
+
 def load_dataset(
-    name_or_path: str | Path, *, split: str | None = None, seed: int = 0
+    name_or_path: str | Path,
+    *,
+    split: SplitName | None = None,
+    seed: int = 0,
+    tuning_fraction: float | None = None,
 ) -> SpectrumDataset:
     """A data set of the catalog, or the user's own folder (see `load_folder`).
 
     Args:
         name_or_path: a name of `DATASETS`, or a folder; a name wins over a folder of that name.
-        split: None for the published or stored split; ``"random"`` or ``"grouped"`` (all
-            materials of one reduced formula in the same part) for a new one, 80 / 10 / 10.
+        split: None for the published or stored split; a new one, 80 / 10 / 10, with ``"random"``
+            or ``"grouped"`` (all materials of one reduced formula in the same part); or one of
+            DOSTransformer's out-of-distribution scenarios: ``"species"`` trains on binary and
+            ternary crystals and tests on all others, ``"crystal_system"`` trains on five systems
+            and tests on monoclinic and triclinic crystals.
         seed: of a new split.
+        tuning_fraction: train on this fraction of the test part instead, and test on the rest of
+            it, see `tuning_split`.
 
     Raises:
         DataError: neither a name nor a folder, an unknown split, or data that cannot be read.
+        StructureError: a crystal whose system cannot be found.
     """
-    if split not in (None, "random", "grouped"):
-        raise DataError(f"split {split!r}; allowed: None (the stored one), 'random', 'grouped'")
+    allowed = get_args(SplitName)
+    if split is not None and split not in allowed:
+        raise DataError(
+            f"split {split!r}; allowed: None (the stored one), {', '.join(map(repr, allowed))}"
+        )
     if str(name_or_path) in DATASETS:
         dataset = DATASETS[str(name_or_path)]()
     elif Path(name_or_path).is_dir():
@@ -44,10 +78,27 @@ def load_dataset(
             f"data set {str(name_or_path)!r}; allowed: {', '.join(DATASETS)}, or the path of a "
             "folder with structures and spectra (relative to where you are now)"
         )
-    if split is None:
-        return dataset
+    if split is not None:
+        dataset = replace(
+            dataset, splits=_new_split(dataset, split, seed), split_name=f"{split} (seed {seed})"
+        )
+    if tuning_fraction is not None:
+        dataset = replace(
+            dataset,
+            splits=tuning_split(dataset.split("test"), tuning_fraction, seed),
+            split_name=f"{dataset.split_name}, tuning on {tuning_fraction:g} of its test part",
+        )
+    return dataset
+
+
+def _new_split(dataset: SpectrumDataset, split: SplitName, seed: int) -> dict[str, np.ndarray]:
+    crystals = dataset.crystals
     if split == "random":
-        splits = random_split(len(dataset), seed=seed)
-    else:
-        splits = grouped_split([crystal.formula for crystal in dataset.crystals], seed=seed)
-    return replace(dataset, splits=splits, split_name=f"{split} (seed {seed})")
+        return random_split(len(dataset), seed=seed)
+    if split == "grouped":
+        return grouped_split([crystal.formula for crystal in crystals], seed=seed)
+    if split == "species":
+        species = [len(np.unique(crystal.atomic_numbers)) for crystal in crystals]
+        return held_out_split(species, set(species) - set(TRAINED_SPECIES), seed=seed)
+    systems = [crystal_system(crystal) for crystal in track(crystals, "finding crystal systems")]
+    return held_out_split(systems, HELD_OUT_SYSTEMS, seed=seed)

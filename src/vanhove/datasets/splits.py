@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from vanhove.datasets.dataset import PARTS
 from vanhove.errors import DataError
 
 FRACTIONS = (0.8, 0.1, 0.1)
+TUNING_POOL = 0.2
+"""Share of held-out materials that fine-tuning may see."""
 
 
 def random_split(
@@ -76,6 +79,103 @@ def grouped_split(
     if len(counts) >= len(wanted):
         _fill_empty_parts(part_of_group, counts, wanted)
     part_of_row = part_of_group[group_of_row]
+    return {part: np.flatnonzero(part_of_row == k) for k, part in enumerate(PARTS)}
+
+
+def held_out_split(
+    groups: Sequence[object],
+    held_out: Collection[object],
+    valid_fraction: float = 0.1,
+    seed: int = 0,
+) -> dict[str, np.ndarray]:
+    """All rows of some groups are the test part; the others train and, at random, validate.
+
+    Nothing of the held-out groups is seen before the test, not by early stopping either.
+
+    Args:
+        groups: the group of each row, e.g. its crystal system.
+        held_out: groups of the test part.
+        valid_fraction: of the other rows, above 0 and below 1.
+        seed: of the shuffle.
+
+    Raises:
+        DataError: ``valid_fraction`` out of range, or one of the two sides has no row.
+    """
+    if not 0 < valid_fraction < 1:
+        raise DataError(f"valid_fraction {valid_fraction}; allowed: above 0 and below 1")
+    out = np.array([group in held_out for group in groups], dtype=bool)
+    inside = np.flatnonzero(~out)
+    if not out.any() or len(inside) < 2:
+        raise DataError(
+            f"a split by {', '.join(map(str, held_out))} needs rows on both sides; "
+            f"{int(out.sum())} of {len(out)} rows are held out"
+        )
+    shuffled = np.random.default_rng(seed).permutation(inside)
+    n_valid = max(1, round(valid_fraction * len(inside)))
+    return {
+        "train": np.sort(shuffled[n_valid:]),
+        "valid": np.sort(shuffled[:n_valid]),
+        "test": np.flatnonzero(out),
+    }
+
+
+def tuning_split(
+    test: np.ndarray, fraction: float, seed: int = 0, valid_fraction: float = 0.2
+) -> dict[str, np.ndarray]:
+    """A part of held-out materials to fine-tune on, the rest to test on.
+
+    A fifth of the rows (`TUNING_POOL`) can be tuned on; smaller fractions are parts of larger
+    ones, and the other four fifths test all of them, so that fractions can be compared.
+
+    Args:
+        test: the held-out rows.
+        fraction: of these rows, to train and validate on; above 0, at most `TUNING_POOL`.
+        seed: of the shuffle.
+        valid_fraction: of the rows taken, to validate on.
+
+    Raises:
+        DataError: ``fraction`` out of range, or too few rows.
+    """
+    if not 0 < fraction <= TUNING_POOL:
+        raise DataError(f"tuning fraction {fraction}; allowed: above 0, at most {TUNING_POOL}")
+    shuffled = np.random.default_rng(seed).permutation(test)
+    pool = round(TUNING_POOL * len(test))
+    taken = shuffled[: min(round(fraction * len(test)), pool)]
+    if len(taken) < 2 or pool == len(test):
+        raise DataError(
+            f"{fraction:g} of {len(test)} held-out materials are {len(taken)}; two are needed, to "
+            "train and to validate"
+        )
+    n_valid = max(1, round(valid_fraction * len(taken)))
+    return {
+        "train": np.sort(taken[n_valid:]),
+        "valid": np.sort(taken[:n_valid]),
+        "test": np.sort(shuffled[pool:]),
+    }
+
+
+def hashed_split(
+    groups: Sequence[str], fractions: Sequence[float] = FRACTIONS, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """As `grouped_split`, but the part of a group depends on its name and the seed alone.
+
+    A data set can then grow, and no group ever moves from one part to another. The price: parts are
+    as large as chance makes them, and may be empty in small sets.
+
+    Args:
+        groups: the group of each row, length ``n_materials``.
+        fractions: of train, valid and test; not negative, sum 1.
+        seed: of the hash.
+
+    Raises:
+        DataError: no rows, or ``fractions`` out of range.
+    """
+    bounds = np.cumsum(_targets(len(groups), fractions) / len(groups))[:-1]
+    digests = [
+        hashlib.sha256(f"vanhove split {seed} {group}".encode()).digest() for group in groups
+    ]
+    position = np.array([int.from_bytes(digest[:6], "big") for digest in digests]) / 2**48
+    part_of_row = np.searchsorted(bounds, position, side="right")
     return {part: np.flatnonzero(part_of_row == k) for k, part in enumerate(PARTS)}
 
 

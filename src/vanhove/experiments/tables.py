@@ -51,6 +51,17 @@ def evaluation_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def groups_table(result: dict[str, Any]) -> str:
+    """The same result by crystal system and by number of species."""
+    lines = [f"{'group':24s} {'n':>6s} {'MSEx10':>8s} {'MAE':>8s} {'R2':>8s}"]
+    for kind, groups in result["groups"].items():
+        for name, errors in groups.items():
+            shown = " ".join(f"{errors[key]:8.4f}" for key in ("mse_x10", "mae", "r2"))
+            label = f"{name} species" if kind == "n_species" else name
+            lines.append(f"{label:24s} {errors['n']:6d} {shown}")
+    return "\n".join(lines)
+
+
 def published_beside(config: RunConfig) -> list[tuple[str, PublishedRow, tuple[Column, ...]]]:
     """Rows that papers print of a model with this encoder and decoder, on our data and split.
 

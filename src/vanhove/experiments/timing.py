@@ -59,9 +59,9 @@ def time_models(
     with processes() as group:
         for config in configs:
             data = prepare_rows(dataset, np.concatenate([train, test]), config, quiet=True)
-            trainer = Trainer(
-                Run(config, data.targets.shape[1], device), data, Path(), group, quiet=True
-            )
+            seen = data.crystal_systems(torch.from_numpy(train))
+            run = Run(config, data.targets.shape[1], seen, device)
+            trainer = Trainer(run, data, Path(), group, quiet=True)
             timers.append(_Timer(trainer, torch.from_numpy(train), torch.from_numpy(test), effort))
         for number in range(effort.rounds + 1):
             for config, timer in zip(configs, timers, strict=True):

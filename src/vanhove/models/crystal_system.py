@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -44,3 +45,13 @@ class CrystalSystemVector(nn.Module):
         if self.kind == "one_hot":
             return F.one_hot(crystal_system, len(CRYSTAL_SYSTEMS)).to(torch.get_default_dtype())
         return torch.zeros(len(crystal_system), 0, device=crystal_system.device)
+
+    @torch.no_grad()
+    def fill_unseen(self, seen: Sequence[int]) -> None:
+        """Give systems that were not trained on the mean prompt of those that were.
+
+        DOSTransformer, section 5.3 (mean-pooled prompts). Without prompts nothing happens.
+        """
+        unseen = [index for index in range(len(CRYSTAL_SYSTEMS)) if index not in seen]
+        if self.kind == "prompt" and unseen:
+            self.embedding.weight[unseen] = self.embedding.weight[list(seen)].mean(dim=0)

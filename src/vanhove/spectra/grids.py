@@ -1,10 +1,17 @@
-"""What every spectrum function asks of a grid, and the quadrature rule that all of them share."""
+"""What every spectrum function asks of a grid, the quadrature rule, and the grids of the papers."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from vanhove.errors import DataError
+
+DOSTRANSFORMER_ELECTRON_GRID = (np.arange(201) - 100) / 20
+"""eV from the VBM (metals: from the Fermi level): -5 to 5 in steps of 0.05."""
+MAT2SPEC_BIN_WIDTH = 4 / 64
+"""eV."""
+MAT2SPEC_ELECTRON_GRID = (np.arange(128) - 63.5) * MAT2SPEC_BIN_WIDTH
+"""Centres of bins, eV: negative ones from the VBM, positive ones from the CBM, no gap between."""
 
 
 def check_grid(grid: np.ndarray) -> np.ndarray:

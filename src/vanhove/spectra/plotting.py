@@ -251,5 +251,6 @@ def _y_label(spectrum: Spectrum) -> str:
         "sum": "sum = 1",
         "3N": "states per cm⁻¹",
         "states/eV/cell": "states/eV/cell",
+        "min-max": "minimum = 0, maximum = 1",
     }[spectrum.normalisation]
     return f"{quantity} ({scale})"

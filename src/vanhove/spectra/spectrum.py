@@ -17,13 +17,14 @@ from vanhove.spectra.thermodynamics import LIGHT_CM
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pymatgen.electronic_structure.dos import Dos
     from pymatgen.phonon.dos import PhononDos
 
     from vanhove.crystal.crystal import Crystal
 
 UNITS = {"cm-1": "frequency_cm1", "eV": "energy_eV"}
 """Each grid unit and the column name that states it."""
-NORMALISATIONS = ("max", "sum", "3N", "states/eV/cell")
+NORMALISATIONS = ("max", "sum", "3N", "states/eV/cell", "min-max")
 THZ_PER_CM1 = LIGHT_CM * 1e-12
 
 
@@ -37,8 +38,9 @@ class Spectrum:
         unit: unit of the grid, ``"cm-1"`` or ``"eV"``.
         normalisation: ``"max"`` (the largest value is 1), ``"sum"`` (the values add up to 1),
             ``"3N"`` (a density per grid unit whose trapezoid integral is 3 x the number of atoms in
-            the cell) or ``"states/eV/cell"``. It names the convention the values are in; predicted
-            values need not fulfil it exactly until ``normalise`` is called.
+            the cell), ``"states/eV/cell"`` or ``"min-max"`` (shifted and scaled to a smallest value
+            of 0 and a largest of 1). It names the convention the values are in; predicted values
+            need not fulfil it exactly until ``normalise`` is called.
         quantity: ``"phonon_dos"``, or for electrons ``"electron_dos"``.
         std: error bar, one standard deviation in the unit of ``values``, ``[n_points]``.
         crystal: the crystal it belongs to.
@@ -91,16 +93,18 @@ class Spectrum:
         """The spectrum scaled to another normalisation, its error bar alike.
 
         Args:
-            normalisation: ``"max"``, ``"sum"`` or, for phonons, ``"3N"``.
+            normalisation: ``"max"``, ``"sum"``, ``"min-max"`` (which also takes the smallest value
+                away) or, for phonons, ``"3N"``.
             n_atoms: atoms in the cell, for ``"3N"``; the crystal's by default.
 
         Raises:
             DataError: the spectrum has no positive weight (all zero, say).
             ConfigError: another normalisation, or ``"3N"`` without a number of atoms.
         """
-        _check_choice("normalisation", normalisation, ("max", "sum", "3N"))
-        if normalisation == "max":
-            scale = self.values.max()
+        _check_choice("normalisation", normalisation, ("max", "sum", "3N", "min-max"))
+        shift = self.values.min() if normalisation == "min-max" else 0.0
+        if normalisation in ("max", "min-max"):
+            scale = self.values.max() - shift
         elif normalisation == "sum":
             scale = self.values.sum()
         else:
@@ -112,7 +116,7 @@ class Spectrum:
             )
         return replace(
             self,
-            values=self.values / scale,
+            values=(self.values - shift) / scale,
             std=None if self.std is None else self.std / scale,
             normalisation=normalisation,
         )
@@ -281,18 +285,32 @@ class Spectrum:
             name=header.get("name", ""),
         )
 
-    def to_pymatgen(self, n_atoms: int | None = None) -> PhononDos:
-        """As a pymatgen ``PhononDos``: THz, density per THz with a trapezoid integral of 3N.
+    def to_pymatgen(self, n_atoms: int | None = None) -> PhononDos | Dos:
+        """As a pymatgen ``PhononDos`` (phonons) or ``Dos`` (electrons).
 
-        pymatgen's ``cv``, ``entropy`` and so on then are per mole of cells.
+        Phonons: THz, density per THz with a trapezoid integral of 3N; pymatgen's ``cv``,
+        ``entropy`` and so on then are per mole of cells. Electrons: grid and values as they are,
+        both spins together under ``Spin.up``. The Fermi level is the grid's 0; where a point lies
+        there, half a step above it, so that pymatgen counts the VBM as filled and finds the gap.
+        pymatgen takes values for states/eV, which they are in that normalisation alone; on a grid
+        that leaves out the gap, energies above 0 count from the CBM.
 
         Args:
-            n_atoms: atoms in the cell; the crystal's by default.
+            n_atoms: atoms in the cell, for phonons; the crystal's by default.
 
         Raises:
-            ConfigError: not a phonon density of states in 1/cm, or no number of atoms.
+            ConfigError: phonons not in 1/cm or electrons not in eV, or no number of atoms.
             DataError: no positive weight.
         """
+        if self.quantity == "electron_dos":
+            if self.unit != "eV":
+                raise ConfigError(f"an electron_dos for pymatgen must be in eV, got {self.unit}")
+            from pymatgen.electronic_structure.core import Spin
+            from pymatgen.electronic_structure.dos import Dos
+
+            above = np.append(self.grid[self.grid > 0], 0.0)[0]
+            fermi_level = above / 2 if (self.grid == 0).any() else 0.0
+            return Dos(fermi_level, self.grid.copy(), {Spin.up: self.values.copy()})
         spectrum = self.normalise("3N", n_atoms)
         from pymatgen.phonon.dos import PhononDos
 

@@ -11,6 +11,8 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from vanhove.crystal.graph import GraphSettings
+from vanhove.datasets.catalog import SplitName
+from vanhove.datasets.splits import TUNING_POOL
 from vanhove.errors import ConfigError
 from vanhove.models.model import DECODERS, ENCODERS, ModelSettings
 from vanhove.settings import Settings
@@ -23,10 +25,29 @@ LoggerName = Literal["tensorboard", "wandb"]
 
 class DataSettings(Settings):
     dataset: str = Field("phonon_petretto", description="a named data set or the path of a folder")
-    split: Literal["random", "grouped"] | None = Field(
-        None, description="null: the stored split; grouped: one formula, one part"
+    split: SplitName | None = Field(
+        None,
+        description="null: the stored split; grouped: one formula, one part; species, "
+        "crystal_system: test on kinds of crystals that were not trained on",
     )
     split_seed: int = Field(0, description="of a new split")
+    tuning_fraction: float | None = Field(
+        None,
+        gt=0,
+        le=TUNING_POOL,
+        description="train on this fraction of the test part, test on what no fraction trains on",
+    )
+
+
+class StartSettings(Settings):
+    """Weights to start from (fine-tuning)."""
+
+    checkpoint: str | None = Field(
+        None, description="shipped weights, a checkpoint file or a run folder to start from"
+    )
+    trainable: Literal["all", "prompts"] = Field(
+        "all", description="prompts: the crystal-system prompts and the last layer alone"
+    )
 
 
 class TrainingSettings(Settings):
@@ -82,6 +103,7 @@ class RunConfig(Settings):
     data: DataSettings = DataSettings()  # type: ignore[call-arg]
     graph: GraphSettings = GraphSettings()  # type: ignore[call-arg]
     model: ModelSettings = ModelSettings()  # type: ignore[call-arg]
+    start: StartSettings = StartSettings()  # type: ignore[call-arg]
     training: TrainingSettings = TrainingSettings()  # type: ignore[call-arg]
 
     @model_validator(mode="after")

@@ -11,15 +11,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 import vanhove
 from vanhove.crystal.elements import symbols_of
+from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
 from vanhove.datasets import SpectrumDataset
 from vanhove.errors import CheckpointError, DataError
-from vanhove.spectra.metrics import spectrum_metrics
+from vanhove.spectra.metrics import (
+    mae_per_material,
+    mse_per_material,
+    r2_per_material,
+    spectrum_metrics,
+)
 from vanhove.training.checkpoint import ModelInfo, load_model
 from vanhove.training.config import DataSettings
-from vanhove.training.prepared import predict_rows, prepare
+from vanhove.training.prepared import PreparedData, predict_rows, prepare
 from vanhove.weights import find_weights
 
 METRIC_CONVENTIONS = {
@@ -81,19 +88,20 @@ def evaluate(
             )
     config = infos[0].config
     if data is not None:
-        config = config.model_copy(
-            update={"data": DataSettings(dataset=data, split=None, split_seed=0)}
-        )
+        elsewhere = DataSettings(dataset=data)  # type: ignore[call-arg]
+        config = config.model_copy(update={"data": elsewhere})
     prepared = prepare(config, (split,), quiet)
     dataset = prepared.dataset
     rows = prepared.rows(split)
     check_data(dataset, infos[0], own=data is None)
     target = prepared.targets[rows].numpy()
     runs: list[dict[str, Any]] = []
+    predictions = []
     for model, info in loaded:
         if torch.cuda.is_available():
             model = model.cuda()
         prediction = predict_rows(model, prepared, rows).numpy()
+        predictions.append(prediction)
         metrics = spectrum_metrics(target, prediction, dataset.grid, dataset.unit)
         runs.append(
             {
@@ -125,6 +133,7 @@ def evaluate(
         "std": dict(zip(keys, table.std(axis=0, ddof=1).tolist(), strict=True))
         if len(runs) > 1
         else None,
+        "groups": groups_of(prepared, rows, target, predictions),
         "runs": runs,
         "config": config.model_dump(mode="json"),
         **circumstances(),
@@ -134,6 +143,36 @@ def evaluate(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return result
+
+
+def groups_of(
+    data: PreparedData, rows: Tensor, target: np.ndarray, predictions: Sequence[np.ndarray]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Errors by crystal system and by number of species, means over materials and runs.
+
+    Returns:
+        ``{"crystal_system": {"cubic": {"n": ..., "mse_x10": ..., "mae": ..., "r2": ...}}, ...}``;
+        groups without a material are left out.
+    """
+    graphs = [data.graph(int(row)) for row in rows]
+    kinds = {
+        "crystal_system": [CRYSTAL_SYSTEMS[graph.crystal_system] for graph in graphs],
+        "n_species": [str(len(graph.atomic_numbers.unique())) for graph in graphs],
+    }
+    errors = {
+        "mse_x10": 10 * np.mean([mse_per_material(target, p) for p in predictions], axis=0),
+        "mae": np.mean([mae_per_material(target, p) for p in predictions], axis=0),
+        "r2": np.mean([r2_per_material(target, p) for p in predictions], axis=0),
+    }
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for kind, names in kinds.items():
+        order = CRYSTAL_SYSTEMS if kind == "crystal_system" else sorted(set(names), key=int)
+        for name in order:
+            chosen = np.array([own == name for own in names])
+            if chosen.any():
+                group = {key: float(np.nanmean(values[chosen])) for key, values in errors.items()}
+                found.setdefault(kind, {})[name] = {"n": int(chosen.sum()), **group}
+    return found
 
 
 def circumstances() -> dict[str, Any]:

@@ -360,7 +360,8 @@ def train(
         saved = _open_folder(folder, config, resume)
         group.wait()  # until every process has looked, before the first one writes
         data = prepare(config, ("train", "valid"), quiet or not group.is_first)
-        run = Run(config, data.targets.shape[1], device)
+        seen = data.crystal_systems(data.rows("train"))
+        run = Run(config, data.targets.shape[1], seen, device)
         if saved is not None:
             run.restore(saved["tensors"], saved["progress"])  # type: ignore[arg-type]
         log = None

@@ -34,6 +34,10 @@ class PreparedData:
     def rows(self, split: str) -> Tensor:
         return torch.from_numpy(np.asarray(self.dataset.split(split), dtype=np.int64))
 
+    def crystal_systems(self, rows: Tensor) -> list[int]:
+        """Indices of the crystal systems of some rows, each once, ascending."""
+        return sorted({self.graph(int(row)).crystal_system for row in rows})
+
     def batch(self, rows: Tensor) -> Batch:
         return collate([self.graph(int(row)) for row in rows])
 
@@ -52,7 +56,10 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
         StructureError: a structure is unusable or has an element without features.
     """
     dataset = load_dataset(
-        config.data.dataset, split=config.data.split, seed=config.data.split_seed
+        config.data.dataset,
+        split=config.data.split,
+        seed=config.data.split_seed,
+        tuning_fraction=config.data.tuning_fraction,
     )
     for name in splits:
         if len(dataset.split(name)) == 0:

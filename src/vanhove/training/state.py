@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
@@ -14,6 +14,7 @@ from torch import Tensor
 from vanhove.models.model import SpectrumModel
 from vanhove.training.checkpoint import build_model
 from vanhove.training.config import RunConfig
+from vanhove.training.start import start_from
 
 
 @dataclass
@@ -33,15 +34,28 @@ class Progress:
 
 
 class Run:
-    """All that changes while training: weights, their average, optimiser, place."""
+    """All that changes while training: weights, their average, optimiser, place.
 
-    def __init__(self, config: RunConfig, n_points: int, device: torch.device):
+    Args:
+        config: of the run.
+        n_points: of the grid.
+        seen_systems: indices of the crystal systems in the training part.
+        device: where the model lives.
+    """
+
+    def __init__(
+        self, config: RunConfig, n_points: int, seen_systems: Sequence[int], device: torch.device
+    ):
         torch.manual_seed(config.seed)
         self.config = config
-        self.model = build_model(config, n_points).to(device)
+        self.seen_systems = seen_systems
+        self.model = build_model(config, n_points)
+        if config.start.checkpoint is not None:
+            start_from(self.model, config.start)
+        self.model.to(device)
         self.averaged = {k: v.detach().clone() for k, v in self.model.named_parameters()}
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(),
+            [p for p in self.model.parameters() if p.requires_grad],
             lr=config.training.learning_rate,
             weight_decay=config.training.weight_decay,
             fused=True,
@@ -83,15 +97,19 @@ class Run:
 
     @contextmanager
     def evaluation_weights(self) -> Iterator[SpectrumModel]:
-        """The model with its averaged weights (or its own, without averaging)."""
-        if self.config.training.ema_decay is None:
-            yield self.model
-            return
+        """The model as it is measured and saved; its own weights are back afterwards.
+
+        Weights are averaged (if they are to be), and crystal systems that the run did not see get
+        the mean prompt, unless the run started from weights that may have seen them.
+        """
         parameters = dict(self.model.named_parameters())
         own = {name: p.detach().clone() for name, p in parameters.items()}
         with torch.no_grad():
-            for name, parameter in parameters.items():
-                parameter.copy_(self.averaged[name])
+            if self.config.training.ema_decay is not None:
+                for name, parameter in parameters.items():
+                    parameter.copy_(self.averaged[name])
+            if self.config.start.checkpoint is None:
+                self.model.system.fill_unseen(self.seen_systems)
         try:
             yield self.model
         finally:

@@ -1,0 +1,449 @@
+"""Electron DOS from files: VASP's ``vasprun.xml``, pymatgen's JSON, tables beside structures.
+
+Whatever is wrong with a file ends in a `DataError` of one line that names it and says what to do.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import warnings
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.reading import read_crystal
+from vanhove.datasets.electron_dos import (
+    MAX_SPACING,
+    ElectronDOS,
+    Reference,
+    band_edges,
+    require,
+)
+from vanhove.errors import DataError, StructureError
+
+if TYPE_CHECKING:
+    from pymatgen.electronic_structure.dos import Dos
+    from pymatgen.io.vasp import Vasprun
+
+DOS_FILES = ".xml, .json (each also .gz), .dat, .csv, .tsv, .txt"
+DOS_CLASSES = ("Dos", "CompleteDos", "FermiDos", "LobsterCompleteDos")
+"""Classes of pymatgen whose JSON is read."""
+_TABLES = (".dat", ".csv", ".tsv", ".txt")
+_HEADER = {
+    "fermi": re.compile(
+        r"(?:e[-_ ]?fermi|fermi[-_ ]?(?:level|energy))\s*[:=]\s*(\S+)", re.IGNORECASE
+    ),
+    "atoms": re.compile(r"(?:n[-_ ]?)?atoms\s*[:=]\s*(\d+)", re.IGNORECASE),
+}
+
+
+@dataclass
+class _Raw:
+    """What a file says, numbers not yet checked."""
+
+    name: str
+    id: str
+    energies: Any
+    spins: Sequence[Any]
+    fermi_level: Any
+    crystal: Crystal
+    # Of the eigenvalues, where the file has them:
+    edges: tuple[float, float] | Literal["metal", "unknown"] = "unknown"
+    lowest: float = -np.inf
+    complete_to: float = np.inf
+
+
+def read_electron_dos(
+    source: str | os.PathLike[str] | dict[str, Any] | Dos,
+    *,
+    structure: Any = None,
+    fermi_level: float | None = None,
+    id: str | None = None,
+    spin: Literal["sum"] | None = None,
+    max_spacing: float | None = MAX_SPACING,
+    window: tuple[float, float] | None = None,
+    reference: Reference = "edges",
+    empty_below: bool = False,
+) -> ElectronDOS:
+    """The electron DOS of one crystal.
+
+    Args:
+        source: one of
+
+            - ``vasprun.xml``, also ``.gz``. Band edges are those of its eigenvalues.
+            - JSON, also ``.gz``, a dict, or an object: pymatgen's ``Dos`` or ``CompleteDos``, or
+              ``{"material_id": ..., "dos": {Dos}, "structure": {Structure}}``.
+            - a table of two columns, energy (eV) and density (states/eV/cell), with blanks or
+              commas between them. Lines that begin with ``#`` or ``!`` are its header; there
+              ``fermi_level: 5.32`` gives the Fermi level and ``atoms: 2`` the number of atoms.
+
+        structure: where the source holds none: whatever `read_crystal` reads; by default the file
+            of the same name beside the source.
+        fermi_level: eV, absolute; replaces that of the source.
+        id: of the material; by default what the source says, else from its name.
+        spin: ``"sum"`` takes the sum of both spins of a spin-polarised calculation.
+        max_spacing, window, reference: demands, see `vanhove.datasets.electron_dos.require`.
+        empty_below: take a DOS whose first density is 0 to be 0 below it, where the window starts
+            lower; what VASP writes without EMIN is. Eigenvalues show it, so that it is not needed
+            for a ``vasprun.xml``.
+
+    Raises:
+        DataError: the file is missing, empty, damaged or of another kind, holds no DOS, no
+            structure or no Fermi level, is spin-polarised, not converged, too coarse, or does not
+            cover the window; densities that are negative or NaN, energies that do not increase,
+            or a DOS and a structure with other numbers of atoms.
+    """
+    if spin not in (None, "sum"):
+        raise DataError(f"spin {spin!r}; allowed: None (refuse spin-polarised data), 'sum'")
+    raw = _raw(source, structure)
+    level = raw.fermi_level if fermi_level is None else fermi_level
+    energies = _array(raw.energies, "energies", raw.name)
+    densities = _sum(raw, spin)
+    dos = ElectronDOS(
+        energies=energies,
+        densities=densities,
+        fermi_level=_level(level, raw.name),
+        vbm=None,
+        cbm=None,
+        crystal=replace(raw.crystal, name=id or raw.id),
+        id=id or raw.id,
+        source=raw.name,
+    )
+    edges = raw.edges
+    if edges == "unknown":
+        edges = band_edges(dos.energies, dos.densities, dos.fermi_level, raw.name) or "metal"
+    if edges != "metal":
+        dos = replace(dos, vbm=edges[0], cbm=edges[1])
+    return require(
+        dos,
+        max_spacing=max_spacing,
+        window=window,
+        reference=reference,
+        empty_below=raw.lowest > dos.energies[0] or (empty_below and dos.densities[0] == 0),
+        complete_to=raw.complete_to,
+    )
+
+
+def dos_kind(path: Path) -> Literal["vasprun", "json", "table"] | None:
+    """What `read_electron_dos` takes the file for, by its name."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes.pop()
+    last = suffixes[-1] if suffixes else ""
+    if last == ".xml":
+        return "vasprun"
+    if last == ".json":
+        return "json"
+    return "table" if path.suffix.lower() in _TABLES else None
+
+
+def dos_id(path: Path) -> str:
+    """``mp-1`` for ``mp-1.json.gz`` and for ``mp-1/vasprun.xml``."""
+    name = re.sub(r"\.gz$", "", path.name, flags=re.IGNORECASE)
+    stem = Path(name).stem
+    return path.resolve().parent.name if stem.lower() == "vasprun" else stem
+
+
+def _raw(source: Any, structure: Any) -> _Raw:
+    if not isinstance(source, (str, os.PathLike)):
+        data = source.as_dict() if hasattr(source, "as_dict") else source
+        return _from_json(data, structure, "DOS", "")
+    path = Path(source)
+    kind = dos_kind(path)
+    if kind is None:
+        raise DataError(f"{path}: not a known file of a DOS; allowed: {DOS_FILES}")
+    if kind == "vasprun":
+        return _from_vasprun(path)
+    content = _content(path)
+    if structure is None:
+        structure = _beside(path)
+    if kind == "json":
+        try:
+            data = json.loads(content)
+        except ValueError as error:
+            raise DataError(
+                f"{path}: is not valid JSON ({error}); copy or write the file again"
+            ) from error
+        return _from_json(data, structure, str(path), dos_id(path))
+    return _from_table(content.decode("utf-8-sig", errors="replace"), structure, path)
+
+
+def _content(path: Path, limit: int = -1) -> bytes:
+    """The bytes of the file, unpacked; at most ``limit``."""
+    try:
+        packed = path.suffix.lower() == ".gz" and path.stat().st_size > 0
+        with gzip.open(path) if packed else path.open("rb") as stream:
+            content = stream.read(limit)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; correct the path") from None
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: cannot be read ({reason}); copy it again") from error
+    if not content.strip():
+        raise DataError(f"{path}: is empty; copy it again, or repeat the calculation")
+    return content
+
+
+# vasprun.xml
+
+
+def _from_vasprun(path: Path) -> _Raw:
+    head = _content(path, 4096).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not head.startswith(b"<"):
+        raise DataError(f"{path}: is not XML; give the vasprun.xml that VASP wrote")
+    if b"<modeling" not in head:
+        raise DataError(f"{path}: is XML, but VASP did not write it; give a vasprun.xml")
+    run = _vasprun(path)
+    dos = getattr(run, "tdos", None)
+    if dos is None:
+        raise DataError(
+            f"{path}: holds no DOS; VASP writes it at the end of a run: let it finish, or repeat "
+            "it with NEDOS (for example 3001)"
+        )
+    if not run.converged_electronic:
+        raise DataError(
+            f"{path}: the electronic steps did not converge within NELM; repeat the calculation "
+            "with more steps"
+        )
+    material = dos_id(path)
+    crystal = _crystal(run.final_structure, str(path))
+    _same_atoms(crystal, len(getattr(run, "pdos", None) or []), str(path))
+    raw = _Raw(
+        name=str(path),
+        id=material,
+        energies=dos.energies,
+        spins=list(dos.densities.values()),
+        fermi_level=run.efermi,
+        crystal=crystal,
+    )
+    if run.eigenvalues:
+        bands = [np.asarray(values) for values in run.eigenvalues.values()]
+        weights = np.asarray(run.actual_kpoints_weights, dtype=np.float64)
+        raw.edges = eigenvalue_edges(bands, weights)
+        raw.lowest = float(min(b[..., 0].min() for b in bands))
+        raw.complete_to = float(min(b[:, -1, 0].min() for b in bands))
+    return raw
+
+
+def _vasprun(path: Path) -> Vasprun:
+    from pymatgen.io.vasp import Vasprun
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return Vasprun(str(path), parse_potcar_file=False)
+        except SyntaxError as error:  # of both XML parsers that pymatgen may use
+            line = getattr(error, "position", ("unknown",))[0]
+            raise DataError(
+                f"{path}: the XML is broken or cut off at line {line}; copy it again, or let VASP "
+                "finish"
+            ) from error
+        except Exception as error:
+            words = " ".join(str(error).split())[:200] or type(error).__name__
+            raise DataError(
+                f"{path}: cannot be read as a vasprun.xml ({words}); repeat the calculation"
+            ) from error
+
+
+def eigenvalue_edges(
+    bands: Sequence[np.ndarray], weights: np.ndarray
+) -> tuple[float, float] | Literal["metal", "unknown"]:
+    """VBM and CBM from eigenvalues.
+
+    The number of occupied bands follows from the occupations summed over the mesh, so that
+    neither broadened occupations nor a Fermi level next to a band make a metal of an insulator.
+
+    Args:
+        bands: per spin, energies (eV, increasing) and occupations (0 to 1) in the last axis,
+            ``[n_kpoints, n_bands, 2]``.
+        weights: of the k-points, ``[n_kpoints]``.
+
+    Returns:
+        ``"unknown"`` where all bands are occupied.
+    """
+    vbm, cbm = -np.inf, np.inf
+    for values in bands:
+        energies, occupations = np.sort(values[..., 0], axis=1), values[..., 1]
+        occupied = float(weights @ occupations.sum(axis=1) / weights.sum())
+        n = round(occupied)
+        if abs(occupied - n) > 0.01:
+            return "metal"
+        if n > 0:
+            vbm = max(vbm, float(energies[:, n - 1].max()))
+        if n < energies.shape[1]:
+            cbm = min(cbm, float(energies[:, n].min()))
+    if not np.isfinite([vbm, cbm]).all():
+        return "unknown"
+    return (vbm, cbm) if vbm < cbm else "metal"
+
+
+# JSON
+
+
+def _from_json(data: Any, structure: Any, name: str, fallback_id: str) -> _Raw:
+    entry = data if isinstance(data, dict) else {}
+    dos = entry["dos"] if isinstance(entry.get("dos"), dict) else entry
+    form = f'pymatgen\'s {" or ".join(DOS_CLASSES[:2])}, or {{"dos": ..., "structure": ...}}'
+    kind = dos.get("@class")
+    if kind is not None and kind not in DOS_CLASSES:
+        raise DataError(f"{name}: holds a {kind}, no electron DOS; allowed: {form}")
+    missing = [key for key in ("energies", "densities", "efermi") if key not in dos]
+    if missing:
+        raise DataError(f"{name}: has no {', '.join(map(repr, missing))}; allowed: {form}")
+    densities = dos["densities"]
+    if not isinstance(densities, dict) or not densities:
+        raise DataError(f'{name}: densities must be {{"1": [...]}}, by spin; allowed: {form}')
+    material = str(entry.get("material_id") or entry.get("id") or fallback_id)
+    own = dos.get("structure") or entry.get("structure")
+    crystal = _crystal(own or structure, name)
+    _same_atoms(crystal, len(dos.get("pdos") or []), name)
+    return _Raw(
+        name=name,
+        id=material or crystal.name or crystal.formula,
+        energies=dos["energies"],
+        spins=list(densities.values()),
+        fermi_level=dos["efermi"],
+        crystal=crystal,
+    )
+
+
+# Tables
+
+
+def _from_table(text: str, structure: Any, path: Path) -> _Raw:
+    header: list[str] = []
+    rows: list[tuple[float, float]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.replace(",", " ").replace(";", " ").split()
+        if not words:
+            continue
+        if line.lstrip()[0] in "#!" or (not rows and _number(words[0]) is None):
+            header.append(line)
+            continue
+        if len(words) != 2 or _number(words[0]) is None or _number(words[1]) is None:
+            raise DataError(
+                f"{path}: line {number} is {line.strip()[:60]!r}; every row must be two numbers, "
+                "energy (eV) and density (states/eV/cell, both spins)"
+            )
+        rows.append((float(words[0]), float(words[1])))
+    if not rows:
+        raise DataError(f"{path}: no row of numbers; give energy and density, two columns")
+    crystal = _crystal(structure, str(path))
+    _same_atoms(crystal, int(_stated(header, "atoms") or 0), str(path))
+    numbers = np.array(rows)
+    return _Raw(
+        name=str(path),
+        id=dos_id(path),
+        energies=numbers[:, 0],
+        spins=[numbers[:, 1]],
+        fermi_level=_stated(header, "fermi"),
+        crystal=crystal,
+    )
+
+
+def _stated(header: list[str], what: str) -> str | None:
+    found = [match[1] for line in header if (match := _HEADER[what].search(line))]
+    return found[0] if found else None
+
+
+def _number(word: str) -> float | None:
+    try:
+        return float(word)
+    except ValueError:
+        return None
+
+
+# Common
+
+
+def _beside(path: Path) -> Path | None:
+    """The structure file with the name of the DOS file, or the only one beside a lonely DOS."""
+    from vanhove.crystal.reading import find_structure_files
+
+    try:
+        files = [f for f in find_structure_files(path.parent) if f != path]
+    except StructureError:
+        return None
+    same = [file for file in files if dos_id(file) == dos_id(path)]
+    if not same and sum(dos_kind(file) is not None for file in path.parent.iterdir()) == 1:
+        same = files
+    if len(same) > 1:
+        raise DataError(
+            f"{path}: {len(same)} structures beside it ({', '.join(f.name for f in same[:3])}); "
+            "keep one, or name it in structure="
+        )
+    return same[0] if same else None
+
+
+def _crystal(structure: Any, name: str) -> Crystal:
+    if structure is None:
+        raise DataError(
+            f"{name}: no structure in it or beside it; put a structure file of the same name (for "
+            "example .cif) beside it, or name it in structure="
+        )
+    if isinstance(structure, dict):
+        from pymatgen.core import Structure
+
+        try:
+            structure = Structure.from_dict(structure)
+        except Exception as error:
+            raise DataError(
+                f"{name}: its structure cannot be read ({type(error).__name__}: {error}); write it "
+                "with pymatgen's as_dict"
+            ) from error
+    try:
+        return read_crystal(structure)
+    except StructureError as error:
+        raise DataError(f"{name}: its structure cannot be used: {error}; replace it") from error
+
+
+def _same_atoms(crystal: Crystal, n_atoms: int, name: str) -> None:
+    """``n_atoms`` that the DOS was made for; 0: not stated."""
+    if n_atoms and n_atoms != crystal.n_atoms:
+        raise DataError(
+            f"{name}: the DOS is of {n_atoms} atoms, the structure has {crystal.n_atoms}; give the "
+            "structure of the same cell"
+        )
+
+
+def _sum(raw: _Raw, spin: str | None) -> np.ndarray:
+    spins = [_array(values, "densities", raw.name) for values in raw.spins]
+    if len(spins) == 1:
+        return spins[0]
+    if len(spins) != 2 or spins[0].shape != spins[1].shape:
+        raise DataError(f"{raw.name}: densities of {len(spins)} spins that do not fit; give 1 or 2")
+    if spin is None:
+        same = np.allclose(spins[0], spins[1], rtol=1e-2, atol=1e-2 * spins[0].max())
+        what = "the two spins are equal" if same else "the two spins differ"
+        raise DataError(
+            f"{raw.name}: spin-polarised, {what}; pass spin='sum' to take the sum of both, or "
+            "leave it out: the papers use crystals without magnetism"
+        )
+    return spins[0] + spins[1]
+
+
+def _array(values: Any, what: str, name: str) -> np.ndarray:
+    if isinstance(values, dict) and "data" in values:  # monty's encoding of arrays
+        values = values["data"]
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name}: {what} are no list of numbers; write the file again") from error
+
+
+def _level(value: Any, name: str) -> float:
+    number = _number(str(value))
+    if number is None:
+        raise DataError(
+            f"{name}: no Fermi level in it; state it (a table: '# fermi_level: 5.32'), or pass "
+            "fermi_level="
+        )
+    return number
