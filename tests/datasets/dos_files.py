@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import ase
@@ -36,7 +37,7 @@ def dos(densities=DENSITIES, energies=ENERGIES, down=None) -> Dos:
 def complete_dos(**fields) -> CompleteDos:
     total = dos(**fields)
     projected = {Orbital.s: {spin: values / 2 for spin, values in total.densities.items()}}
-    return CompleteDos(SILICON, total, {site: projected for site in SILICON})
+    return CompleteDos(SILICON, total, dict.fromkeys(SILICON, projected))
 
 
 def write_json(path: Path, data: dict) -> Path:
@@ -83,9 +84,8 @@ def write_damaged(folder: Path) -> dict[str, str]:
     add("stars.xml", vasp[:begin] + "".join(stars) + vasp[end:], "NaN")
     add("negative.xml", vasp[:begin] + "".join(negative) + vasp[end:], "negative densities")
     add("coarse.xml", vasp, "NEDOS = 1194 or more")
-    nelm = '<i type="int" name="NELM">'
-    at = vasp.index(nelm) + len(nelm)
-    add("stopped.xml", vasp[:at] + " 1" + vasp[vasp.index("</i>", at) :], "did not converge")
+    stopped = re.sub(r'(name="NELM">)\s*\d+', r"\1 2", DIAMOND.read_text())
+    add("stopped.xml", stopped, "did not converge")
     add("broken.json", "{'energies': [", "is not valid JSON")
     add("phonons.json", {**whole, "@class": "PhononDos"}, "holds a PhononDos, no electron DOS")
     add("structure.json", SILICON.as_dict(), "holds a Structure, no electron DOS")

@@ -46,15 +46,15 @@ def refused(status: int, detail: str) -> MPRestError:
 BUSY = refused(429, "API rate limit exceeded")
 DOWN = refused(503, "Service Unavailable")
 RETRIES = MPRestError(
-    "HTTPSConnectionPool(host='api.materialsproject.org', port=443): Max retries exceeded with url: "
-    "/materials/electronic_structure/ (Caused by ResponseError('too many 502 error responses'))"
+    "HTTPSConnectionPool(host='api.materialsproject.org', port=443): Max retries exceeded with "
+    "url: /materials/summary/ (Caused by ResponseError('too many 502 error responses'))"
 )
 NO_DOS = MPRestError("No density of states data found for mp-3")
 
 
 class Server:
     """Materials mp-1 to mp-n. ``trouble`` gives the errors raised before an answer, by material
-    (or "list", "summaries"); the last one is raised for ever if it is a tuple's end ``...``."""
+    (or "list", "summaries"); ``[error, ...]`` raises it for ever."""
 
     def __init__(self, n: int = 5, **trouble):
         self.ids = [f"mp-{k}" for k in range(n, 0, -1)]
@@ -188,13 +188,22 @@ def _without(server, missing):
 
 def test_server_that_is_down_stops_the_download(tmp_path):
     server = Server(6, **{f"mp_{k}": [DOWN, ...] for k in range(2, 7)})
-    with pytest.raises(DataError, match="does not answer .*503.* continues later"):
+    with pytest.raises(DataError, match=r"does not answer .*503.*same command again"):
         fetch(tmp_path, server)
     assert "mp-5" not in server.calls
     assert manifest(tmp_path)["counts"] == {"listed": 6, "files": 1, "failed": 3}
     assert fetch(tmp_path, Server(6)).present == 6
     with pytest.raises(DataError, match="does not list its materials"):
         fetch(tmp_path / "new", Server(list=[DOWN, ...]))
+
+
+def test_client_that_does_not_fit_is_no_lack_of_dos(tmp_path):
+    """An error of the client's own code ends the download and marks nothing as without a DOS."""
+    broken = TypeError("got an unexpected keyword argument 'load_projections'")
+    with pytest.raises(DataError, match=r"unexpected keyword.*update mp-api"):
+        fetch(tmp_path, Server(4, **{f"mp_{k}": [broken, ...] for k in range(1, 5)}))
+    assert not any(item["permanent"] for item in manifest(tmp_path)["failed"].values())
+    assert fetch(tmp_path, Server(4)).present == 4
 
 
 def test_interrupt_writes_the_manifest(tmp_path):
@@ -273,7 +282,7 @@ def test_key(tmp_path, monkeypatch):
 
 def test_options_that_make_no_sense(tmp_path):
     for options in ({"limit": 0}, {"chunk_size": 0}, {"requests_per_second": 0}):
-        with pytest.raises(DataError, match="1 or more|above 0"):
+        with pytest.raises(DataError, match=r"1 or more|above 0"):
             fetch(tmp_path, Server(), **options)
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vanhove.datasets import given_split, grouped_split, random_split
+from vanhove.datasets import given_split, grouped_split, hashed_split, random_split
 from vanhove.datasets.splits import held_out_split, tuning_split
 from vanhove.errors import DataError
 
@@ -63,6 +63,24 @@ def test_grouped_split_keeps_groups_whatever_the_order_of_rows(groups, seed):
     reference = sorted(groups)
     for part, rows in grouped_split(reference, seed=seed).items():
         assert all(part_of[reference[row]] == part for row in rows)
+
+
+@given(st.lists(st.text("ABCDEFGH", min_size=1, max_size=3), min_size=2), fractions, seeds)
+def test_hashed_split_does_not_change_when_data_are_added(groups, fractions, seed):
+    whole = hashed_split(groups, fractions, seed)
+    assert every_row_once(whole, len(groups))
+    part_of = {groups[row]: part for part, rows in whole.items() for row in rows}
+    half = groups[: len(groups) // 2]
+    for part, rows in hashed_split(half, fractions, seed).items():
+        assert all(part_of[half[row]] == part for row in rows)
+
+
+def test_hashed_split_comes_close_to_the_fractions_and_never_changes():
+    groups = [f"X{k}" for k in range(10000)]
+    sizes = [len(rows) for rows in hashed_split(groups).values()]
+    assert np.allclose(sizes, [8000, 1000, 1000], atol=120)
+    few = ["Si", "NaCl", "GaAs", "AlP", "LiF", "Cu"]
+    assert hashed_split(few, (0.5, 0.25, 0.25))["test"].tolist() == [2, 4, 5]
 
 
 def test_grouped_split_comes_close_to_the_fractions():

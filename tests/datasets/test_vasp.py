@@ -82,6 +82,18 @@ def test_every_kind_gives_the_same(tmp_path):
     assert read_electron_dos(complete_dos(), fermi_level=1.2).fermi_level == 1.2
 
 
+def test_structure_beside_the_only_dos_of_a_folder(tmp_path):
+    table = write_table(tmp_path / "dos.dat")
+    SILICON.to(str(tmp_path / "POSCAR"), fmt="poscar")
+    assert read_electron_dos(table).crystal.n_atoms == 2
+    SILICON.to(str(tmp_path / "CONTCAR"), fmt="poscar")
+    with pytest.raises(DataError, match="2 structures beside it"):
+        read_electron_dos(table)
+    write_table(tmp_path / "other.dat")
+    with pytest.raises(DataError, match="no structure in it"):
+        read_electron_dos(table)
+
+
 def test_table_with_commas_and_a_column_header(tmp_path):
     rows = "\n".join(f"{e},{d}" for e, d in zip(ENERGIES, DENSITIES, strict=True))
     path = tmp_path / "Si.csv"
@@ -152,7 +164,7 @@ def test_window():
         read_electron_dos(whole, window=(-5, 9))
     # From the VBM at 1 eV, from the Fermi level at 1.5 eV: 10 eV is the end of the DOS.
     assert read_electron_dos(whole, window=(-5, 9), reference="vbm")
-    with pytest.raises(DataError, match="10.50 eV is not in it"):
+    with pytest.raises(DataError, match=r"10\.50 eV is not in it"):
         read_electron_dos(whole, window=(-5, 9), reference="fermi")
     with pytest.raises(DataError, match="is not in it"):
         read_electron_dos(whole, window=(-12, 4))

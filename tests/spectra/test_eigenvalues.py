@@ -78,7 +78,7 @@ def test_a_single_level_is_a_gaussian_of_the_stated_width():
 
 def test_flat_bands_do_not_break_tetrahedra():
     states = on_low_mesh(np.tile([0.0, 0.0, 9.0], (24, 1)))
-    assert states.number_of_states(np.array([-0.1, 0.1])).tolist() == [0, 4]
+    assert states.number_of_states(np.array([-0.1, 0.1])) == pytest.approx([0, 4])
 
 
 @pytest.mark.parametrize(("n", "width", "tolerance"), [(24, None, 0.01), (24, 0.1, 0.04)])
@@ -126,7 +126,7 @@ def test_mesh_is_unfolded_with_the_weights_of_the_code():
 @pytest.mark.parametrize(
     ("kpoints", "n_full", "weights", "message"),
     [
-        ([[0, 0, 0], [0.123456, 0, 0]], 8, None, "no mesh, not a Gamma-centred"),
+        ([[0, 0, 0], [1 / 233, 0, 0]], 8, None, "no mesh, not a Gamma-centred"),
         ([[0, 0, 0], [0.5, 0, 0]], 8, None, "2x1x1, not a Gamma-centred mesh of 8"),
         ([[0, 0, 0], [0.5, 0.5, 0.5]], 8, None, "6 of 8 points"),
         ([[0, 0, 0]], 1, [0.5], "weights"),
@@ -177,7 +177,7 @@ GOOD = {"energies": [[0.0, 1.0]], "weights": [1.0], "n_electrons": 2, "width": 0
         ({"weights": [0.9]}, DataError, "add up to 1, got 0.9"),
         ({"n_electrons": 1.5}, DataError, "whole number of at least 1, got 1.5"),
         ({"n_electrons": 0}, DataError, "at least 1"),
-        ({"n_electrons": 3}, DataError, "too few bands: 2 hold 3 electrons"),
+        ({"n_electrons": 4}, DataError, "too few bands: 2 leave no empty state above 4"),
         ({"width": None}, ConfigError, "Gaussian width in eV, or the tetrahedra"),
         ({"width": -0.1}, ConfigError, "width"),
     ],

@@ -45,8 +45,9 @@ def test_gap_around_a_fermi_level_in_its_middle():
 def test_a_metal_has_no_gap_and_a_gap_elsewhere_is_not_taken():
     values = np.where((GRID > -3) & (GRID < -1), 0.0, 1.0)
     assert read_gap(electrons(values)).gap == 0
-    assert read_gap(electrons(values), zero=-0.98).gap == pytest.approx(2.0)
-    assert read_gap(electrons(values), reach=1.5).gap == pytest.approx(2.0)
+    assert read_gap(electrons(values), zero=-3.02).gap == pytest.approx(2.0)
+    assert read_gap(electrons(values[::-1])).gap == 0
+    assert read_gap(electrons(values[::-1]), reach=1.1).gap == pytest.approx(2.0)
 
 
 def test_a_gap_past_the_end_of_the_grid_is_a_lower_bound():

@@ -142,7 +142,7 @@ def test_an_all_zero_spectrum_cannot_be_normalised(normalisation):
 
 
 def test_normalise_says_what_it_needs():
-    with pytest.raises(ConfigError, match="max, sum, 3N; got 'states/eV/cell'"):
+    with pytest.raises(ConfigError, match="max, sum, 3N, min-max; got 'states/eV/cell'"):
         phonons().normalise("states/eV/cell")
     with pytest.raises(ConfigError, match="n_atoms"):
         phonons(crystal=None).normalise("3N")

@@ -3,6 +3,8 @@
 from vanhove.datasets.cache import RemoteFile, cache_folder, data_file
 from vanhove.datasets.catalog import DATASETS, load_dataset
 from vanhove.datasets.dataset import PARTS, SpectrumDataset, describe
+from vanhove.datasets.electron_dos import ElectronDOS
+from vanhove.datasets.electron_folder import iterate_electron_folder, load_electron_folder
 from vanhove.datasets.electron_pbe import (
     ElectronStates,
     load_electron_pbe,
@@ -14,10 +16,12 @@ from vanhove.datasets.folder import load_folder
 from vanhove.datasets.petretto import load_phonon_petretto
 from vanhove.datasets.splits import given_split, grouped_split, hashed_split, random_split
 from vanhove.datasets.tiny import load_tiny
+from vanhove.datasets.vasp import read_electron_dos
 
 __all__ = [
     "DATASETS",
     "PARTS",
+    "ElectronDOS",
     "ElectronStates",
     "RemoteFile",
     "SpectrumDataset",
@@ -27,7 +31,9 @@ __all__ = [
     "given_split",
     "grouped_split",
     "hashed_split",
+    "iterate_electron_folder",
     "load_dataset",
+    "load_electron_folder",
     "load_electron_pbe",
     "load_electron_pbe_128",
     "load_electron_properties",
@@ -36,4 +42,5 @@ __all__ = [
     "load_phonon_petretto",
     "load_tiny",
     "random_split",
+    "read_electron_dos",
 ]

@@ -62,8 +62,8 @@ def data_file(source: RemoteFile) -> Path:
         return target
     if source.url is None:
         raise DataError(
-            f"{source.relative_path} has no public url: put the file (SHA-256 {source.sha256}) into "
-            "a folder and name that folder in VANHOVE_DATA"
+            f"{source.relative_path} has no public url: put the file (SHA-256 {source.sha256}) "
+            "into a folder and name that folder in VANHOVE_DATA"
         )
     _download(source.url, source, target)
     return target

@@ -214,7 +214,8 @@ def band_edges(
     """VBM and CBM, eV, from a DOS, to a step of its grid; None in a metal.
 
     The gap is the run of at least two energies without states (see `EMPTY`) that the Fermi level
-    lies in, or is no more than a step away from: VASP puts it at or just inside an edge. Broadening makes this gap smaller than that of eigenvalues.
+    lies in, or is no more than a step away from: VASP may put it just inside a band. Broadening
+    makes this gap smaller than that of eigenvalues.
 
     Raises:
         DataError: the DOS ends inside the gap, so that one of the edges is not known.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,13 +118,11 @@ def iterate_electron_folder(
         seen[dos.id] = name
         report.used += 1
         yield dos
-    with_dos = {(file.parent, dos_id(file)) for file in files}
-    lonely = {file.parent for file in files}
+    named = {(file.parent, dos_id(file)) for file in files}
+    in_folder = Counter(file.parent for file in files)
     for file in structures:
-        # A structure beside a vasprun.xml or the only DOS of its folder needs no name of its own.
-        if (file.parent, file.stem) not in with_dos and not (
-            file.parent in lonely and sum(f.parent == file.parent for f in files) == 1
-        ):
+        # Beside the only DOS of its folder, a structure needs no name of its own.
+        if (file.parent, file.stem) not in named and in_folder[file.parent] != 1:
             yield failed(file.stem, f"{file}: structure without a DOS; add one or remove it")
     for material, reason in _not_downloaded(folder).items():
         if material not in seen:

@@ -40,7 +40,11 @@ T = TypeVar("T")
 
 
 class _NoAnswer(Exception):
-    """The server did not answer, or answered 429 or 5xx, in every attempt."""
+    """The server did not answer, or answered 429 or 5xx, in every attempt; or the client failed."""
+
+
+class _Unavailable(Exception):
+    """The server answered, and this material is not to be had."""
 
 
 @dataclass
@@ -150,17 +154,14 @@ def fetch_materials_project(
             unanswered = 0
     except _NoAnswer as error:
         raise DataError(
-            f"the Materials Project does not answer ({error}); the same command continues later"
+            f"the Materials Project does not answer ({error}); give the same command again later, "
+            "or update mp-api"
         ) from error
     finally:
         manifest.write()
     result.present = sum(_file(target, material).is_file() for material in wanted)
     result.failed = {m: manifest.failed[m]["reason"] for m in wanted if m in manifest.failed}
     return result
-
-
-class _Unavailable(Exception):
-    """The server answered, and this material is not to be had."""
 
 
 def _client() -> Any:
@@ -210,19 +211,19 @@ class _Asker:
                         f"{KEY_VARIABLES[0]}"
                     ) from error
                 busy = code == 429 or 500 <= code <= 599
-                if not busy and (code or not _no_answer(error)):
+                again = busy or (not code and _no_answer(error))
+                if not again and type(error).__name__ == "MPRestError":
                     raise _Unavailable(reason) from error
-                if attempt == _ATTEMPTS:
-                    raise _NoAnswer(reason) from error
+                if not again or attempt == _ATTEMPTS:
+                    raise _NoAnswer(f"{type(error).__name__}: {reason}") from error
             self.sleep(min(wait, _LONGEST_WAIT))
             wait *= 2
         raise AssertionError("unreachable")
 
 
 def _no_answer(error: Exception) -> bool:
-    return isinstance(error, (ConnectionError, TimeoutError)) or bool(
-        _NO_ANSWER.search(f"{type(error).__name__} {error}")
-    )
+    # requests' and deltalake's errors of the network are OSErrors.
+    return isinstance(error, OSError) or bool(_NO_ANSWER.search(str(error)))
 
 
 def _list_materials(client: Any, ask: _Asker) -> list[str]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
-from vanhove.crystal.reading import read_crystal
+from vanhove.crystal.reading import find_structure_files, read_crystal
 from vanhove.datasets.electron_dos import (
     MAX_SPACING,
     ElectronDOS,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 DOS_FILES = ".xml, .json (each also .gz), .dat, .csv, .tsv, .txt"
 DOS_CLASSES = ("Dos", "CompleteDos", "FermiDos", "LobsterCompleteDos")
 """Classes of pymatgen whose JSON is read."""
+_STRUCTURES = (".cif", ".mcif", ".vasp", ".poscar", ".xyz", ".extxyz", ".json")
 _TABLES = (".dat", ".csv", ".tsv", ".txt")
 _HEADER = {
     "fermi": re.compile(
@@ -86,7 +87,8 @@ def read_electron_dos(
               ``fermi_level: 5.32`` gives the Fermi level and ``atoms: 2`` the number of atoms.
 
         structure: where the source holds none: whatever `read_crystal` reads; by default the file
-            of the same name beside the source.
+            of the same name beside the source, or the only structure where the source is the only
+            DOS of its folder.
         fermi_level: eV, absolute; replaces that of the source.
         id: of the material; by default what the source says, else from its name.
         spin: ``"sum"`` takes the sum of both spins of a spin-polarised calculation.
@@ -155,7 +157,7 @@ def dos_id(path: Path) -> str:
 def _raw(source: Any, structure: Any) -> _Raw:
     if not isinstance(source, (str, os.PathLike)):
         data = source.as_dict() if hasattr(source, "as_dict") else source
-        return _from_json(data, structure, "DOS", "")
+        return _from_json(data, structure, "DOS", None)
     path = Path(source)
     kind = dos_kind(path)
     if kind is None:
@@ -163,8 +165,6 @@ def _raw(source: Any, structure: Any) -> _Raw:
     if kind == "vasprun":
         return _from_vasprun(path)
     content = _content(path)
-    if structure is None:
-        structure = _beside(path)
     if kind == "json":
         try:
             data = json.loads(content)
@@ -172,7 +172,7 @@ def _raw(source: Any, structure: Any) -> _Raw:
             raise DataError(
                 f"{path}: is not valid JSON ({error}); copy or write the file again"
             ) from error
-        return _from_json(data, structure, str(path), dos_id(path))
+        return _from_json(data, structure, str(path), path)
     return _from_table(content.decode("utf-8-sig", errors="replace"), structure, path)
 
 
@@ -288,7 +288,7 @@ def eigenvalue_edges(
 # JSON
 
 
-def _from_json(data: Any, structure: Any, name: str, fallback_id: str) -> _Raw:
+def _from_json(data: Any, structure: Any, name: str, path: Path | None) -> _Raw:
     entry = data if isinstance(data, dict) else {}
     dos = entry["dos"] if isinstance(entry.get("dos"), dict) else entry
     form = f'pymatgen\'s {" or ".join(DOS_CLASSES[:2])}, or {{"dos": ..., "structure": ...}}'
@@ -301,13 +301,15 @@ def _from_json(data: Any, structure: Any, name: str, fallback_id: str) -> _Raw:
     densities = dos["densities"]
     if not isinstance(densities, dict) or not densities:
         raise DataError(f'{name}: densities must be {{"1": [...]}}, by spin; allowed: {form}')
-    material = str(entry.get("material_id") or entry.get("id") or fallback_id)
-    own = dos.get("structure") or entry.get("structure")
-    crystal = _crystal(own or structure, name)
+    material = entry.get("material_id") or entry.get("id") or (dos_id(path) if path else None)
+    structure = dos.get("structure") or entry.get("structure") or structure
+    if structure is None and path is not None:
+        structure = _beside(path)
+    crystal = _crystal(structure, name)
     _same_atoms(crystal, len(dos.get("pdos") or []), name)
     return _Raw(
         name=name,
-        id=material or crystal.name or crystal.formula,
+        id=str(material or crystal.name or crystal.formula),
         energies=dos["energies"],
         spins=list(densities.values()),
         fermi_level=dos["efermi"],
@@ -336,7 +338,7 @@ def _from_table(text: str, structure: Any, path: Path) -> _Raw:
         rows.append((float(words[0]), float(words[1])))
     if not rows:
         raise DataError(f"{path}: no row of numbers; give energy and density, two columns")
-    crystal = _crystal(structure, str(path))
+    crystal = _crystal(_beside(path) if structure is None else structure, str(path))
     _same_atoms(crystal, int(_stated(header, "atoms") or 0), str(path))
     numbers = np.array(rows)
     return _Raw(
@@ -366,21 +368,26 @@ def _number(word: str) -> float | None:
 
 def _beside(path: Path) -> Path | None:
     """The structure file with the name of the DOS file, or the only one beside a lonely DOS."""
-    from vanhove.crystal.reading import find_structure_files
-
-    try:
-        files = [f for f in find_structure_files(path.parent) if f != path]
-    except StructureError:
-        return None
-    same = [file for file in files if dos_id(file) == dos_id(path)]
-    if not same and sum(dos_kind(file) is not None for file in path.parent.iterdir()) == 1:
-        same = files
-    if len(same) > 1:
+    named = [path.with_name(dos_id(path) + suffix) for suffix in _STRUCTURES]
+    found = [file for file in named if file != path and file.is_file()] or _only_structures(path)
+    if len(found) > 1:
         raise DataError(
-            f"{path}: {len(same)} structures beside it ({', '.join(f.name for f in same[:3])}); "
+            f"{path}: {len(found)} structures beside it ({', '.join(f.name for f in found[:3])}); "
             "keep one, or name it in structure="
         )
-    return same[0] if same else None
+    return found[0] if found else None
+
+
+def _only_structures(path: Path) -> list[Path]:
+    """The structures of its folder, where no other DOS is in it."""
+    with os.scandir(path.parent) as entries:
+        for entry in entries:
+            if entry.name != path.name and dos_kind(Path(entry.name)) is not None:
+                return []
+    try:
+        return [file for file in find_structure_files(path.parent) if file != path]
+    except StructureError:
+        return []
 
 
 def _crystal(structure: Any, name: str) -> Crystal:

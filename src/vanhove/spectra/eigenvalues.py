@@ -55,8 +55,8 @@ class Eigenvalues:
 
     Raises:
         DataError: spin-polarised bands (three axes), values that are not finite, weights that do
-            not fit or add up to 1, an electron count that is no whole number, or too few bands to
-            hold the electrons and one empty state.
+            not fit or add up to 1, an electron count that is no whole number, or bands
+            that leave no state empty.
         ConfigError: neither a positive width nor tetrahedra.
     """
 
@@ -90,10 +90,10 @@ class Eigenvalues:
                 f"n_electrons must be a whole number of at least 1, got {self.n_electrons}: "
                 "fractionally charged or doped cells are not supported"
             )
-        if SPIN_DEGENERACY * (energies.shape[1] - 1) < self.n_electrons:
+        if SPIN_DEGENERACY * energies.shape[1] <= self.n_electrons:
             raise DataError(
-                f"too few bands: {energies.shape[1]} hold {self.n_electrons} electrons and leave "
-                "none empty"
+                f"too few bands: {energies.shape[1]} leave no empty state above "
+                f"{self.n_electrons} electrons"
             )
         if self.width is None and self.tetrahedra is None:
             raise ConfigError("give a Gaussian width in eV, or the tetrahedra of the k-mesh")

@@ -42,7 +42,7 @@ def read_gap(
 ) -> GapReading:
     """The gap at the Fermi level or above the VBM, directly from the values.
 
-    The gap is the run of points below the threshold that lies nearest to ``zero``, from the last
+    The gap is the first run of points below the threshold at or above ``zero``, from the last
     point with states to the next one. Of averages over cells (`Eigenvalues.dos`) it is right to one
     grid step. Broadening narrows it. A grid that leaves out the gap has none to read.
 
@@ -52,7 +52,7 @@ def read_gap(
             edge are few: at 1e-3 states/eV/cell the gap of MgO is read 0.1 eV too large. A
             predicted density needs a threshold above its error.
         zero: the VBM or the Fermi level on the grid, eV.
-        reach: how far from ``zero`` (eV) the gap may begin; by default 1.5 grid steps.
+        reach: how far above ``zero`` (eV) the gap may begin; by default 1.5 grid steps.
 
     Raises:
         ConfigError: the spectrum is not in eV, or a threshold that is not positive.
@@ -69,6 +69,8 @@ def read_gap(
     starts, ends = _runs(spectrum.values < threshold)
     if len(starts):
         distance = np.maximum(0, np.maximum(grid[starts] - zero, zero - grid[ends - 1]))
+        # Below a narrow valence band there is a gap as near to the VBM as the one above.
+        distance[grid[ends - 1] < zero] = np.inf
         run = int(np.argmin(distance))
         if distance[run] <= (1.5 * step if reach is None else reach):
             first, last = int(starts[run]) - 1, int(ends[run])

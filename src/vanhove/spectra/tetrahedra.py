@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _MOST_DIVISIONS = 200
 _ON_MESH = 1e-3
+_APART = np.array([3e-9, 2e-9, 1e-9, 0.0])
+"""eV."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,24 +104,22 @@ def states_below(corner_energies: np.ndarray, weights: np.ndarray, at: np.ndarra
 
 def _filled(corners: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Filled share of tetrahedra with corner energies ``[n, 4]`` at an energy inside each."""
-    e1, e2, e3, e4 = corners.T
-    low, middle = at < e2, (at >= e2) & (at < e3)
-    # A pair of equal corners belongs to a case that is not taken: its 0 / 0 is thrown away.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        below = (at - e1) ** 3 / ((e2 - e1) * (e3 - e1) * (e4 - e1))
-        above = 1 - (e4 - at) ** 3 / ((e4 - e1) * (e4 - e2) * (e4 - e3))
-        x, a = at - e2, e2 - e1
-        cubic = ((e3 - e1) + (e4 - e2)) / ((e3 - e2) * (e4 - e2))
-        between = (a * a + 3 * a * x + 3 * x * x - cubic * x**3) / ((e3 - e1) * (e4 - e1))
-    return np.where(low, below, np.where(middle, between, above))
+    # Equal corners moved apart, so that nothing is divided by 0.
+    e1, e2, e3, e4 = (corners - _APART).T
+    below = (at - e1) ** 3 / ((e2 - e1) * (e3 - e1) * (e4 - e1))
+    above = 1 - (e4 - at) ** 3 / ((e4 - e1) * (e4 - e2) * (e4 - e3))
+    x, a = at - e2, e2 - e1
+    cubic = ((e3 - e1) + (e4 - e2)) / ((e3 - e2) * (e4 - e2))
+    between = (a * a + 3 * a * x + 3 * x * x - cubic * x**3) / ((e3 - e1) * (e4 - e1))
+    return np.where(at < e2, below, np.where(at < e3, between, above))
 
 
 def _divisions(kpoints: np.ndarray) -> np.ndarray | None:
     """The least divisions of a Gamma-centred mesh that holds all points, ``[3]``."""
     n = np.arange(1, _MOST_DIVISIONS + 1)
     scaled = kpoints[:, :, None] * n
-    fits: np.ndarray = (np.abs(scaled - np.rint(scaled)) < _ON_MESH).all(axis=0)
-    return fits.argmax(axis=1) + 1 if fits.any(axis=1).all() else None
+    fits = np.all(np.abs(scaled - np.rint(scaled)) < _ON_MESH, axis=0)
+    return np.argmax(fits, axis=1) + 1 if np.any(fits, axis=1).all() else None
 
 
 def _unfold(crystal: Crystal, kpoints: np.ndarray, shape: np.ndarray) -> np.ndarray:
