@@ -135,7 +135,8 @@ def test_held_out_groups_are_the_test_part_and_nothing_else(groups, seed):
     assert sorted(np.concatenate(list(parts.values()))) == list(range(len(groups)))
     assert {groups[row] for row in parts["test"]} == {"triclinic"}
     assert "triclinic" not in {groups[row] for part in ("train", "valid") for row in parts[part]}
-    assert len(parts["train"]) and len(parts["valid"])
+    assert len(parts["train"]) > 0
+    assert len(parts["valid"]) > 0
 
 
 def test_tuning_fractions_are_nested_and_share_their_test_part():

@@ -116,9 +116,9 @@ def fetch_materials_project(
             "above 0"
         )
     target = Path(folder)
-    manifest = _Manifest.open(target)
     if client is None:
         client = _client()
+    manifest = _Manifest.open(target)
     ask = _Asker(1 / requests_per_second, sleep)
     if not manifest.materials:
         manifest.materials = _list_materials(client, ask)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from vanhove.errors import ConfigError
-from vanhove.experiments.catalog import CATALOG, Size, run_config
+from vanhove.experiments.catalog import Size, run_config
 from vanhove.experiments.published import PublishedRow, find_published
 from vanhove.training.config import RunConfig
 
@@ -249,6 +249,19 @@ _SHARED_SPLIT = (
 
 XTAL2DOS_ROW = Row("Xtal2DoS", "xtal2dos", "xtal2dos", {}, (XTAL2DOS, "1", "Xtal2DoS", "SumNorm"))
 
+XTAL2DOS_PARALLEL_ROW = Row(
+    "Xtal2DoS, parallel",
+    "xtal2dos-parallel",
+    "xtal2dos-parallel",
+    {},
+    (XTAL2DOS, "1", "Xtal2DoS", "SumNorm"),
+)
+_PARALLEL_NOTE = (
+    "Xtal2DoS writes from left to right, as the paper describes; its parallel form gives all "
+    "energies at once, as the released code does. The printed numbers were most likely made with "
+    "the latter: they stand below both."
+)
+
 TIMING_NOTES = (
     "Seconds are those of this machine, one model at a time, in the same run; only their ratios "
     "can be held against the printed ones, which are of the authors' GPU and code.",
@@ -386,7 +399,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             _sum_kl("mat2spec", "Mat2Spec"),
             Row("E3NN2DoS", "e3nn2dos", "e3nn2dos", {}, (XTAL2DOS, "1", "E3NN2DoS", "SumNorm")),
             XTAL2DOS_ROW,
-            Row("Xtal2DoS, parallel", "xtal2dos-parallel", "xtal2dos-parallel"),
+            XTAL2DOS_PARALLEL_ROW,
         ),
         XTAL2DOS_COLUMNS,
         (
@@ -394,16 +407,19 @@ EXPERIMENTS: dict[str, Experiment] = {
             "Inferred: the rows E3NN and GATGNN of the paper have the R2 of the MaxNorm-MSE rows "
             "of Mat2Spec, table 1, and E3NN-new is E3NN trained with SumNorm: they stand below "
             "ours that were trained like that. All are measured as spectra of sum 1.",
-            "Parallel: all energies at once, as the released code decodes; the paper describes "
-            "left-to-right decoding.",
+            _PARALLEL_NOTE,
             _SHARED_SPLIT,
         ),
     ),
     "xtal2dos-table3": Experiment(
         "Xtal2DoS, table 3: decoders",
-        (*_RECURRENT, XTAL2DOS_ROW),
+        (*_RECURRENT, XTAL2DOS_ROW, XTAL2DOS_PARALLEL_ROW),
         XTAL2DOS_COLUMNS,
-        (*XTAL2DOS_NOTES, "The paper prints no row for the chunk RNN without attention."),
+        (
+            *XTAL2DOS_NOTES,
+            _PARALLEL_NOTE,
+            "The paper prints no row for the chunk RNN without attention.",
+        ),
     ),
     "xtal2dos-table5": Experiment(
         "Xtal2DoS, table 5: training time per epoch",
@@ -414,9 +430,14 @@ EXPERIMENTS: dict[str, Experiment] = {
             _time5(_RECURRENT[1], "Xtal2DoS, RNN+Attn"),
             _time5(_RECURRENT[3], "Xtal2DoS, Chunk RNN+Attn"),
             _time5(XTAL2DOS_ROW, "Xtal2DoS"),
+            _time5(XTAL2DOS_PARALLEL_ROW, "Xtal2DoS"),
         ),
         TIMING_COLUMNS,
-        (*TIMING_NOTES, "The paper timed training on electrons (128 points); ours is of phonons."),
+        (
+            *TIMING_NOTES,
+            _PARALLEL_NOTE,
+            "The paper timed training on electrons (128 points); ours is of phonons.",
+        ),
         kind="timing",
         reference="Xtal2DoS",
     ),
@@ -480,8 +501,7 @@ def chosen_rows(name: str, wanted: list[str] | None = None) -> list[Row]:
     Raises:
         ConfigError: an unknown row.
     """
-    # A row whose model is not in the catalog (yet) cannot be run.
-    rows = [row for row in find_experiment(name).rows if row.model in CATALOG]
+    rows = list(find_experiment(name).rows)
     if not wanted:
         return rows
     names = {label for row in rows for label in (row.label.lower(), row.run.lower())}
