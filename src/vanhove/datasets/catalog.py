@@ -11,8 +11,9 @@ import numpy as np
 
 from vanhove.crystal.symmetry import crystal_system
 from vanhove.datasets.dataset import SpectrumDataset
+from vanhove.datasets.electron_folder import load_electron_dataset
 from vanhove.datasets.electron_pbe import load_electron_pbe, load_electron_pbe_128
-from vanhove.datasets.folder import load_folder
+from vanhove.datasets.folder import holds_table, load_folder
 from vanhove.datasets.jarvis import load_phonon_jarvis, load_phonon_jarvis_clean
 from vanhove.datasets.petretto import load_phonon_petretto
 from vanhove.datasets.splits import (
@@ -46,8 +47,12 @@ def load_dataset(
     split: SplitName | None = None,
     seed: int = 0,
     tuning_fraction: float | None = None,
+    electron_target: str = "dostransformer",
 ) -> SpectrumDataset:
-    """A data set of the catalog, or the user's own folder (see `load_folder`).
+    """A data set of the catalog, or the user's own folder.
+
+    A folder with a table of spectra is read by `load_folder`, any other as one of electron DOS
+    (`load_electron_dataset`).
 
     Args:
         name_or_path: a name of `DATASETS`, or a folder; a name wins over a folder of that name.
@@ -59,6 +64,7 @@ def load_dataset(
         seed: of a new split.
         tuning_fraction: train on this fraction of the test part instead, and test on the rest of
             it, see `tuning_split`.
+        electron_target: what to make of a folder of electron DOS, see `load_electron_dataset`.
 
     Raises:
         DataError: neither a name nor a folder, an unknown split, or data that cannot be read.
@@ -72,7 +78,10 @@ def load_dataset(
     if str(name_or_path) in DATASETS:
         dataset = DATASETS[str(name_or_path)]()
     elif Path(name_or_path).is_dir():
-        dataset = load_folder(name_or_path, seed=seed)
+        if holds_table(name_or_path):
+            dataset = load_folder(name_or_path, seed=seed)
+        else:
+            dataset = load_electron_dataset(name_or_path, electron_target)
     else:
         raise DataError(
             f"data set {str(name_or_path)!r}; allowed: {', '.join(DATASETS)}, or the path of a "

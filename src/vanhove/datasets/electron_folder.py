@@ -9,11 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vanhove.crystal.reading import find_structure_files
+from vanhove.datasets.dataset import SpectrumDataset
 from vanhove.datasets.electron_dos import ElectronDOS
+from vanhove.datasets.splits import hashed_split
 from vanhove.datasets.vasp import DOS_FILES, dos_id, dos_kind, read_electron_dos
 from vanhove.errors import DataError, StructureError
 from vanhove.progress import track
+from vanhove.spectra.electron_dos import ELECTRON_TARGETS
 
 MANIFEST = "manifest.json"
 """Of a download, see `vanhove.datasets.materials_project`; no DOS."""
@@ -96,7 +101,10 @@ def iterate_electron_folder(
     report = FolderReport() if report is None else report
     files, structures, ignored = _sort_files(folder)
     if not files:
-        raise DataError(f"{folder}: no file of a DOS in it; allowed: {DOS_FILES}")
+        raise DataError(
+            f"{folder}: no file of a DOS in it; allowed: {DOS_FILES}. Other spectra stand in a table, "
+            "spectra.csv or spectra.json"
+        )
     report.ignored += [file.relative_to(folder).as_posix() for file in ignored]
 
     def failed(name: str, reason: str) -> Unusable:
@@ -160,3 +168,55 @@ def _not_downloaded(folder: Path) -> dict[str, str]:
         return {material: f"not downloaded: {item['reason']}" for material, item in failed.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def load_electron_dataset(
+    path: str | Path, target: str = "dostransformer", *, quiet: bool = False, **options: Any
+) -> SpectrumDataset:
+    """A folder of electron DOS as a data set: spectra as a paper trains on, split by formula.
+
+    Args:
+        path: of the folder, read by `iterate_electron_folder`; ``options`` go there.
+        target: ``"dostransformer"`` or ``"mat2spec"``, see
+            `vanhove.spectra.electron_dos.ELECTRON_TARGETS`.
+        quiet: no progress.
+
+    Raises:
+        DataError: an unknown target, no folder, or no DOS in it that can be used. What cannot be
+            used stands in the notes with its reason.
+    """
+    if target not in ELECTRON_TARGETS:
+        raise DataError(f"electron target {target!r}; allowed: {', '.join(ELECTRON_TARGETS)}")
+    chosen = ELECTRON_TARGETS[target]
+    report = FolderReport()
+    crystals, values, ids = [], [], []
+    for item in iterate_electron_folder(path, report=report, quiet=quiet, **options):
+        if isinstance(item, Unusable):
+            continue
+        try:
+            values.append(chosen.density(item.states, item.edges))
+        except DataError as error:
+            report.used -= 1
+            report.failed.append(Unusable(item.id, str(error)))
+            continue
+        crystals.append(item.crystal)
+        ids.append(item.id)
+    if not values:
+        raise DataError(f"{path}: no electron DOS that can be used. {report}")
+    notes = [chosen.note]
+    if report.failed:
+        reasons = "; ".join(f"{item.id}: {item.reason}" for item in report.failed)
+        notes.append(f"{len(report.failed)} materials left out: {reasons}.")
+    return SpectrumDataset(
+        name=Path(path).resolve().name,
+        ids=ids,
+        crystals=crystals,
+        grid=chosen.grid,
+        unit="eV",
+        normalisation=chosen.normalisation,
+        quantity="electron_dos",
+        values=np.stack(values),
+        splits=hashed_split([crystal.formula for crystal in crystals]),
+        split_name="random by formula (seed 0)",
+        notes=notes,
+    )

@@ -11,7 +11,7 @@ import io
 import json
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -25,8 +25,7 @@ from vanhove.datasets.dataset import SpectrumDataset
 from vanhove.datasets.splits import hashed_split
 from vanhove.errors import DataError
 from vanhove.spectra.eigenvalues import BandEdges, Eigenvalues, band_edges
-from vanhove.spectra.electron_dos import dostransformer_electron_dos, mat2spec_electron_dos
-from vanhove.spectra.grids import DOSTRANSFORMER_ELECTRON_GRID, MAT2SPEC_ELECTRON_GRID
+from vanhove.spectra.electron_dos import ELECTRON_TARGETS, ElectronTarget
 from vanhove.spectra.tetrahedra import tetrahedra_of
 
 DATA = RemoteFile(
@@ -113,15 +112,7 @@ def load_electron_pbe() -> SpectrumDataset:
     Raises:
         DataError: the file is not there, or is not the one named here.
     """
-    return _dataset(
-        "electron_pbe",
-        DOSTRANSFORMER_ELECTRON_GRID,
-        "min-max",
-        dostransformer_electron_dos,
-        "Energies count from the VBM, for metals from the Fermi level. Smoothed as in "
-        "DOSTransformer (Savitzky-Golay, 17 points, order 1: 0.85 eV wide), so band edges are "
-        "blurred and a gap read off the DOS is too small.",
-    )
+    return _dataset("electron_pbe", ELECTRON_TARGETS["dostransformer"])
 
 
 def load_electron_pbe_128() -> SpectrumDataset:
@@ -133,14 +124,7 @@ def load_electron_pbe_128() -> SpectrumDataset:
     Raises:
         DataError: the file is not there, or is not the one named here.
     """
-    return _dataset(
-        "electron_pbe_128",
-        MAT2SPEC_ELECTRON_GRID,
-        "states/eV/cell",
-        mat2spec_electron_dos,
-        "The gap is left out: negative energies count from the VBM, positive ones from the CBM, "
-        "both from the Fermi level for metals.",
-    )
+    return _dataset("electron_pbe_128", ELECTRON_TARGETS["mat2spec"])
 
 
 def load_electron_states() -> dict[str, ElectronStates]:
@@ -183,19 +167,13 @@ def load_electron_properties(ids: Sequence[str]) -> dict[str, np.ndarray]:
     }
 
 
-def _dataset(
-    name: str,
-    grid: np.ndarray,
-    normalisation: str,
-    density: Callable[[Eigenvalues, BandEdges], np.ndarray],
-    note: str,
-) -> SpectrumDataset:
+def _dataset(name: str, target: ElectronTarget) -> SpectrumDataset:
     values: dict[str, np.ndarray] = {}
     problems = []
     states = load_electron_states()
     for material, state in states.items():
         try:
-            computed = density(state.eigenvalues, state.mesh_edges)
+            computed = target.density(state.eigenvalues, state.mesh_edges)
         except DataError as error:
             problems.append(f"{material} ({error})")
         else:
@@ -203,16 +181,16 @@ def _dataset(
     if not values:
         raise DataError(f"{DATA.relative_path}: no entry can be used: {'; '.join(problems[:3])}")
     used = [states[material] for material in values]
-    notes = [*_notes(used), note]
+    notes = [*_notes(used), target.note]
     if problems:
         notes.append(f"{len(problems)} entries left out: {'; '.join(problems)}.")
     return SpectrumDataset(
         name=name,
         ids=list(values),
         crystals=[state.crystal for state in used],
-        grid=grid,
+        grid=target.grid,
         unit="eV",
-        normalisation=normalisation,
+        normalisation=target.normalisation,
         quantity="electron_dos",
         values=np.stack(list(values.values())),
         splits=hashed_split([state.crystal.formula for state in used], seed=SPLIT_SEED),

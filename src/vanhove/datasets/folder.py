@@ -54,6 +54,12 @@ class _Problems:
         return sum(map(len, self.found.values()))
 
 
+def holds_table(path: str | Path) -> bool:
+    """Whether the folder has a table of spectra (or nothing at all, so that one is missing)."""
+    folder = Path(path)
+    return any((folder / name).is_file() for name in _TABLES) or not any(folder.iterdir())
+
+
 def load_folder(
     path: str | Path,
     *,

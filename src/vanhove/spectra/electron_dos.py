@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
 from vanhove.errors import DataError
@@ -72,6 +75,43 @@ def mat2spec_electron_dos(states: StateCount, edges: BandEdges) -> np.ndarray:
     above = mean_density(states, edges.cbm + steps)
     assert len(below) + len(above) == len(MAT2SPEC_ELECTRON_GRID)
     return np.concatenate([below, above])
+
+
+@dataclass(frozen=True)
+class ElectronTarget:
+    """How a paper turns a calculation into a spectrum to train on.
+
+    Attributes:
+        grid: energies, eV.
+        normalisation: of the values, see `vanhove.spectra.Spectrum`.
+        density: the function that makes them.
+        note: what a reader must know.
+    """
+
+    grid: np.ndarray
+    normalisation: str
+    density: Callable[[StateCount, BandEdges], np.ndarray]
+    note: str
+
+
+ELECTRON_TARGETS: dict[str, ElectronTarget] = {
+    "dostransformer": ElectronTarget(
+        DOSTRANSFORMER_ELECTRON_GRID,
+        "min-max",
+        dostransformer_electron_dos,
+        "Energies count from the VBM, for metals from the Fermi level. Smoothed as in "
+        "DOSTransformer (Savitzky-Golay, 17 points, order 1: 0.85 eV wide), so band edges are "
+        "blurred and a gap read off the DOS is too small.",
+    ),
+    "mat2spec": ElectronTarget(
+        MAT2SPEC_ELECTRON_GRID,
+        "states/eV/cell",
+        mat2spec_electron_dos,
+        "The gap is left out: negative energies count from the VBM, positive ones from the CBM, "
+        "both from the Fermi level for metals.",
+    ),
+}
+"""By the paper."""
 
 
 def min_max(values: np.ndarray) -> np.ndarray:

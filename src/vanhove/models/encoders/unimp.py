@@ -50,9 +50,7 @@ class TransformerConv(nn.Module):
         dim = settings.hidden_dim
         self.n_heads = settings.n_heads
         self.query = nn.Linear(dim, dim)
-        self.key = nn.Linear(
-            dim, dim, bias=False
-        )  # the same for all neighbours: softmax ignores it
+        self.key = nn.Linear(dim, dim, bias=False)  # softmax ignores what all neighbours share
         self.value = nn.Linear(dim, dim)
         self.edge = nn.Linear(settings.n_basis, dim, bias=False)  # the value has the bias
         self.residual = nn.Linear(dim, dim)
