@@ -17,7 +17,7 @@ def folder(tmp_path):
     for element in ELEMENTS:
         structure = Structure(SILICON.lattice, [element] * 2, SILICON.frac_coords)
         total = dos()
-        whole = CompleteDos(structure, total, dict.fromkeys(structure, {}))
+        whole = CompleteDos(structure, total, {site: {} for site in structure})
         write_json(tmp_path / f"{element}.json", whole.as_dict())
     write_json(tmp_path / "broken.json", {"@class": "Dos"})
     return tmp_path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +14,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.conftest import SMALL_RUN
+from tests.conftest import SMALL_RUN, STRUCTURES
 from vanhove.errors import CheckpointError, ConfigError, MissingExtraError
 from vanhove.training.checkpoint import load_model, read_safetensors
-from vanhove.training.config import RunConfig, TrainingSettings
+from vanhove.training.config import RunConfig, TrainingSettings, with_overrides
 from vanhove.training.logs import read_log
 from vanhove.training.loop import BEST, STATE, Trainer, learning_rate, train
 
@@ -225,3 +226,20 @@ def test_a_missing_logger_gives_the_pip_line(small_config, tmp_path, logger, mon
     with pytest.raises(MissingExtraError, match=rf"pip install 'vanhove\[{logger}\]'"):
         train(config, tmp_path / "run", quiet=True)
     train(small_config, tmp_path / "run", quiet=True)  # the failed start left nothing behind
+
+
+def test_an_output_without_a_scale_needs_data_without_one(small_config, tmp_path):
+    folder = tmp_path / "native"
+    folder.mkdir()
+    for name in ("NaCl", "MgO", "Si"):
+        shutil.copy(STRUCTURES / f"{name}.cif", folder)
+    (folder / "spectra.csv").write_text(
+        "# unit: eV\n# normalisation: states/eV/cell\nid,split,0,1,2\n"
+        "NaCl,train,1,2,3\nMgO,train,2,3,4\nSi,valid,4,5,1\n"
+    )
+    content = with_overrides(
+        small_config.model_dump(mode="json"),
+        {"data.dataset": str(folder), "model.output": "sum", "training.loss": "kl"},
+    )
+    with pytest.raises(ConfigError, match=r"without a scale.*states/eV/cell; set model.output"):
+        train(RunConfig.parse(content), tmp_path / "run", quiet=True)

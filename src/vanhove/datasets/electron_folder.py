@@ -102,8 +102,8 @@ def iterate_electron_folder(
     files, structures, ignored = _sort_files(folder)
     if not files:
         raise DataError(
-            f"{folder}: no file of a DOS in it; allowed: {DOS_FILES}. Other spectra stand in a table, "
-            "spectra.csv or spectra.json"
+            f"{folder}: no file of a DOS in it; allowed: {DOS_FILES}. Other spectra stand in a "
+            "table, spectra.csv or spectra.json"
         )
     report.ignored += [file.relative_to(folder).as_posix() for file in ignored]
 
