@@ -1,10 +1,12 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vanhove.datasets import given_split, grouped_split, hashed_split, random_split
-from vanhove.datasets.splits import held_out_split, tuning_split
+from vanhove.datasets.splits import held_out_split, thinned, tuning_split
 from vanhove.errors import DataError
 
 fractions = st.sampled_from([(0.8, 0.1, 0.1), (0.5, 0.25, 0.25), (1, 0, 0), (0.9, 0, 0.1)])
@@ -153,3 +155,14 @@ def test_tuning_fractions_are_nested_and_share_their_test_part():
             tuning_split(test, fraction)
     with pytest.raises(DataError, match="two are needed"):
         tuning_split(test[:10], 0.05)
+
+
+def test_smaller_training_parts_lie_in_larger_ones():
+    rows = np.arange(0, 200, 2)
+    parts = [thinned(rows, fraction, seed=1) for fraction in (1, 0.5, 0.25, 0.125)]
+    assert [len(part) for part in parts] == [100, 50, 25, 12]
+    for large, small in itertools.pairwise(parts):
+        assert set(small) < set(large)
+    np.testing.assert_array_equal(parts[0], rows)
+    with pytest.raises(DataError, match="above 0, at most 1"):
+        thinned(rows, 0)

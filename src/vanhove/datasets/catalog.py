@@ -20,6 +20,7 @@ from vanhove.datasets.splits import (
     grouped_split,
     held_out_split,
     random_split,
+    thinned,
     tuning_split,
 )
 from vanhove.datasets.tiny import load_tiny
@@ -47,6 +48,7 @@ def load_dataset(
     split: SplitName | None = None,
     seed: int = 0,
     tuning_fraction: float | None = None,
+    train_fraction: float | None = None,
     electron_target: str = "dostransformer",
 ) -> SpectrumDataset:
     """A data set of the catalog, or the user's own folder.
@@ -64,6 +66,7 @@ def load_dataset(
         seed: of a new split.
         tuning_fraction: train on this fraction of the test part instead, and test on the rest of
             it, see `tuning_split`.
+        train_fraction: keep this fraction of the training part; smaller parts lie in larger ones.
         electron_target: what to make of a folder of electron DOS, see `load_electron_dataset`.
 
     Raises:
@@ -96,6 +99,15 @@ def load_dataset(
             dataset,
             splits=tuning_split(dataset.split("test"), tuning_fraction, seed),
             split_name=f"{dataset.split_name}, tuning on {tuning_fraction:g} of its test part",
+        )
+    if train_fraction is not None:
+        dataset = replace(
+            dataset,
+            splits={
+                **dataset.splits,
+                "train": thinned(dataset.split("train"), train_fraction, seed),
+            },
+            split_name=f"{dataset.split_name}, {train_fraction:g} of its training part",
         )
     return dataset
 

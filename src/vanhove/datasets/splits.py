@@ -179,6 +179,18 @@ def hashed_split(
     return {part: np.flatnonzero(part_of_row == k) for k, part in enumerate(PARTS)}
 
 
+def thinned(rows: np.ndarray, fraction: float, seed: int = 0) -> np.ndarray:
+    """A part of some rows at random, at least one; smaller fractions are parts of larger ones.
+
+    Raises:
+        DataError: ``fraction`` not above 0 and at most 1.
+    """
+    if not 0 < fraction <= 1:
+        raise DataError(f"train_fraction {fraction}; allowed: above 0, at most 1")
+    shuffled = np.random.default_rng(seed).permutation(rows)
+    return np.sort(shuffled[: max(1, round(fraction * len(rows)))])
+
+
 def given_split(ids: Sequence[str], mapping: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
     """The rows of ids that someone listed by part.
 

@@ -37,6 +37,9 @@ class DataSettings(Settings):
         le=TUNING_POOL,
         description="train on this fraction of the test part, test on what no fraction trains on",
     )
+    train_fraction: float | None = Field(
+        None, gt=0, le=1, description="train on this fraction of the training part"
+    )
     electron_target: Literal["dostransformer", "mat2spec"] = Field(
         "dostransformer", description="grid and scale made of a folder of electron DOS"
     )

@@ -61,6 +61,7 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
         split=config.data.split,
         seed=config.data.split_seed,
         tuning_fraction=config.data.tuning_fraction,
+        train_fraction=config.data.train_fraction,
         electron_target=config.data.electron_target,
     )
     for name in splits:
