@@ -134,11 +134,12 @@ def _overview(found: dict[str, dict]) -> str:
         if row["distance"]
     }
     rows = []
+    reasons: dict[str, list[str]] = {}
     for model in CATALOG:
         name = run_of(model)
         run = runs.get(name)
         if run is None:
-            rows.append([f"`{model}`", "", "not run", *[""] * 8])
+            rows.append([f"`{model}`", "", "not run", *[""] * 7])
             continue
         experiment, row = where.get(name, ("", run))
         published = row["published"]
@@ -156,16 +157,23 @@ def _overview(found: dict[str, dict]) -> str:
                 f"{paper}: {_distances(row, found[experiment]['columns'])}"
                 if experiment
                 else paper,
-                reason(experiment, name),
             ]
         )
+        if experiment and reason(experiment, name):
+            reasons.setdefault(reason(experiment, name), []).append(f"`{name}`")
     header = ["model", "parameters", "seeds", "minutes", "MSE×10", "MAE", "R²", "flat", "per bin"]
-    return _table([*header, "distance from the paper", "why"], rows) + (
+    return _table([*header, "distance from the paper"], rows) + (
         "\n\nMinutes: training time of one seed, on the machine at hand and under whatever else "
         "it did. Distances: ours minus printed, in printed standard deviations (σ) where the paper "
         f"gives one, else in percent; bold beyond {LARGE_SPREADS:g} σ or {LARGE_RELATIVE:.0%}. "
-        "The columns of each paper are in its own table below."
+        "The columns of each paper are in its own table below.\n\nWhy they differ:\n\n"
+        + _bullets(reasons)
     )
+
+
+def _bullets(reasons: dict[str, list[str]]) -> str:
+    """Reasons, each with the runs it is of."""
+    return "\n".join(f"- {', '.join(runs)}: {text}" for text, runs in reasons.items())
 
 
 def _minutes(run: dict) -> str:
@@ -248,6 +256,15 @@ def _experiment(name: str, result: dict) -> list[str]:
         _table(header, rows),
         "\n".join(f"- {note}" for note in result["notes"]),
     ]
+    above = {run_of(model) for model in CATALOG}
+    reasons: dict[str, list[str]] = {}
+    for row in result["rows"]:
+        text = reason(name, row["run"])
+        if row["run"] not in above and text and any(d["large"] for d in row["distance"].values()):
+            reasons.setdefault(text, []).append(f"`{row['run']}`")
+    if reasons:
+        parts.append("Why they differ (the others stand under the first table):")
+        parts.append(_bullets(reasons))
     parts += [
         f"![{result['title']}](figures/{file})"
         for file in result["figures"]
