@@ -7,10 +7,10 @@ from pathlib import Path
 
 from vanhove.experiments.catalog import CATALOG, run_config
 from vanhove.experiments.claims import CLAIMS, RULE, Comparison, collect, judge
+from vanhove.experiments.comparison import LARGE_RELATIVE, LARGE_SPREADS
 from vanhove.experiments.definitions import EXPERIMENTS
 from vanhove.experiments.measure import PER_MATERIAL
 from vanhove.experiments.reasons import reason
-from vanhove.experiments.reproduce import LARGE_RELATIVE, LARGE_SPREADS
 from vanhove.training.checkpoint import build_model
 from vanhove.training.config import RunConfig
 

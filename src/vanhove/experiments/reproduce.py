@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from vanhove.errors import ConfigError, DataError
 from vanhove.experiments.bulk_modulus import SEEDS, BulkModulusTest, bulk_modulus_test
 from vanhove.experiments.catalog import Size
+from vanhove.experiments.comparison import (
+    MeasuredRow,
+    check_same_data,
+    column_content,
+    errors_per_material,
+    published_content,
+    row_content,
+)
 from vanhove.experiments.definitions import (
-    Column,
     Experiment,
     Row,
     chosen_rows,
     find_experiment,
 )
-from vanhove.experiments.measure import CONVENTIONS, PER_MATERIAL, Measurement, Measurer
+from vanhove.experiments.measure import CONVENTIONS, PER_MATERIAL, Measurer
+from vanhove.experiments.output import write_result
 from vanhove.experiments.timing import Effort, time_models
 from vanhove.training.config import RunConfig
 from vanhove.training.evaluation import circumstances
@@ -38,9 +42,6 @@ QUICK_NOTE = (
     "QUICK RUN on the tiny toy data set: it shows that the machinery works. NOT A MEASUREMENT: "
     "never quote a number of it."
 )
-LARGE_SPREADS, LARGE_RELATIVE, ROUNDING = 2.0, 0.1, 0.0005
-"""A distance is large beyond twice the printed spread (which is at least its rounding), or, where
-no spread is printed, beyond 10 %."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,6 @@ class Options:
     def say(self, text: str) -> None:
         if not self.quiet:
             print(text, file=sys.stderr, flush=True)
-
-
-@dataclass
-class MeasuredRow:
-    """A row and its finished runs."""
-
-    row: Row
-    config: RunConfig
-    runs: list[Measurement] = field(default_factory=list)
 
 
 def reproduce(
@@ -147,7 +139,7 @@ def reproduce(
         **content,
         **circumstances(),
     }
-    _write(result, experiment, [*measured, *beside], Path(output), Path(figures or output))
+    write_result(result, experiment, [*measured, *beside], Path(output), Path(figures or output))
     return result
 
 
@@ -240,7 +232,7 @@ def _compared_rows(
         else:
             extra["bulk_modulus"] = _describe_test(test)
             notes += extra["bulk_modulus"]["notes"]
-    rows = [_row_content(entry, columns, test) for entry in measured]
+    rows = [row_content(entry, columns, test) for entry in measured]
     counts = {len(entry.runs) for entry in present}
     if len(counts) > 1:
         notes.append("Rows have different numbers of seeds; spreads stand where there are several.")
@@ -256,33 +248,22 @@ def _compared_rows(
     content: dict[str, Any] = {
         "notes": notes,
         "conventions": {key: CONVENTIONS[key] for key in keys},
-        "columns": [_column_content(column) for column in columns],
+        "columns": [column_content(column) for column in columns],
         "rows": rows,
         **extra,
     }
     if present:
         first = present[0].runs[0]
-        _check_same_data(present)
+        check_same_data(present)
         content |= {
             "n_materials": len(first.ids),
             "dataset": first.description["dataset"],
             "ids": first.ids,
             "per_material_conventions": PER_MATERIAL,
-            "per_material": {entry.row.run: _per_material(entry.runs) for entry in present},
+            "per_material": {entry.row.run: errors_per_material(entry.runs) for entry in present},
         }
         content["notes"] += first.description["notes"]
     return content
-
-
-def _check_same_data(present: list[MeasuredRow]) -> None:
-    first = present[0].runs[0].description["dataset"]
-    for entry in present:
-        for run in entry.runs:
-            if run.description["dataset"] != first:
-                raise DataError(
-                    f"the runs of {entry.row.run} and {present[0].row.run} saw different data or "
-                    "splits: train one of them again in another --runs folder"
-                )
 
 
 def _bulk_modulus(config: RunConfig, options: Options, notes: list[str]) -> BulkModulusTest | None:
@@ -314,123 +295,6 @@ def _describe_test(test: BulkModulusTest) -> dict[str, Any]:
     }
 
 
-def _row_content(
-    entry: MeasuredRow, columns: list[Column], test: BulkModulusTest | None
-) -> dict[str, Any]:
-    row = entry.row
-    content: dict[str, Any] = {
-        "label": row.label,
-        "model": row.model,
-        "run": row.run,
-        "seeds": [run.description["seed"] for run in entry.runs],
-        "n_parameters": entry.runs[0].description["n_parameters"] if entry.runs else None,
-        "mean": None,
-        "std": None,
-        "published": _published_content(row, columns),
-        "distance": {},
-        "runs": [],
-        "config": (
-            entry.runs[0].description["config"]
-            if entry.runs
-            else entry.config.model_dump(mode="json")
-        ),
-    }
-    for run in entry.runs:
-        metrics = run.metrics()
-        if test is not None:
-            metrics |= test.errors(run.ids, run.prediction)
-        content["runs"].append(
-            {
-                key: run.description[key]
-                for key in ("seed", "epoch", "n_parameters", "training_seconds", "validation")
-            }
-            | {"metrics": {k: v if math.isfinite(v) else None for k, v in metrics.items()}}
-        )
-    if entry.runs:
-        every = [run["metrics"] for run in content["runs"]]
-        keys = [
-            key for key in CONVENTIONS if all(metrics.get(key) is not None for metrics in every)
-        ]
-        table = np.array([[metrics[key] for key in keys] for metrics in every])
-        content["mean"] = dict(zip(keys, table.mean(axis=0).tolist(), strict=True))
-        if len(every) > 1:
-            content["std"] = dict(zip(keys, table.std(axis=0, ddof=1).tolist(), strict=True))
-        content["distance"] = _distances(content, row, columns)
-    return content
-
-
-def _published_content(row: Row, columns: list[Column]) -> dict[str, Any] | None:
-    published = row.published_row()
-    if published is None:
-        return None
-    pairs = [(column, column.published) for column in columns if column.published]
-    return {
-        "source": published.source,
-        "table": published.table,
-        "dataset": published.dataset,
-        "model": published.model,
-        "variant": published.variant,
-        "values": {
-            column.key: published.values[name] * column.factor
-            for column, name in pairs
-            if name in published.values
-        },
-        "spread": {
-            column.key: published.spread[name] * column.factor
-            for column, name in pairs
-            if name in published.spread
-        },
-    }
-
-
-def _distances(content: dict[str, Any], row: Row, columns: list[Column]) -> dict[str, Any]:
-    """How far each number is from the printed one: relative, and in printed spreads."""
-    published = content["published"]
-    if published is None or published["dataset"] != "phonon_dos":
-        return {}
-    found = {}
-    for column in columns:
-        if not column.comparable or column.key not in published["values"]:
-            continue
-        value = published["values"][column.key]
-        difference = content["mean"][column.key] - value
-        relative = difference / abs(value)
-        spreads = None
-        if column.key in published["spread"]:
-            spreads = difference / max(published["spread"][column.key], ROUNDING)
-        large = abs(relative) > LARGE_RELATIVE if spreads is None else abs(spreads) > LARGE_SPREADS
-        found[column.key] = {
-            "relative": relative,
-            "published_spreads": spreads,
-            "large": bool(large),
-        }
-    return found
-
-
-def _column_content(column: Column) -> dict[str, Any]:
-    return {
-        "key": column.key,
-        "title": column.title,
-        "published": column.published,
-        "factor": column.factor,
-        "digits": column.digits,
-        "comparable": column.comparable,
-        "smaller_is_better": column.smaller_is_better,
-    }
-
-
-def _per_material(runs: list[Measurement]) -> dict[str, list[float | None]]:
-    """Means over the seeds, to three digits; small enough to be kept with the results."""
-    every = [run.per_material() for run in runs]
-    return {
-        key: [
-            float(f"{value:.3g}") if math.isfinite(value) else None
-            for value in np.mean([one[key] for one in every], axis=0)
-        ]
-        for key in PER_MATERIAL
-    }
-
-
 def _timed_rows(experiment: Experiment, chosen: list[Row], options: Options) -> dict[str, Any]:
     if options.measured_only:
         raise ConfigError(
@@ -446,9 +310,9 @@ def _timed_rows(experiment: Experiment, chosen: list[Row], options: Options) -> 
     own = seconds[chosen.index(reference)]
     columns = list(experiment.columns)
     rows: list[dict[str, Any]] = []
-    published_reference = _published_content(reference, columns)
+    published_reference = published_content(reference, columns)
     for row, config, times in zip(chosen, configs, seconds, strict=True):
-        published = _published_content(row, columns)
+        published = published_content(row, columns)
         if published is not None and published_reference is not None:
             published["values"] = {
                 key: value / published_reference["values"][key]
@@ -488,63 +352,6 @@ def _timed_rows(experiment: Experiment, chosen: list[Row], options: Options) -> 
     return {
         "notes": notes,
         "conventions": conventions,
-        "columns": [_column_content(column) for column in columns],
+        "columns": [column_content(column) for column in columns],
         "rows": rows,
     }
-
-
-def _write(
-    result: dict[str, Any],
-    experiment: Experiment,
-    measured: list[MeasuredRow],
-    output: Path,
-    figures: Path,
-) -> None:
-    from vanhove.experiments.figures import FIGURES
-    from vanhove.spectra import plotting
-
-    stem = result["stem"]
-    output.mkdir(parents=True, exist_ok=True)
-    figures.mkdir(parents=True, exist_ok=True)
-    result["figures"] = []
-    for name in experiment.figures:
-        drawing = FIGURES[name](result, {entry.row.run: entry.runs for entry in measured})
-        if drawing is not None:
-            file = f"{stem}-{name.replace('_', '-')}.png"
-            (figures / file).write_bytes(plotting.png(drawing))
-            result["figures"].append(file)
-    (output / f"{stem}.json").write_text(to_json(result) + "\n", encoding="utf-8")
-    with (output / f"{stem}.csv").open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(
-            ["row", "run", "seeds", "metric", "mean", "std", "published", "published_std"]
-        )
-        for row in result["rows"]:
-            published = row["published"] or {"values": {}, "spread": {}}
-            for key in row["mean"] or published["values"]:
-                numbers = [
-                    (row["mean"] or {}).get(key, ""),
-                    (row["std"] or {}).get(key, ""),
-                    published["values"].get(key, ""),
-                    published["spread"].get(key, ""),
-                ]
-                seeds = " ".join(map(str, row["seeds"]))
-                writer.writerow([row["label"], row["run"], seeds, key, *numbers])
-
-
-ONE_LINE = ("ids", "config", "metrics", "validation", "mean", "std", *PER_MATERIAL)
-"""Keys of NAME.json whose values stand on one line: readable, and small."""
-
-
-def to_json(value: Any, key: str = "", indent: str = "") -> str:
-    """JSON, indented but for the values of `ONE_LINE`."""
-    if key in ONE_LINE or not value or not isinstance(value, dict | list):
-        return json.dumps(value)
-    inner = indent + " "
-    if isinstance(value, dict):
-        parts = [f"{json.dumps(k)}: {to_json(v, k, inner)}" for k, v in value.items()]
-        opening, closing = "{}"
-    else:
-        parts = [to_json(v, "", inner) for v in value]
-        opening, closing = "[]"
-    return f"{opening}\n{inner}" + f",\n{inner}".join(parts) + f"\n{indent}{closing}"

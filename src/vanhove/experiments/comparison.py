@@ -1,0 +1,164 @@
+"""A row of a table: our runs beside the printed numbers, and how far they are apart."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from vanhove.errors import DataError
+from vanhove.experiments.bulk_modulus import BulkModulusTest
+from vanhove.experiments.definitions import Column, Row
+from vanhove.experiments.measure import CONVENTIONS, PER_MATERIAL, Measurement
+from vanhove.training.config import RunConfig
+
+LARGE_SPREADS, LARGE_RELATIVE, ROUNDING = 2.0, 0.1, 0.0005
+"""A distance is large beyond twice the printed spread (which is at least its rounding), or, where
+no spread is printed, beyond 10 %."""
+
+
+@dataclass
+class MeasuredRow:
+    """A row and its finished runs."""
+
+    row: Row
+    config: RunConfig
+    runs: list[Measurement] = field(default_factory=list)
+
+
+def check_same_data(present: list[MeasuredRow]) -> None:
+    """Rows can be compared only when all their runs saw the same data and split.
+
+    Raises:
+        DataError: they did not.
+    """
+    first = present[0].runs[0].description["dataset"]
+    for entry in present:
+        for run in entry.runs:
+            if run.description["dataset"] != first:
+                raise DataError(
+                    f"the runs of {entry.row.run} and {present[0].row.run} saw different data or "
+                    "splits: train one of them again in another --runs folder"
+                )
+
+
+def row_content(
+    entry: MeasuredRow, columns: list[Column], test: BulkModulusTest | None
+) -> dict[str, Any]:
+    """What NAME.json says of a row; without runs, means and spreads are None."""
+    row = entry.row
+    content: dict[str, Any] = {
+        "label": row.label,
+        "model": row.model,
+        "run": row.run,
+        "seeds": [run.description["seed"] for run in entry.runs],
+        "n_parameters": entry.runs[0].description["n_parameters"] if entry.runs else None,
+        "mean": None,
+        "std": None,
+        "published": published_content(row, columns),
+        "distance": {},
+        "runs": [],
+        "config": (
+            entry.runs[0].description["config"]
+            if entry.runs
+            else entry.config.model_dump(mode="json")
+        ),
+    }
+    for run in entry.runs:
+        metrics = run.metrics()
+        if test is not None:
+            metrics |= test.errors(run.ids, run.prediction)
+        content["runs"].append(
+            {
+                key: run.description[key]
+                for key in ("seed", "epoch", "n_parameters", "training_seconds", "validation")
+            }
+            | {"metrics": {k: v if math.isfinite(v) else None for k, v in metrics.items()}}
+        )
+    if entry.runs:
+        every = [run["metrics"] for run in content["runs"]]
+        keys = [
+            key for key in CONVENTIONS if all(metrics.get(key) is not None for metrics in every)
+        ]
+        table = np.array([[metrics[key] for key in keys] for metrics in every])
+        content["mean"] = dict(zip(keys, table.mean(axis=0).tolist(), strict=True))
+        if len(every) > 1:
+            content["std"] = dict(zip(keys, table.std(axis=0, ddof=1).tolist(), strict=True))
+        content["distance"] = _distances(content, row, columns)
+    return content
+
+
+def published_content(row: Row, columns: list[Column]) -> dict[str, Any] | None:
+    """The printed row in our keys and units; None where the paper has no such row."""
+    published = row.published_row()
+    if published is None:
+        return None
+    pairs = [(column, column.published) for column in columns if column.published]
+    return {
+        "source": published.source,
+        "table": published.table,
+        "dataset": published.dataset,
+        "model": published.model,
+        "variant": published.variant,
+        "values": {
+            column.key: published.values[name] * column.factor
+            for column, name in pairs
+            if name in published.values
+        },
+        "spread": {
+            column.key: published.spread[name] * column.factor
+            for column, name in pairs
+            if name in published.spread
+        },
+    }
+
+
+def _distances(content: dict[str, Any], row: Row, columns: list[Column]) -> dict[str, Any]:
+    """How far each number is from the printed one: relative, and in printed spreads."""
+    published = content["published"]
+    if published is None or published["dataset"] != "phonon_dos":
+        return {}
+    found = {}
+    for column in columns:
+        if not column.comparable or column.key not in published["values"]:
+            continue
+        value = published["values"][column.key]
+        difference = content["mean"][column.key] - value
+        relative = difference / abs(value)
+        spreads = None
+        if column.key in published["spread"]:
+            spreads = difference / max(published["spread"][column.key], ROUNDING)
+        large = abs(relative) > LARGE_RELATIVE if spreads is None else abs(spreads) > LARGE_SPREADS
+        found[column.key] = {
+            "relative": relative,
+            "published_spreads": spreads,
+            "large": bool(large),
+        }
+    return found
+
+
+def column_content(column: Column) -> dict[str, Any]:
+    """What NAME.json says of a column."""
+    return {
+        "key": column.key,
+        "title": column.title,
+        "published": column.published,
+        "factor": column.factor,
+        "digits": column.digits,
+        "comparable": column.comparable,
+        "smaller_is_better": column.smaller_is_better,
+    }
+
+
+def errors_per_material(runs: list[Measurement]) -> dict[str, list[float | None]]:
+    """Means over the seeds, to three digits; small enough to be kept with the results."""
+    every = [run.per_material() for run in runs]
+    return {
+        key: [
+            float(f"{value:.3g}") if math.isfinite(value) else None
+            for value in np.mean([one[key] for one in every], axis=0)
+        ]
+        for key in PER_MATERIAL
+    }
