@@ -52,6 +52,7 @@ def test_the_page_of_results(done, page_script, monkeypatch):
     )
     assert "*0.309 ± 0.016*" in text
     assert "## Not run yet" in text
+    monkeypatch.delitem(reasons.REASONS, "mlp")
     missing = page_script.missing_reasons(found)
     assert "dostransformer-table1/mlp" in missing
     monkeypatch.setitem(reasons.REASONS, "mlp", "it saw toys")
