@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vanhove.datasets import load_dataset
 from vanhove.experiments.catalog import run_config
 from vanhove.experiments.reproduce import QUICK, reproduce
 from vanhove.experiments.tables import experiment_table
@@ -12,7 +13,9 @@ def test_a_larger_model_takes_longer():
     wide = {"model.encoder.hidden_dim": 1024, "model.decoder.hidden_dim": 1024}
     configs = [run_config("mlp", "compact", QUICK), run_config("mlp", "compact", QUICK | wide)]
     said: list[str] = []
-    small, large = time_models(configs, Effort(rounds=3, steps=2, materials=8), said.append)
+    small, large = time_models(
+        load_dataset("tiny"), configs, Effort(rounds=3, steps=2, materials=8), said.append
+    )
     assert 0 < small["train_seconds"] < large["train_seconds"]
     assert small["inference_seconds"] > 0
     assert said[0] == "warm-up: mlp"

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from vanhove.datasets import load_dataset
 from vanhove.errors import ConfigError, DataError
 from vanhove.experiments.bulk_modulus import SEEDS, BulkModulusTest, bulk_modulus_test
 from vanhove.experiments.catalog import Size
@@ -32,6 +33,7 @@ from vanhove.experiments.definitions import (
 from vanhove.experiments.measure import CONVENTIONS, PER_MATERIAL, Measurer
 from vanhove.experiments.output import write_result
 from vanhove.experiments.timing import Effort, time_models
+from vanhove.training.checkpoint import DatasetInfo
 from vanhove.training.config import RunConfig
 from vanhove.training.evaluation import circumstances
 from vanhove.training.loop import is_finished, train
@@ -306,7 +308,8 @@ def _timed_rows(experiment: Experiment, chosen: list[Row], options: Options) -> 
         chosen = [*chosen, reference]
     configs = [options.config(row, 0) for row in chosen]
     effort = QUICK_EFFORT if options.quick else Effort()
-    seconds = time_models(configs, effort, options.say)
+    dataset = load_dataset(configs[0].data.dataset, split=configs[0].data.split)
+    seconds = time_models(dataset, configs, effort, options.say)
     own = seconds[chosen.index(reference)]
     columns = list(experiment.columns)
     rows: list[dict[str, Any]] = []
@@ -351,6 +354,7 @@ def _timed_rows(experiment: Experiment, chosen: list[Row], options: Options) -> 
     }
     return {
         "notes": notes,
+        "dataset": DatasetInfo.of(dataset).model_dump(),
         "conventions": conventions,
         "columns": [column_content(column) for column in columns],
         "rows": rows,

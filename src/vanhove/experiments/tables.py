@@ -118,7 +118,7 @@ def experiment_table(result: dict[str, Any]) -> str:
     if "dataset" in result:
         dataset = result["dataset"]
         lines.append(
-            f"test split of {dataset['name']}, {result['n_materials']} materials "
+            f"test split of {dataset['name']}, {dataset['n_test']} materials "
             f"(data {dataset['hash'][:12]}, split {dataset['split_hash'][:12]})"
         )
     width = max((len(row["label"]) for row in result["rows"]), default=0) + 2

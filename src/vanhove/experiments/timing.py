@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vanhove.datasets import load_dataset
+from vanhove.datasets import SpectrumDataset
 from vanhove.training.config import RunConfig
 from vanhove.training.distributed import processes
 from vanhove.training.loop import Trainer
@@ -39,17 +39,17 @@ class Effort:
 
 
 def time_models(
+    dataset: SpectrumDataset,
     configs: Sequence[RunConfig],
     effort: Effort,
     progress: Callable[[str], None] = lambda text: None,
 ) -> list[dict[str, float]]:
-    """Seconds per epoch of runs on one data set: ``train_seconds`` and ``inference_seconds``.
+    """Seconds per epoch of runs on a data set: ``train_seconds`` and ``inference_seconds``.
 
     Training seconds are those of one pass over the training part without validation, inference
     seconds those of the test part; both without the building of graphs. In the order of
     ``configs``.
     """
-    dataset = load_dataset(configs[0].data.dataset, split=configs[0].data.split)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     random = np.random.default_rng(0)
     n_train = max(effort.steps * config.training.batch_size for config in configs)

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from vanhove.datasets import SpectrumDataset
 from vanhove.errors import CheckpointError
 from vanhove.models.model import SpectrumModel
 from vanhove.training.config import RunConfig, with_overrides
@@ -33,6 +34,19 @@ class DatasetInfo(BaseModel):
     n_train: int
     n_valid: int
     n_test: int
+
+    @classmethod
+    def of(cls, dataset: SpectrumDataset) -> DatasetInfo:
+        """Of a data set with its train, valid and test parts."""
+        return cls(
+            name=dataset.name,
+            hash=dataset.data_hash,
+            split=dataset.split_name,
+            split_hash=dataset.split_hash,
+            n_train=len(dataset.split("train")),
+            n_valid=len(dataset.split("valid")),
+            n_test=len(dataset.splits.get("test", ())),
+        )
 
 
 class ModelInfo(BaseModel):

@@ -256,15 +256,7 @@ def model_info(config: RunConfig, data: PreparedData) -> ModelInfo:
     return ModelInfo(
         version=vanhove.__version__,
         config=config,
-        dataset=DatasetInfo(
-            name=dataset.name,
-            hash=dataset.data_hash,
-            split=dataset.split_name,
-            split_hash=dataset.split_hash,
-            n_train=len(train),
-            n_valid=len(dataset.split("valid")),
-            n_test=len(dataset.splits.get("test", ())),
-        ),
+        dataset=DatasetInfo.of(dataset),
         grid=[float(point) for point in dataset.grid],
         unit=dataset.unit,
         normalisation=dataset.normalisation,
