@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
-from vanhove.crystal.symmetry import space_group
-from vanhove.datasets.dataset import PARTS, SpectrumDataset
+from vanhove.datasets.dataset import SpectrumDataset
+from vanhove.datasets.graph_store import load_symmetry
 from vanhove.errors import DataError
-from vanhove.progress import track
 
 SubclassName = Literal["ternary_oxides", "space_group_225"]
 
@@ -27,37 +25,22 @@ def is_ternary_oxide(crystal: Crystal) -> bool:
     return len(elements) == 3 and OXYGEN in elements and not elements & RARE_EARTHS
 
 
-def is_space_group_225(crystal: Crystal) -> bool:
-    """Fm-3m: rock salt, fluorite, fcc metals, full Heusler compounds."""
-    return space_group(crystal)[1] == 225
-
-
-SUBCLASSES: dict[SubclassName, Callable[[Crystal], bool]] = {
-    "ternary_oxides": is_ternary_oxide,
-    "space_group_225": is_space_group_225,
-}
-
-
 def of_subclass(dataset: SpectrumDataset, name: SubclassName) -> SpectrumDataset:
     """The same data set with the crystals of one kind alone in each part of its split.
+
+    Kinds: ``"ternary_oxides"`` without rare earths; ``"space_group_225"`` (Fm-3m: rock salt,
+    fluorite, fcc metals, full Heusler compounds), as found within 0.01 angstrom.
 
     Raises:
         DataError: an unknown kind, or a part of the split without a crystal of it.
     """
-    if name not in SUBCLASSES:
-        raise DataError(f"subclass {name!r}; allowed: {', '.join(SUBCLASSES)}")
-    belongs = SUBCLASSES[name]
-    splits = {
-        part: np.array(
-            [
-                row
-                for row in track(dataset.split(part).tolist(), f"finding {name}")
-                if belongs(dataset.crystals[row])
-            ],
-            dtype=np.int64,
-        )
-        for part in PARTS
-    }
+    if name == "ternary_oxides":
+        belongs = np.array([is_ternary_oxide(crystal) for crystal in dataset.crystals])
+    elif name == "space_group_225":
+        belongs = load_symmetry(dataset.crystals).space_group == 225
+    else:
+        raise DataError(f"subclass {name!r}; allowed: {', '.join(get_args(SubclassName))}")
+    splits = {part: rows[belongs[rows]] for part, rows in dataset.splits.items()}
     empty = [part for part, rows in splits.items() if not len(rows)]
     if empty:
         raise DataError(f"{dataset.name} holds no crystal of {name} in {', '.join(empty)}")

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from vanhove.crystal.elements import check_supported
 from vanhove.crystal.graph import Batch, CrystalGraph, build_graph, collate
+from vanhove.crystal.tables import GraphTable
 from vanhove.datasets import SpectrumDataset, load_dataset
-from vanhove.errors import DataError
+from vanhove.datasets.graph_store import load_graphs
+from vanhove.errors import DataError, StructureError
 from vanhove.models.model import SpectrumModel
-from vanhove.progress import track
 from vanhove.training.config import RunConfig
 
 
@@ -23,12 +24,12 @@ class PreparedData:
 
     Attributes:
         dataset: where they come from.
-        graphs: by row; None where a row was not asked for.
+        graphs: by row.
         targets: ``[n_materials, n_points]`` float32.
     """
 
     dataset: SpectrumDataset
-    graphs: list[CrystalGraph | None]
+    graphs: GraphTable
     targets: Tensor
 
     def rows(self, split: str) -> Tensor:
@@ -36,16 +37,13 @@ class PreparedData:
 
     def crystal_systems(self, rows: Tensor) -> list[int]:
         """Indices of the crystal systems of some rows, each once, ascending."""
-        return sorted({self.graph(int(row)).crystal_system for row in rows})
+        return self.graphs.crystal_system[rows].unique().tolist()
 
     def batch(self, rows: Tensor) -> Batch:
         return collate([self.graph(int(row)) for row in rows])
 
     def graph(self, row: int) -> CrystalGraph:
-        graph = self.graphs[row]
-        if graph is None:
-            raise IndexError(f"row {row} was not prepared")
-        return graph
+        return self.graphs.graph(row)
 
 
 def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> PreparedData:
@@ -89,14 +87,23 @@ def fit_scale(config: RunConfig, dataset: SpectrumDataset) -> SpectrumDataset:
 def prepare_rows(
     dataset: SpectrumDataset, rows: np.ndarray, config: RunConfig, quiet: bool = False
 ) -> PreparedData:
-    """Graphs of some rows of a data set, as a run needs them; errors as `prepare`."""
-    graphs: list[CrystalGraph | None] = [None] * len(dataset)
-    for row in track(rows.tolist(), "building graphs", quiet=quiet):
-        crystal = dataset.crystals[row]
-        for table in config.model.encoder.atom_features:
-            check_supported(crystal.atomic_numbers, table, dataset.ids[row])
-        graphs[row] = build_graph(crystal, config.graph)
+    """Graphs of a data set, as a run needs them; errors as `prepare`, for the given rows alone."""
+    _check_elements(dataset, rows, config)
+    graphs = load_graphs(dataset.crystals, config.graph, quiet)
+    for row in rows[graphs.crystal_system[torch.from_numpy(rows)].numpy() < 0].tolist():
+        build_graph(dataset.crystals[row], config.graph)  # raises the reason
     return PreparedData(dataset, graphs, torch.from_numpy(dataset.values))
+
+
+def _check_elements(dataset: SpectrumDataset, rows: np.ndarray, config: RunConfig) -> None:
+    """Raise `StructureError` for the first row with an element that has no features."""
+    numbers = np.unique(np.concatenate([dataset.crystals[row].atomic_numbers for row in rows]))
+    for table in config.model.encoder.atom_features:
+        try:
+            check_supported(numbers, table)
+        except StructureError:
+            for row in rows.tolist():
+                check_supported(dataset.crystals[row].atomic_numbers, table, dataset.ids[row])
 
 
 def predict_rows(
@@ -105,7 +112,7 @@ def predict_rows(
     """`SpectrumModel.predict` of many rows, in their order."""
     model.eval()
     # Crystals of like size share a batch, so that little of it is padding.
-    order = torch.argsort(torch.tensor([data.graph(int(row)).n_atoms for row in rows]))
+    order = torch.argsort(data.graphs.n_atoms[rows])
     predictions = torch.zeros(len(rows), data.targets.shape[1])
     for chunk in order.split(batch_size):
         predictions[chunk] = model.predict([data.graph(int(row)) for row in rows[chunk]])
