@@ -17,11 +17,11 @@ JARVIS: dict[str, object] = {"data.dataset": "phonon_jarvis_clean"}
 EPOCHS = {
     "mlp": 15,
     "mlp-energy": 15,
-    "graph-network": 10,
-    "graph-network-energy": 10,
-    "e3nn": 8,
-    "e3nn-energy": 8,
-    "dostransformer": 15,
+    "graph-network": 8,
+    "graph-network-energy": 8,
+    "e3nn": 6,
+    "e3nn-energy": 6,
+    "dostransformer": 10,
 }
 SCENARIOS = {
     "species": ("species", "ood_atom_species", ("unary", "quaternary", "quinary")),
