@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
@@ -84,7 +85,9 @@ def names_in(text: str) -> list[str]:
     Raises:
         ConfigError: the text is no expression.
     """
-    return list(dict.fromkeys(n.id for n in ast.walk(_tree(text)) if isinstance(n, ast.Name)))
+    nodes = [node for node in ast.walk(_tree(text)) if isinstance(node, ast.Name)]
+    nodes.sort(key=lambda node: (node.lineno, node.col_offset))
+    return list(dict.fromkeys(node.id for node in nodes))
 
 
 def parse_expression(
@@ -109,7 +112,9 @@ def _tree(text: str) -> ast.expr:
             f"expression of {len(text)} characters; allowed: {MAXIMUM_LENGTH} or fewer"
         )
     try:
-        return ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is refused anyway
+            return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ConfigError(f"expression {text!r} cannot be read; allowed: {_ALLOWED}") from error
 
@@ -146,7 +151,10 @@ class _Parser:
         if name not in self.variables:
             self.refuse(f"no property {name!r}; allowed: {', '.join(self.variables)}")
         self.names.add(name)
-        return self.variables[name].kind, lambda row: row[name]
+        kind = self.variables[name].kind
+        if kind == "set":
+            return kind, lambda row: None if row[name] is None else frozenset(row[name])
+        return kind, lambda row: row[name]
 
     def constant(self, value: Any) -> tuple[Kind, Value]:
         if isinstance(value, bool):

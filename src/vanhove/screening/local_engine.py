@@ -13,10 +13,10 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vanhove.errors import ScreeningError
 
@@ -86,7 +86,11 @@ def _give(worker: _Process, chunk: Chunk) -> None:
 
 
 def _start(job: Job) -> _Process:
-    context = get_context("spawn")
+    # A fork server imports torch once, in a process without threads, for all workers.
+    is_there = "forkserver" in get_all_start_methods()
+    context: Any = get_context("forkserver" if is_there else "spawn")
+    if is_there:
+        context.set_forkserver_preload(["vanhove.screening.partition"])
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, job), daemon=True)
     with _one_thread():

@@ -89,7 +89,7 @@ class Source:
         """All records. One that says why stands for the rest of a file that is damaged."""
         stem = self.path.name.split(".")[0]
         contents = enumerate(self.contents())
-        index = 0
+        index = -1
         while True:
             try:
                 index, (id_, content) = next(contents)
