@@ -74,6 +74,11 @@ def graph_of_standardized(
 ) -> CrystalGraph:
     """As `build_graph` for a crystal that is already checked and standardised."""
     cell = standard.primitive if settings.primitive else given
+    return graph_of_cell(cell, standard.crystal_system, settings)
+
+
+def graph_of_cell(cell: Crystal, crystal_system: str, settings: GraphSettings) -> CrystalGraph:
+    """Connect the atoms of a cell as it is; the crystal system is known."""
     neighbors = neighbor_list(cell, settings.cutoff, settings.max_neighbors)
     edge_index = np.stack([neighbors.source, neighbors.target])
     edge_vector = neighbors.vector
@@ -85,7 +90,7 @@ def graph_of_standardized(
         atomic_numbers=torch.from_numpy(cell.atomic_numbers.copy()),
         edge_index=torch.from_numpy(edge_index.astype(np.int64)),
         edge_vector=torch.from_numpy(edge_vector.astype(np.float32)),
-        crystal_system=CRYSTAL_SYSTEMS.index(standard.crystal_system),
+        crystal_system=CRYSTAL_SYSTEMS.index(crystal_system),
         lattice_lengths=torch.from_numpy(successive_minima(cell.lattice).astype(np.float32)),
     )
 

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from vanhove.crystal.elements import check_supported
 from vanhove.crystal.graph import Batch, CrystalGraph, build_graph, collate
+from vanhove.crystal.tables import GraphTable
 from vanhove.datasets import SpectrumDataset, load_dataset
-from vanhove.errors import ConfigError, DataError
+from vanhove.datasets.graph_store import load_graphs
+from vanhove.errors import DataError, StructureError
 from vanhove.models.model import SpectrumModel
-from vanhove.progress import track
 from vanhove.training.config import RunConfig
 
 
@@ -23,12 +24,12 @@ class PreparedData:
 
     Attributes:
         dataset: where they come from.
-        graphs: by row; None where a row was not asked for.
+        graphs: by row.
         targets: ``[n_materials, n_points]`` float32.
     """
 
     dataset: SpectrumDataset
-    graphs: list[CrystalGraph | None]
+    graphs: GraphTable
     targets: Tensor
 
     def rows(self, split: str) -> Tensor:
@@ -36,16 +37,13 @@ class PreparedData:
 
     def crystal_systems(self, rows: Tensor) -> list[int]:
         """Indices of the crystal systems of some rows, each once, ascending."""
-        return sorted({self.graph(int(row)).crystal_system for row in rows})
+        return self.graphs.crystal_system[rows].unique().tolist()
 
     def batch(self, rows: Tensor) -> Batch:
         return collate([self.graph(int(row)) for row in rows])
 
     def graph(self, row: int) -> CrystalGraph:
-        graph = self.graphs[row]
-        if graph is None:
-            raise IndexError(f"row {row} was not prepared")
-        return graph
+        return self.graphs.graph(row)
 
 
 def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> PreparedData:
@@ -53,7 +51,6 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
 
     Raises:
         DataError: the data set cannot be loaded.
-        ConfigError: the output of the model does not fit the scale of the data.
         StructureError: a structure is unusable or has an element without features.
     """
     dataset = load_dataset(
@@ -62,6 +59,7 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
         seed=config.data.split_seed,
         tuning_fraction=config.data.tuning_fraction,
         train_fraction=config.data.train_fraction,
+        subclass=config.data.subclass,
         electron_target=config.data.electron_target,
     )
     for name in splits:
@@ -70,31 +68,42 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
                 f"the {name} part of {dataset.name} is empty (split {dataset.split_name}); give "
                 "its folder a splits.json with that part, or set data.split to random or grouped"
             )
-    _check_scale(config, dataset)
+    dataset = fit_scale(config, dataset)
     wanted = np.concatenate([dataset.split(name) for name in splits])
     return prepare_rows(dataset, wanted, config, quiet)
 
 
-def _check_scale(config: RunConfig, dataset: SpectrumDataset) -> None:
-    """An output of maximum or sum 1 has no scale of its own: only data of maximum 1 fit it."""
+def fit_scale(config: RunConfig, dataset: SpectrumDataset) -> SpectrumDataset:
+    """The data as the output of the model can give them.
+
+    An output of maximum or sum 1 has no scale of its own: data in states/eV are divided by the
+    maximum of each spectrum first.
+    """
     if config.model.output in ("max", "sum") and dataset.normalisation not in ("max", "min-max"):
-        raise ConfigError(
-            f"model.output {config.model.output} gives spectra without a scale, but those of "
-            f"{dataset.name} are in {dataset.normalisation}; set model.output to raw or softplus"
-        )
+        return dataset.scaled_to_maximum()
+    return dataset
 
 
 def prepare_rows(
     dataset: SpectrumDataset, rows: np.ndarray, config: RunConfig, quiet: bool = False
 ) -> PreparedData:
-    """Graphs of some rows of a data set, as a run needs them; errors as `prepare`."""
-    graphs: list[CrystalGraph | None] = [None] * len(dataset)
-    for row in track(rows.tolist(), "building graphs", quiet=quiet):
-        crystal = dataset.crystals[row]
-        for table in config.model.encoder.atom_features:
-            check_supported(crystal.atomic_numbers, table, dataset.ids[row])
-        graphs[row] = build_graph(crystal, config.graph)
+    """Graphs of a data set, as a run needs them; errors as `prepare`, for the given rows alone."""
+    _check_elements(dataset, rows, config)
+    graphs = load_graphs(dataset.crystals, config.graph, quiet)
+    for row in rows[graphs.crystal_system[torch.from_numpy(rows)].numpy() < 0].tolist():
+        build_graph(dataset.crystals[row], config.graph)  # raises the reason
     return PreparedData(dataset, graphs, torch.from_numpy(dataset.values))
+
+
+def _check_elements(dataset: SpectrumDataset, rows: np.ndarray, config: RunConfig) -> None:
+    """Raise `StructureError` for the first row with an element that has no features."""
+    numbers = np.unique(np.concatenate([dataset.crystals[row].atomic_numbers for row in rows]))
+    for table in config.model.encoder.atom_features:
+        try:
+            check_supported(numbers, table)
+        except StructureError:
+            for row in rows.tolist():
+                check_supported(dataset.crystals[row].atomic_numbers, table, dataset.ids[row])
 
 
 def predict_rows(
@@ -103,7 +112,7 @@ def predict_rows(
     """`SpectrumModel.predict` of many rows, in their order."""
     model.eval()
     # Crystals of like size share a batch, so that little of it is padding.
-    order = torch.argsort(torch.tensor([data.graph(int(row)).n_atoms for row in rows]))
+    order = torch.argsort(data.graphs.n_atoms[rows])
     predictions = torch.zeros(len(rows), data.targets.shape[1])
     for chunk in order.split(batch_size):
         predictions[chunk] = model.predict([data.graph(int(row)) for row in rows[chunk]])
