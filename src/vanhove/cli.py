@@ -31,8 +31,10 @@ data_app = typer.Typer(
 app.add_typer(data_app, name="data")
 
 ModelOption = Annotated[
-    str,
-    typer.Option("--model", "-m", help="Shipped weights, a checkpoint file or a run folder."),
+    str | None,
+    typer.Option(
+        "--model", "-m", help="Other weights: shipped, a checkpoint file or a run folder."
+    ),
 ]
 SizeOption = Annotated[
     str | None,
@@ -67,12 +69,7 @@ def predict(
         Literal["phonon-dos", "electron-dos"],
         typer.Option("--property", "-p", help="What to predict, with the weights shipped for it."),
     ] = "phonon-dos",
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model", "-m", help="Other weights: shipped, a checkpoint file or a run folder."
-        ),
-    ] = None,
+    model: ModelOption = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for plots and spectra.")
     ] = Path(),
@@ -139,11 +136,15 @@ def screen(
         typer.Argument(help="Folder of structures, npz, JSON(L), extxyz, Parquet, ASE database."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the tables and the report.")],
-    model: ModelOption = DEFAULT_WEIGHTS,
     properties: Annotated[
         list[str] | None,
-        typer.Option("--property", "-p", help="Compute this property (repeatable)."),
+        typer.Option(
+            "--property",
+            "-p",
+            help="phonon-dos (default) or electron-dos, and columns to compute (repeatable).",
+        ),
     ] = None,
+    model: ModelOption = None,
     where: Annotated[
         str | None, typer.Option("--where", help="Select by an expression over properties.")
     ] = None,

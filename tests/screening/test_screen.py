@@ -249,6 +249,8 @@ def test_another_order_only_writes_the_report_again(unbroken, structures, small_
         ({"where": "mean_frequncy > 3"}, "no property 'mean_frequncy'"),
         ({"where": "mean_frequency"}, "gives a number; needed: true or false"),
         ({"sort": "crystal_system"}, "gives a text; needed: a number"),
+        ({"properties": ("electron-dos",)}, "predicts phonon_dos, not electron-dos"),
+        ({"properties": ("electron-dos", "phonon-dos")}, "predicts one of them"),
         ({"workers": 0}, "workers 0; allowed: 1 or more"),
         ({"engine": "spark"}, "engine 'spark'; allowed: local, ray"),
     ],
@@ -268,8 +270,8 @@ def test_electron_properties(small_run, structures, tmp_path):
     path = tmp_path / "electrons.safetensors"
     save_model(path, dict(model.named_parameters()), electrons)
     known = Properties(electrons)
-    names = tuple(item.name for item in known.choose((*known.defaults, "sommerfeld")))
-    assert set(names) >= {"gap", "valence_gap", "fermi_density", "sommerfeld"}
+    names = tuple(item.name for item in known.choose((*known.defaults, "gap", "sommerfeld")))
+    assert set(names) >= {"gap", "valence_band_gap", "fermi_density", "sommerfeld"}
     job = Job(tmp_path, str(path), ArraySource, names, "fermi_density > 0.05 or gap > 0.5", True)
     chunk = next(open_source(structures).chunks(24))
     rows = Worker(job).predict(chunk).properties
@@ -277,13 +279,13 @@ def test_electron_properties(small_run, structures, tmp_path):
     for row in rows:
         assert row["selected"] == (row["fermi_density"] > 0.05 or row["gap"] > 0.5)
         assert row["gap"] >= 0
-        assert row["valence_gap"] in (True, False)
+        assert row["valence_band_gap"] in (True, False)
         assert row["sommerfeld"] == pytest.approx(
             2.357 * row["fermi_density"] / row["n_atoms"], rel=1e-3
         )
 
     lost = Properties(electrons.model_copy(update={"normalisation": "min-max"}))
-    assert lost.defaults == ("n_atoms", "crystal_system", "gap")
+    assert lost.defaults == ("n_atoms", "crystal_system", "dos_at_zero_over_peak")
     with pytest.raises(ConfigError, match="no property 'fermi_density'"):
         lost["fermi_density"]
 

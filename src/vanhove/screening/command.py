@@ -24,7 +24,7 @@ from vanhove.screening.report import BEST, REPORT, collect, write_best, write_re
 from vanhove.screening.source import Source, open_source
 from vanhove.screening.writer import Tables
 from vanhove.training.checkpoint import read_info
-from vanhove.weights import DEFAULT_WEIGHTS, find_weights
+from vanhove.weights import DEFAULTS, default_weights, find_weights
 
 Engine = Literal["local", "ray"]
 
@@ -60,7 +60,7 @@ def screen(
     source: str | PathLike[str],
     out: str | PathLike[str],
     *,
-    model: str | PathLike[str] = DEFAULT_WEIGHTS,
+    model: str | PathLike[str] | None = None,
     properties: Sequence[str] = (),
     where: str | None = None,
     sort: str | None = None,
@@ -80,8 +80,9 @@ def screen(
     Args:
         source: a file or folder of structures, see `vanhove.screening.source`.
         out: folder for the results, new or of the same screening.
-        model: shipped weights, a checkpoint file or a run folder.
-        properties: names; those in ``where`` and ``sort`` are added. None: some for the model.
+        model: shipped weights, a checkpoint file or a run folder [those for the property].
+        properties: columns; those in ``where`` and ``sort`` are added. None: some for the model.
+            ``"electron-dos"`` among them chooses what is predicted, otherwise ``"phonon-dos"``.
         where: expression that selects, such as ``"mean_frequency > 300"``; None: all.
         sort: expression, ascending; ``"-mean_frequency"`` has the largest first. None: as in the
             source. The unknown comes last.
@@ -104,9 +105,11 @@ def screen(
     for name, number in counts.items():
         if number is not None and number < 1:
             raise ConfigError(f"{name} {number}; allowed: 1 or more")
-    checkpoint = find_weights(model).resolve()
+    predicted = [name for name in properties if name in DEFAULTS]
+    columns = [name for name in properties if name not in DEFAULTS]
+    checkpoint = _checkpoint(model, predicted)
     info = read_info(checkpoint)
-    chosen = _columns(Properties(info), properties, where, sort)
+    chosen = _columns(Properties(info), columns, where, sort)
     variables = {item.name: item.variable for item in chosen}
     if where is not None:
         parse_expression(where, variables, "flag")
@@ -150,6 +153,22 @@ def screen(
     }
     write_report(out, chosen, findings, info, facts)
     return ScreeningResult(out, findings.n_predicted, findings.n_selected, findings.n_failed, n_new)
+
+
+def _checkpoint(model: str | PathLike[str] | None, predicted: Sequence[str]) -> Path:
+    """The weights that are named, or those shipped for the property."""
+    if len(set(predicted)) > 1:
+        raise ConfigError(
+            f"properties {', '.join(predicted)}: a screening predicts one of them; begin one for "
+            "each, with folders of their own"
+        )
+    if model is None:
+        return find_weights(default_weights(predicted[0] if predicted else "phonon-dos")).resolve()
+    path = find_weights(model).resolve()
+    quantity = read_info(path).quantity
+    if predicted and quantity != predicted[0].replace("-", "_"):
+        raise ConfigError(f"model {model} predicts {quantity}, not {predicted[0]}; leave one out")
+    return path
 
 
 def _columns(

@@ -104,6 +104,11 @@ def _peak(spectrum: Spectrum) -> float | None:
     return spectrum.grid[spectrum.values.argmax()] if spectrum.values.any() else None
 
 
+def _zero_over_peak(spectrum: Spectrum) -> float | None:
+    peak = spectrum.values.max()
+    return np.interp(0, spectrum.grid, spectrum.values) / peak if peak > 0 else None
+
+
 def _gap_near_edge(band: str) -> Callable[[Spectrum], Any]:
     return lambda spectrum: bool(
         has_gap_near_edge(spectrum.grid, spectrum.values[None], band)[0]  # type: ignore[arg-type]
@@ -187,6 +192,13 @@ THERMAL_PROPERTIES: dict[str, tuple[Callable[..., Any], str, str]] = {
 """Phonon properties with a temperature in their name: ``heat_capacity_300K``."""
 ELECTRON_PROPERTIES = (
     Property(
+        "dos_at_zero_over_peak",
+        "number",
+        "",
+        "density of states at the zero of the grid over its largest value",
+        _zero_over_peak,
+    ),
+    Property(
         "gap",
         "number",
         "eV",
@@ -201,14 +213,14 @@ ELECTRON_PROPERTIES = (
         lambda spectrum: read_gap(spectrum, GAP_THRESHOLD).is_lower_bound,
     ),
     Property(
-        "valence_gap",
+        "valence_band_gap",
         "flag",
         "",
         "a gap inside the valence bands (Mat2Spec's criterion)",
         _gap_near_edge("valence"),
     ),
     Property(
-        "conduction_gap",
+        "conduction_band_gap",
         "flag",
         "",
         "a gap inside the conduction bands (Mat2Spec's criterion)",
@@ -229,11 +241,17 @@ ELECTRON_PROPERTIES = (
         lambda spectrum: sommerfeld_coefficient(spectrum, per="atom"),
     ),
 )
-_NEEDS_THE_GAP_ON_THE_GRID = ("gap", "gap_is_lower_bound", "fermi_density", "sommerfeld")
-_NEEDS_THE_SCALE = ("valence_gap", "conduction_gap", "fermi_density", "sommerfeld")
+_NEEDS_THE_GAP_ON_THE_GRID = (
+    "dos_at_zero_over_peak",
+    "gap",
+    "gap_is_lower_bound",
+    "fermi_density",
+    "sommerfeld",
+)
+_NEEDS_THE_SCALE = ("valence_band_gap", "conduction_band_gap", "fermi_density", "sommerfeld")
 DEFAULTS = {
     "phonon_dos": ("mean_frequency", "heat_capacity_300K", "entropy_300K"),
-    "electron_dos": ("gap", "valence_gap", "fermi_density"),
+    "electron_dos": ("dos_at_zero_over_peak", "valence_band_gap", "fermi_density"),
 }
 
 
