@@ -17,7 +17,7 @@ OPTIONS = {
     "properties": ("n_atoms", "mean_frequency", "heat_capacity_300K", "elements"),
     "where": 'mean_frequency > 150 and "F" not in elements',
     "sort": "-mean_frequency",
-    "partition_size": 24,
+    "partition_size": 12,
     "top": 5,
 }
 
