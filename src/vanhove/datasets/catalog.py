@@ -16,6 +16,7 @@ from vanhove.datasets.folder import holds_table, load_folder
 from vanhove.datasets.graph_store import crystal_systems
 from vanhove.datasets.jarvis import load_phonon_jarvis, load_phonon_jarvis_clean
 from vanhove.datasets.petretto import load_phonon_petretto
+from vanhove.datasets.pretraining import load_petretto_pretraining
 from vanhove.datasets.splits import (
     grouped_split,
     held_out_split,
@@ -30,6 +31,7 @@ from vanhove.errors import DataError
 DATASETS: dict[str, Callable[[], SpectrumDataset]] = {
     "electron_pbe": load_electron_pbe,
     "electron_pbe_128": load_electron_pbe_128,
+    "petretto_pretraining": load_petretto_pretraining,
     "phonon_petretto": load_phonon_petretto,
     "phonon_jarvis": load_phonon_jarvis,
     "phonon_jarvis_clean": load_phonon_jarvis_clean,

@@ -52,6 +52,18 @@ def load_phonon_jarvis_clean() -> SpectrumDataset:
 
 
 def _load(name: str, *, clean: bool) -> SpectrumDataset:
+    dataset, columns = read_phonon_jarvis(name)
+    if not clean:
+        return dataset
+    return dataset.subset(np.flatnonzero(columns["imaginary_fraction"] < CLEAN_IMAGINARY_FRACTION))
+
+
+def read_phonon_jarvis(name: str) -> tuple[SpectrumDataset, dict[str, np.ndarray]]:
+    """All crystals as a data set of that name, and the columns of the file, one value per crystal.
+
+    Raises:
+        DataError: the file is not there, or is another one.
+    """
     with np.load(io.BytesIO(read_content(data_file(DATA))), allow_pickle=False) as archive:
         data = {key: archive[key] for key in archive.files}
     ends = np.cumsum(data["natoms"])[:-1]
@@ -75,6 +87,4 @@ def _load(name: str, *, clean: bool) -> SpectrumDataset:
         notes=list(_NOTES),
     )
     assert set(dataset.splits) == set(PARTS)
-    if not clean:
-        return dataset
-    return dataset.subset(np.flatnonzero(data["imaginary_fraction"] < CLEAN_IMAGINARY_FRACTION))
+    return dataset, data

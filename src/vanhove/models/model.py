@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vanhove.crystal.graph import Batch, CrystalGraph, collate
 from vanhove.models.atom_features import AtomFeatures
 from vanhove.models.crystal_system import CrystalSystemSettings, CrystalSystemVector
+from vanhove.models.decoders.atomwise import AtomwiseDecoder, AtomwiseSettings
 from vanhove.models.decoders.decoder import Outputs
 from vanhove.models.decoders.dostransformer import DOSTransformerDecoder, DOSTransformerSettings
 from vanhove.models.decoders.energywise import EnergywiseDecoder, EnergywiseSettings
@@ -46,6 +47,7 @@ DECODERS: dict[str, tuple[Any, Any]] = {
     "mat2spec": (Mat2SpecSettings, Mat2SpecDecoder),
     "xtal2dos": (Xtal2DoSSettings, Xtal2DoSDecoder),
     "recurrent": (RecurrentSettings, RecurrentDecoder),
+    "atomwise": (AtomwiseSettings, AtomwiseDecoder),
 }
 DEFAULT_ENCODER, DEFAULT_DECODER = "graph_network", "dostransformer"
 

@@ -1,0 +1,99 @@
+"""Each atom answers each energy; the crystal's answer is refined along the energy axis."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vanhove.crystal.graph import Batch
+from vanhove.models.decoders.decoder import Decoder
+from vanhove.models.decoders.energy_embedding import (
+    EnergyEmbeddingKind,
+    energy_embedding,
+    energy_states,
+)
+from vanhove.models.output import OutputKind
+from vanhove.settings import Settings
+
+
+class AtomwiseSettings(Settings):
+    """Settings of `AtomwiseDecoder`."""
+
+    name: Literal["atomwise"] = "atomwise"
+    hidden_dim: int = Field(128, ge=1, description="width per energy")
+    n_layers: int = Field(2, ge=0, description="convolutions along the energies")
+    kernel_size: int = Field(7, ge=1, description="energies a convolution sees; odd")
+    energies: EnergyEmbeddingKind = Field(
+        "gaussian", description="learned: a vector per grid point; gaussian: smooth along the grid"
+    )
+    energy_centers: int = Field(40, ge=2, description="Gaussians of gaussian energies")
+    dropout: float = Field(0.1, ge=0, lt=1, description="probability")
+
+
+class EnergyConvolution(nn.Module):
+    """Residual block along the energies: a convolution per channel, then an MLP per energy."""
+
+    def __init__(self, dim: int, kernel_size: int, dropout: float):
+        super().__init__()
+        self.along = nn.Conv1d(dim, dim, kernel_size, padding=kernel_size // 2, groups=dim)
+        self.mix = nn.Sequential(
+            nn.LayerNorm(dim),
+            nn.Linear(dim, 2 * dim),
+            nn.SiLU(),
+            nn.Dropout(dropout),
+            nn.Linear(2 * dim, dim),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[n_crystals, n_points, dim]`` -> the same."""
+        return x + self.mix(self.along(x.transpose(1, 2)).transpose(1, 2))
+
+
+class AtomwiseDecoder(Decoder):
+    """``mean_i SiLU(LN(E_j + A_i + S))`` over the atoms i for each energy j, then convolutions.
+
+    A density of states is the sum of what its atoms contribute (the projected densities of
+    states); here each atom meets each energy before the atoms are added up, which costs one
+    addition per atom and energy where attention costs matrix products.
+    """
+
+    def __init__(
+        self,
+        settings: AtomwiseSettings,
+        *,
+        atom_dim: int,
+        system_dim: int,
+        n_points: int,
+        output: OutputKind,
+    ):
+        super().__init__()
+        dim = settings.hidden_dim
+        self.energy_embedding = energy_embedding(
+            settings.energies, n_points, dim, settings.energy_centers
+        )
+        self.from_energy = nn.Linear(dim, dim)
+        self.from_atom = nn.Linear(atom_dim, dim)
+        self.from_crystal = nn.Linear(atom_dim + system_dim, dim, bias=False)
+        self.norm = nn.LayerNorm(dim)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.layers = nn.ModuleList(
+            EnergyConvolution(dim, settings.kernel_size, settings.dropout)
+            for _ in range(settings.n_layers)
+        )
+        self.out = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 1))
+
+    def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
+        crystal = batch.sum_over_atoms(atoms) / batch.n_atoms[:, None]
+        crystal = self.from_crystal(torch.cat([crystal, system], dim=-1))
+        each = self.from_atom(atoms) + crystal.index_select(0, batch.crystal_of_atom)
+        energies = self.from_energy(energy_states(self.energy_embedding))
+        joined = F.silu(self.norm(energies[None] + each[:, None]))
+        summed = batch.sum_over_atoms(joined.flatten(1)) / batch.n_atoms[:, None]
+        x = self.dropout(summed.view(len(summed), *energies.shape))
+        for layer in self.layers:
+            x = layer(x)
+        return self.out(x).squeeze(-1)
