@@ -127,7 +127,10 @@ class SpectrumModel(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """The prediction in the output's normalisation, ``[n_crystals, n_points]``; not clipped."""
-        atoms, system = self.encode(batch)
+        return self.decode(*self.encode(batch), batch)
+
+    def decode(self, atoms: Tensor, system: Tensor, batch: Batch) -> Tensor:
+        """The prediction from what `encode` gave."""
         return activate(self.decoder(atoms, batch, system).float(), self.settings.output)
 
     @torch.inference_mode()

@@ -17,6 +17,9 @@ from torch import Tensor
 
 from vanhove.datasets import SpectrumDataset
 from vanhove.errors import CheckpointError
+from vanhove.models.calibration import Calibration
+from vanhove.models.ensemble import Ensemble
+from vanhove.models.familiarity import Familiarity
 from vanhove.models.model import SpectrumModel
 from vanhove.training.config import RunConfig, with_overrides
 from vanhove.weights import shipped_weights
@@ -49,6 +52,23 @@ class DatasetInfo(BaseModel):
         )
 
 
+class EnsembleInfo(BaseModel):
+    """What more the checkpoint of an ensemble says; ``config`` and ``epoch`` are its first member's.
+
+    Attributes:
+        seeds: of the members.
+        calibration: of the error bars.
+        n_train, n_valid: crystals that the familiarity was fitted on.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    seeds: list[int]
+    calibration: Calibration
+    n_train: int
+    n_valid: int
+
+
 class ModelInfo(BaseModel):
     """What a model checkpoint says of itself."""
 
@@ -65,6 +85,7 @@ class ModelInfo(BaseModel):
     """Atomic numbers in the training split; others are refused at prediction."""
     epoch: int
     validation: dict[str, float]
+    ensemble: EnsembleInfo | None = None
 
 
 def write_safetensors(path: Path, tensors: dict[str, Tensor], header: str) -> None:
@@ -113,8 +134,8 @@ def save_model(
     write_safetensors(Path(path), weights, info.model_dump_json())
 
 
-def load_model(path: str | PathLike[str]) -> tuple[SpectrumModel, ModelInfo]:
-    """The model in evaluation mode, float32, and its description.
+def load_model(path: str | PathLike[str]) -> tuple[SpectrumModel | Ensemble, ModelInfo]:
+    """The model or ensemble in evaluation mode, float32, and its description.
 
     Raises:
         CheckpointError: missing, damaged, or the weights do not fit its own config.
@@ -122,7 +143,7 @@ def load_model(path: str | PathLike[str]) -> tuple[SpectrumModel, ModelInfo]:
     path = Path(path)
     tensors, header = read_safetensors(path)
     info = _parse_info(path, header)
-    model = build_model(info.config, len(info.grid))
+    model = _build(info)
     try:
         model.load_state_dict(
             {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
@@ -166,6 +187,16 @@ def _parse_info(path: Path, header: str) -> ModelInfo:
             f"{path}: not a model checkpoint of this version "
             f"({'.'.join(map(str, first['loc']))}: {first['msg']})"
         ) from None
+
+
+def _build(info: ModelInfo) -> SpectrumModel | Ensemble:
+    if info.ensemble is None:
+        return build_model(info.config, len(info.grid))
+    members = [build_model(info.config, len(info.grid)) for _ in info.ensemble.seeds]
+    familiarity = Familiarity(
+        info.ensemble.n_train, info.ensemble.n_valid, members[0].encoder.out_dim
+    )
+    return Ensemble(members, familiarity, info.ensemble.calibration)
 
 
 def build_model(config: RunConfig, n_points: int) -> SpectrumModel:

@@ -86,6 +86,9 @@ class TrainingSettings(Settings):
         1.0, gt=0, description="largest norm of the gradient; null: no limit"
     )
     loss: LossName = Field("rmse", description="of each crystal, then the mean")
+    shape_weight: float = Field(
+        0.0, ge=0, description="of the Wasserstein distance of shapes, added to the loss"
+    )
     beta: float = Field(1.0, ge=0, description="of DOSTransformer: L_global + beta L_system")
     select_by: SelectionName = Field("rmse", description="validation metric of the best epoch")
     patience: int = Field(

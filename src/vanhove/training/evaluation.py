@@ -18,6 +18,7 @@ from vanhove.crystal.elements import symbols_of
 from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
 from vanhove.datasets import SpectrumDataset
 from vanhove.errors import CheckpointError, DataError
+from vanhove.models.ensemble import Ensemble
 from vanhove.spectra.metrics import (
     mae_per_material,
     mse_per_material,
@@ -27,6 +28,7 @@ from vanhove.spectra.metrics import (
 from vanhove.training.checkpoint import ModelInfo, load_model
 from vanhove.training.config import DataSettings
 from vanhove.training.prepared import PreparedData, predict_rows, prepare
+from vanhove.training.uncertainty import predict_rows_with_errors, uncertainty_metrics
 from vanhove.weights import find_weights
 
 METRIC_CONVENTIONS = {
@@ -80,12 +82,7 @@ def evaluate(
         checkpoints = [checkpoints]
     loaded = [load_model(find_weights(checkpoint)) for checkpoint in checkpoints]
     infos = [info for _, info in loaded]
-    for checkpoint, info in zip(checkpoints, infos, strict=True):
-        if _without_seed(info) != _without_seed(infos[0]):
-            raise CheckpointError(
-                f"{checkpoint} and {checkpoints[0]} were trained with different settings; "
-                "evaluate them one by one"
-            )
+    check_alike(checkpoints, infos)
     config = infos[0].config
     if data is not None:
         elsewhere = DataSettings(dataset=data)  # type: ignore[call-arg]
@@ -100,12 +97,19 @@ def evaluate(
     for model, info in loaded:
         if torch.cuda.is_available():
             model = model.cuda()
-        prediction = predict_rows(model, prepared, rows).numpy()
+        uncertainty = {}
+        if isinstance(model, Ensemble):
+            ensemble = predict_rows_with_errors(model, prepared, rows)
+            prediction = ensemble.mean.astype(np.float32)
+            uncertainty = {"uncertainty": uncertainty_metrics(model, ensemble, target, prepared)}
+        else:
+            prediction = predict_rows(model, prepared, rows).numpy()
         predictions.append(prediction)
         metrics = spectrum_metrics(target, prediction, dataset.grid, dataset.unit)
         runs.append(
             {
                 "seed": info.config.seed,
+                **uncertainty,
                 "epoch": info.epoch,
                 "validation": info.validation,
                 "n_parameters": sum(p.numel() for p in model.parameters()),
@@ -200,10 +204,25 @@ def unseen_note(dataset: SpectrumDataset, info: ModelInfo, rows: list[int]) -> l
     ]
 
 
+def check_alike(checkpoints: Sequence[str | PathLike[str]], infos: Sequence[ModelInfo]) -> None:
+    """Raise `CheckpointError` unless the runs differ in their seed alone.
+
+    The weights they started from may be those of another seed each.
+    """
+    for checkpoint, info in zip(checkpoints, infos, strict=True):
+        if _without_seed(info) != _without_seed(infos[0]):
+            raise CheckpointError(
+                f"{checkpoint} and {checkpoints[0]} were trained with different settings; "
+                "take them one by one"
+            )
+
+
 def _without_seed(info: ModelInfo) -> dict:
-    content = info.model_dump(exclude={"epoch", "validation", "version"})
+    content = info.model_dump(exclude={"epoch", "validation", "version", "ensemble"})
     content["config"].pop("seed")
     content["config"]["training"].pop("loggers")
+    start = content["config"]["start"]
+    start["checkpoint"] = start["checkpoint"] is not None
     return content
 
 

@@ -121,7 +121,10 @@ class Trainer:
                 outputs, target = run.model.outputs(
                     self.data.batch(own).to(self.device), self.data.targets[own].to(self.device)
                 )
-            loss = training_loss(outputs, target, settings.loss, settings.beta).sum() / len(rows)
+            losses = training_loss(
+                outputs, target, settings.loss, settings.beta, settings.shape_weight
+            )
+            loss = losses.sum() / len(rows)
             loss.backward()
             total = loss.detach()
         self.group.sum_gradients(run.model)

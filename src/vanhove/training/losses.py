@@ -50,6 +50,19 @@ def wasserstein(prediction: Tensor, target: Tensor) -> Tensor:
     return (prediction - target).cumsum(dim=-1).abs().sum(dim=-1)
 
 
+def shape_wasserstein(prediction: Tensor, target: Tensor) -> Tensor:
+    """Wasserstein-1 distance in grid steps of the two spectra scaled to sum 1, whatever their scale.
+
+    Weight far from where it belongs, which the eye and the MSE overlook, counts with its distance:
+    it spoils mean frequency and heat capacity.
+    """
+    prediction, target = prediction.clamp(min=0), target.clamp(min=0)
+    return wasserstein(
+        prediction / prediction.sum(dim=-1, keepdim=True).clamp(min=_TINY),
+        target / target.sum(dim=-1, keepdim=True).clamp(min=_TINY),
+    )
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "rmse": rmse,
     "mse": mse,
@@ -60,14 +73,21 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def training_loss(outputs: Outputs, target: Tensor, name: str, beta: float) -> Tensor:
+def training_loss(
+    outputs: Outputs, target: Tensor, name: str, beta: float, shape_weight: float = 0.0
+) -> Tensor:
     """The loss of all branches plus the decoder's penalties, ``[n_crystals]``.
 
     ``beta`` weighs the branch called ``system``; for DOSTransformer this is
-    ``L_global + beta * L_system`` (eq. 6).
+    ``L_global + beta * L_system`` (eq. 6). ``shape_weight`` adds as much of `shape_wasserstein`.
     """
+
+    def loss(spectrum: Tensor) -> Tensor:
+        value = LOSSES[name](spectrum, target)
+        return value + shape_weight * shape_wasserstein(spectrum, target) if shape_weight else value
+
     losses = [
-        (beta if branch == "system" else 1.0) * LOSSES[name](spectrum, target)
+        (beta if branch == "system" else 1.0) * loss(spectrum)
         for branch, spectrum in outputs.spectra.items()
     ]
     return torch.stack([*losses, *outputs.penalties.values()]).sum(dim=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vanhove.errors import CheckpointError, ConfigError
+from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
 from vanhove.training.checkpoint import load_model, read_info
 from vanhove.training.config import RunConfig, StartSettings, with_overrides
@@ -77,7 +78,10 @@ def start_from(model: SpectrumModel, settings: StartSettings) -> None:
         ConfigError: "prompts" for a model without prompts or without a last layer of its own.
     """
     assert settings.checkpoint is not None
+    # Of an ensemble, the first member: it has settings and seed of the whole.
     trained, info = load_model(find_weights(settings.checkpoint))
+    if isinstance(trained, Ensemble):
+        trained = trained.members[0]
     try:
         model.load_state_dict(trained.state_dict())
     except RuntimeError:

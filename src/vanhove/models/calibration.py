@@ -1,0 +1,184 @@
+"""Error bars: how wrong a prediction is likely to be, learned on validation data.
+
+Split conformal prediction with a normalised score (Lei et al., J. Am. Stat. Assoc. 113, 1094
+(2018); Angelopoulos & Bates, arXiv 2107.07511): a scale of the error is fitted first, then the
+quantiles of ``|error| / scale`` on the validation data give the intervals. For a material like the
+validation ones, a point lies in its interval with the stated probability, on average over points
+and materials; not for each material by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+from scipy.ndimage import maximum_filter1d
+from scipy.optimize import nnls
+
+from vanhove.errors import ConfigError
+from vanhove.spectra.thermodynamics import entropy, heat_capacity, mean_frequency
+
+LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)
+TEMPERATURES = (50.0, 100.0, 200.0, 300.0, 500.0, 1000.0)
+"""K: where the errors of thermal properties are calibrated; interpolated between."""
+_NEARBY = 5  # points
+_SMALLEST = 1e-6
+
+THERMAL: dict[str, Callable[..., np.ndarray]] = {
+    "heat_capacity_J_per_K_mol_atoms": heat_capacity,
+    "entropy_J_per_K_mol_atoms": entropy,
+}
+
+
+class PropertyCalibration(BaseModel):
+    """Of one derived property: ``std = floor + slope * (standard deviation over the members)``.
+
+    Each list has one value per temperature of `TEMPERATURES`, or a single one.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    floor: list[float]
+    slope: list[float]
+    factors: dict[str, list[float]]
+
+
+class Calibration(BaseModel):
+    """How to turn the predictions of the members into error bars.
+
+    Attributes:
+        weights: of the terms of `error_terms`, their sum is the standard deviation of a point.
+        factors: level, such as ``"0.9"``, to half the width of its interval in standard deviations.
+        properties: by name, of derived properties.
+        n_materials: that it was fitted on.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    weights: list[float]
+    factors: dict[str, float]
+    properties: dict[str, PropertyCalibration] = {}
+    n_materials: int
+
+    def std(self, members: np.ndarray) -> np.ndarray:
+        """Error bars, one standard deviation, ``[..., n_points]``, of ``[n, ..., n_points]``."""
+        return np.maximum(error_terms(members) @ np.asarray(self.weights), _SMALLEST)
+
+    def interval(
+        self, mean: np.ndarray, std: np.ndarray, level: float = 0.9
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper ends; a density of states is not negative.
+
+        Raises:
+            ConfigError: a level that was not calibrated.
+        """
+        factor = self.factors.get(f"{level:g}")
+        if factor is None:
+            raise ConfigError(f"level {level:g}; calibrated: {', '.join(self.factors)}")
+        return np.maximum(mean - factor * std, 0), mean + factor * std
+
+    def property_std(
+        self, name: str, members: np.ndarray, temperature: float | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Standard deviation and half of the 90 % interval of a property.
+
+        Args:
+            name: a key of `properties`.
+            members: the property from each member's spectrum, ``[n_members, ...]``.
+            temperature: K, for thermal properties; outside `TEMPERATURES` the nearest counts.
+        """
+        calibration = self.properties[name]
+        place = TEMPERATURES[0] if temperature is None else temperature
+
+        def at(values: list[float]) -> float:
+            return float(np.interp(place, TEMPERATURES[: len(values)], values))
+
+        std = at(calibration.floor) + at(calibration.slope) * np.std(members, axis=0)
+        return std, at(calibration.factors["0.9"]) * std
+
+
+def error_terms(members: np.ndarray) -> np.ndarray:
+    """What tells how wrong a point may be, ``[..., n_points, 5]``, none negative.
+
+    A constant, the spread of the members, the height of the prediction, its slope (a peak that is
+    out of place is wrong on its flanks) and the highest value nearby.
+
+    Args:
+        members: predictions ``[n_members, ..., n_points]``; one member has no spread.
+    """
+    mean = members.mean(axis=0)
+    return np.stack(
+        [
+            np.ones_like(mean),
+            members.std(axis=0),
+            mean,
+            np.abs(np.gradient(mean, axis=-1)),
+            maximum_filter1d(mean, _NEARBY, axis=-1),
+        ],
+        axis=-1,
+    )
+
+
+def fit_calibration(
+    members: np.ndarray, target: np.ndarray, grid: np.ndarray, quantity: str
+) -> Calibration:
+    """Fit on validation data, which none of the members was trained on.
+
+    Args:
+        members: predictions ``[n_members, n_materials, n_points]``.
+        target: ``[n_materials, n_points]``.
+        grid: ``[n_points]``.
+        quantity: thermal properties are calibrated for ``"phonon_dos"``.
+    """
+    members = np.asarray(members, dtype=np.float64)
+    error = np.abs(members.mean(axis=0) - target)
+    terms = error_terms(members)
+    weights, _ = nnls(terms.reshape(-1, terms.shape[-1]), error.ravel())
+    scale = np.maximum(terms @ weights, _SMALLEST)
+    weights = weights * np.sqrt((error**2).mean() / (scale**2).mean())
+    std = np.maximum(terms @ weights, _SMALLEST)
+    properties = _fit_properties(members, target, grid) if quantity == "phonon_dos" else {}
+    return Calibration(
+        weights=weights.tolist(),
+        factors={f"{level:g}": conformal_quantile(error / std, level) for level in LEVELS},
+        properties=properties,
+        n_materials=len(target),
+    )
+
+
+def conformal_quantile(scores: np.ndarray, level: float) -> float:
+    """The ``ceil((n + 1) level)``-th smallest of ``n`` scores (Lei et al., eq. 2)."""
+    ordered = np.sort(scores, axis=None)
+    place = min(int(np.ceil((len(ordered) + 1) * level)), len(ordered)) - 1
+    return float(ordered[place])
+
+
+def _fit_properties(
+    members: np.ndarray, target: np.ndarray, grid: np.ndarray
+) -> dict[str, PropertyCalibration]:
+    kept = (members.max(axis=-1) > 0).all(axis=0) & (target.max(axis=-1) > 0)
+    members, target = members[:, kept], target[kept]
+    mean = members.mean(axis=0)
+
+    def fit(of: Callable[[np.ndarray], np.ndarray]) -> PropertyCalibration:
+        """``of`` gives ``[..., n_temperatures]``."""
+        error, spread = np.abs(of(mean) - of(target)), of(members).std(axis=0)
+        floors, slopes = [], []
+        factors: dict[str, list[float]] = {f"{level:g}": [] for level in LEVELS}
+        for column in range(error.shape[-1]):
+            own, by = error[:, column], spread[:, column]
+            (floor, slope), _ = nnls(np.stack([np.ones_like(by), by], axis=-1), own)
+            std = np.maximum(floor + slope * by, _SMALLEST)
+            scale = np.sqrt((own**2).mean() / (std**2).mean())
+            floors.append(float(floor * scale))
+            slopes.append(float(slope * scale))
+            for level in LEVELS:
+                factors[f"{level:g}"].append(conformal_quantile(own / (scale * std), level))
+        return PropertyCalibration(floor=floors, slope=slopes, factors=factors)
+
+    temperatures = np.array(TEMPERATURES)
+    found = {"mean_frequency_cm1": fit(lambda values: mean_frequency(grid, values)[..., None])}
+    for name, function in THERMAL.items():
+        found[name] = fit(lambda values, f=function: f(grid, values, temperatures))  # type: ignore[misc]
+    return found

@@ -1,0 +1,100 @@
+"""Several models of the same settings that predict together, with error bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vanhove.crystal.graph import CrystalGraph, collate
+from vanhove.models.calibration import Calibration
+from vanhove.models.familiarity import Familiarity
+from vanhove.models.model import ModelSettings, SpectrumModel
+from vanhove.models.output import rescale
+
+
+@dataclass(frozen=True)
+class EnsemblePrediction:
+    """What an `Ensemble` says of some crystals.
+
+    Attributes:
+        members: ``[n_members, n_crystals, n_points]``.
+        std: error bars, ``[n_crystals, n_points]``.
+        familiarity: ``[n_crystals]``, see `Familiarity`.
+    """
+
+    members: np.ndarray
+    std: np.ndarray
+    familiarity: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The prediction, ``[n_crystals, n_points]``."""
+        return self.members.mean(axis=0)
+
+
+class Ensemble(nn.Module):
+    """The mean of its members (Lakshminarayanan et al., NeurIPS 2017), which differ in their seed.
+
+    A single member is allowed: then the error bars come from the shape of its prediction alone.
+
+    Args:
+        members: alike but for their weights.
+        familiarity: fitted on the states of the first member.
+        calibration: of the error bars.
+    """
+
+    def __init__(
+        self, members: Sequence[SpectrumModel], familiarity: Familiarity, calibration: Calibration
+    ):
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.familiarity = familiarity
+        self.calibration = calibration
+
+    @property
+    def settings(self) -> ModelSettings:
+        return self.members[0].settings
+
+    def predict(self, graphs: Sequence[CrystalGraph]) -> Tensor:
+        """The mean of the members, as `SpectrumModel.predict`."""
+        return predict_members(self.members, graphs)[0].mean(dim=0)
+
+    def predict_with_errors(self, graphs: Sequence[CrystalGraph]) -> EnsemblePrediction:
+        """The members' predictions, error bars and familiarity."""
+        members, states = predict_members(self.members, graphs)
+        values = members.double().numpy()
+        return EnsemblePrediction(
+            members=values,
+            std=self.calibration.std(values),
+            familiarity=self.familiarity(states, graphs).numpy(),
+        )
+
+
+@torch.inference_mode()
+def predict_members(
+    members: Sequence[SpectrumModel] | nn.ModuleList, graphs: Sequence[CrystalGraph]
+) -> tuple[Tensor, Tensor]:
+    """Predictions of each member, and the states of the crystals in the first one.
+
+    Args:
+        members: in evaluation mode.
+        graphs: of the crystals.
+
+    Returns:
+        ``[n_members, n_graphs, n_points]`` as `SpectrumModel.predict` gives them, and the mean atom
+        states ``[n_graphs, d]``; both float32 on the CPU.
+    """
+    buffer = members[0].atom_features.table
+    batch = collate(graphs).to(buffer.device, buffer.dtype)
+    values, states = [], None
+    for member in members:
+        atoms, system = member.encode(batch)
+        if states is None:
+            states = batch.sum_over_atoms(atoms) / batch.n_atoms[:, None]
+        values.append(rescale(member.decode(atoms, system, batch), member.settings.output))
+    assert states is not None
+    return torch.stack(values).float().cpu(), states.float().cpu()

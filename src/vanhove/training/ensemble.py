@@ -1,0 +1,80 @@
+"""Joining runs that differ in their seed into an ensemble with calibrated error bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+
+from vanhove.errors import CheckpointError
+from vanhove.models.calibration import fit_calibration
+from vanhove.models.ensemble import Ensemble
+from vanhove.models.familiarity import Familiarity
+from vanhove.models.model import SpectrumModel
+from vanhove.spectra.metrics import spectrum_metrics
+from vanhove.training.checkpoint import EnsembleInfo, load_model, save_model
+from vanhove.training.evaluation import check_alike
+from vanhove.training.prepared import prepare
+from vanhove.training.uncertainty import member_predictions
+from vanhove.weights import find_weights
+
+_SHOWN = ("rmse", "mse_x10", "mae", "r2")
+
+
+def make_ensemble(
+    checkpoints: Sequence[str | PathLike[str]],
+    output: str | PathLike[str],
+    *,
+    name: str | None = None,
+    half: bool = True,
+    quiet: bool = False,
+) -> dict[str, float]:
+    """Write an ensemble: its members, error bars fitted on validation, and the familiarity.
+
+    Args:
+        checkpoints: runs, files or shipped weights that differ in their seed alone; one is enough
+            for error bars without a spread of members.
+        output: the file to write, ``NAME.safetensors``.
+        name: in results; that of the first run by default.
+        half: store the weights in float16.
+        quiet: no progress.
+
+    Returns:
+        Validation metrics of the ensemble.
+
+    Raises:
+        CheckpointError: the runs differ in more than their seed, or one of them is an ensemble.
+        DataError: their data cannot be loaded.
+    """
+    loaded = [load_model(find_weights(checkpoint)) for checkpoint in checkpoints]
+    infos = [info for _, info in loaded]
+    check_alike(checkpoints, infos)
+    members = []
+    for checkpoint, (model, _) in zip(checkpoints, loaded, strict=True):
+        if not isinstance(model, SpectrumModel):
+            raise CheckpointError(f"{checkpoint} is an ensemble; join single runs")
+        members.append(model)
+    info = infos[0]
+    data = prepare(info.config, ("train", "valid"), quiet)
+    train, valid = data.rows("train"), data.rows("valid")
+    values, states = member_predictions(members, data, valid)
+    target = data.targets[valid].numpy()
+    calibration = fit_calibration(values, target, data.dataset.grid, info.quantity)
+    familiarity = Familiarity(len(train), len(valid), states.shape[1])
+    graphs = [data.graph(int(row)) for row in train]
+    familiarity.fit(member_predictions(members[:1], data, train)[1], graphs, states)
+    metrics = spectrum_metrics(target, values.mean(axis=0), data.dataset.grid, data.dataset.unit)
+    validation = {key: float(metrics[key]) for key in _SHOWN}
+    config = info.config if name is None else info.config.model_copy(update={"name": name})
+    ensemble = EnsembleInfo(
+        seeds=[own.config.seed for own in infos],
+        calibration=calibration,
+        n_train=len(train),
+        n_valid=len(valid),
+    )
+    save_model(
+        output,
+        Ensemble(members, familiarity, calibration).state_dict(),
+        info.model_copy(update={"config": config, "validation": validation, "ensemble": ensemble}),
+        half=half,
+    )
+    return validation

@@ -1,0 +1,116 @@
+"""Ensembles on many rows, and whether their error bars hold there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from torch import Tensor, nn
+
+from vanhove.models.calibration import LEVELS, Calibration
+from vanhove.models.ensemble import Ensemble, EnsemblePrediction, predict_members
+from vanhove.models.model import SpectrumModel
+from vanhove.spectra.metrics import mae_per_material
+from vanhove.spectra.thermodynamics import entropy, heat_capacity, mean_frequency
+from vanhove.training.prepared import PreparedData
+
+WEIGHT = 0.01
+"""Points above this part of the spectrum's maximum, predicted or true, are where there is any."""
+_TEMPERATURE = 300.0
+
+
+def member_predictions(
+    members: Sequence[SpectrumModel] | nn.ModuleList,
+    data: PreparedData,
+    rows: Tensor,
+    batch_size: int = 32,
+) -> tuple[np.ndarray, Tensor]:
+    """`predict_members` of many rows: ``[n_members, n_rows, n_points]`` and ``[n_rows, d]``."""
+    order = torch.argsort(data.graphs.n_atoms[rows])
+    values = np.zeros((len(members), len(rows), data.targets.shape[1]))
+    states = torch.zeros(len(rows), members[0].encoder.out_dim)
+    for chunk in order.split(batch_size):
+        own, own_states = predict_members(members, [data.graph(int(row)) for row in rows[chunk]])
+        values[:, chunk.numpy()] = own.numpy()
+        states[chunk] = own_states
+    return values, states
+
+
+def predict_rows_with_errors(
+    model: Ensemble, data: PreparedData, rows: Tensor
+) -> EnsemblePrediction:
+    """`Ensemble.predict_with_errors` of many rows, in their order."""
+    values, states = member_predictions(model.eval().members, data, rows)
+    return EnsemblePrediction(
+        members=values,
+        std=model.calibration.std(values),
+        familiarity=model.familiarity(
+            states.to(model.familiarity.mean.device), [data.graph(int(row)) for row in rows]
+        )
+        .cpu()
+        .numpy(),
+    )
+
+
+def uncertainty_metrics(
+    model: Ensemble, prediction: EnsemblePrediction, target: np.ndarray, data: PreparedData
+) -> dict[str, Any]:
+    """How often intervals hold, how wide they are, and whether they rank the errors.
+
+    Returns:
+        ``coverage``: level to the share of all points in their interval; ``coverage_with_weight``:
+        the same of points where the prediction or the truth exceeds 1 % of its maximum;
+        ``coverage_per_material_std``: of the 90 % interval; ``half_width``: its mean;
+        ``rank_correlation``: Spearman, mean error bar of a material against its MAE;
+        ``familiarity_rank_correlation``: of the familiarity against the MAE (negative is good);
+        for phonons ``properties``: coverage of the 90 % intervals.
+    """
+    mean, calibration = prediction.mean, model.calibration
+    inside = {}
+    for level in LEVELS:
+        low, high = calibration.interval(mean, prediction.std, level)
+        inside[level] = (target >= low) & (target <= high)
+    top = np.maximum(target.max(axis=1), mean.max(axis=1))[:, None]
+    weighty = np.maximum(target, mean) > WEIGHT * top
+    error = mae_per_material(target, mean)
+    found: dict[str, Any] = {
+        "coverage": {f"{level:g}": float(own.mean()) for level, own in inside.items()},
+        "coverage_with_weight": {
+            f"{level:g}": float(own[weighty].mean()) for level, own in inside.items()
+        },
+        "coverage_per_material_std": float(inside[0.9].mean(axis=1).std()),
+        "half_width": float(calibration.factors["0.9"] * prediction.std.mean()),
+        "rank_correlation": float(spearmanr(prediction.std.mean(axis=1), error).statistic),
+        "familiarity_rank_correlation": float(spearmanr(prediction.familiarity, error).statistic),
+    }
+    if calibration.properties:
+        found["properties"] = _property_coverage(
+            calibration, prediction.members, target, data.dataset.grid
+        )
+    return found
+
+
+def _property_coverage(
+    calibration: Calibration, members: np.ndarray, target: np.ndarray, grid: np.ndarray
+) -> dict[str, dict[str, float]]:
+    kept = (members.max(axis=-1) > 0).all(axis=0) & (target.max(axis=-1) > 0)
+    members, target = members[:, kept], target[kept]
+    functions = {
+        "mean_frequency_cm1": lambda values: mean_frequency(grid, values),
+        "heat_capacity_J_per_K_mol_atoms": lambda values: heat_capacity(grid, values, _TEMPERATURE),
+        "entropy_J_per_K_mol_atoms": lambda values: entropy(grid, values, _TEMPERATURE),
+    }
+    found = {}
+    for name, function in functions.items():
+        error = np.abs(function(members.mean(axis=0)) - function(target))
+        std, half = calibration.property_std(name, function(members), _TEMPERATURE)
+        found[name] = {
+            "mae": float(error.mean()),
+            "coverage": float((error <= half).mean()),
+            "half_width": float(half.mean()),
+            "rank_correlation": float(spearmanr(std, error).statistic),
+        }
+    return found
