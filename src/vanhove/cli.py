@@ -455,8 +455,32 @@ def export(
 
     model, info = load_model(find_weights(checkpoint))
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_model(path, dict(model.named_parameters()), info, half=True)
+    save_model(path, model.state_dict(), info, half=True)
     typer.echo(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
+
+
+@app.command()
+def ensemble(
+    runs: Annotated[
+        list[str], typer.Argument(help="Run folders or checkpoints that differ in their seed.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write, NAME.safetensors.")],
+    name: Annotated[str | None, typer.Option("--name", help="What results call it.")] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Join runs into one model that predicts their mean, with error bars.
+
+    The error bars are calibrated on the validation part; a single run is enough for error bars
+    that do not know where members disagree.
+
+    \b
+    Example: vanhove ensemble runs/model-seed0 runs/model-seed1 -o my-ensemble.safetensors
+    """
+    from vanhove.training.ensemble import make_ensemble
+
+    validation = make_ensemble(runs, out, name=name, quiet=quiet)
+    numbers = "  ".join(f"{key} {value:.4f}" for key, value in validation.items())
+    typer.echo(f"{out}  {out.stat().st_size / 1e6:.1f} MB  (validation: {numbers})")
 
 
 @data_app.command("list")

@@ -44,7 +44,7 @@ def test_the_result_is_strict_json_and_names_its_origin(small_run, small_config,
 def test_only_seeds_are_averaged(small_run, small_config, tmp_path):
     longer = small_config.training.model_copy(update={"epochs": 1})
     other = train(small_config.model_copy(update={"training": longer}), tmp_path, quiet=True)
-    with pytest.raises(CheckpointError, match="different settings; evaluate them one by one"):
+    with pytest.raises(CheckpointError, match="different settings; take them one by one"):
         evaluate([small_run, other.folder])
 
 

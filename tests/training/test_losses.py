@@ -17,6 +17,7 @@ from vanhove.training.losses import (
     mae,
     mse,
     rmse,
+    shape_wasserstein,
     training_loss,
     wasserstein,
 )
@@ -134,3 +135,13 @@ def test_beta_weighs_the_system_branch():
     torch.testing.assert_close(training_loss(both, target, "mae", beta=0.5), torch.tensor([2.0]))
     single = Outputs({"spectrum": torch.tensor([[3.0]])}, {"alignment": torch.tensor([0.25])})
     torch.testing.assert_close(training_loss(single, target, "mae", 0.5), torch.tensor([3.25]))
+
+
+def test_the_shape_distance_knows_no_scale_and_grows_with_the_way():
+    target = torch.tensor([[0.0, 1.0, 0.0, 0.0]])
+    near, far = torch.tensor([[0.0, 0.0, 3.0, 0.0]]), torch.tensor([[0.0, 0.0, 0.0, 0.2]])
+    torch.testing.assert_close(shape_wasserstein(near, target), torch.tensor([1.0]))
+    torch.testing.assert_close(shape_wasserstein(far, target), torch.tensor([2.0]))
+    outputs = Outputs({"spectrum": far})
+    plain = training_loss(outputs, target, "mae", 1.0)
+    torch.testing.assert_close(training_loss(outputs, target, "mae", 1.0, 0.5), plain + 1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from vanhove.crystal.graph import CrystalGraph, collate
 from vanhove.models.calibration import Calibration
 from vanhove.models.familiarity import Familiarity
-from vanhove.models.model import ModelSettings, SpectrumModel
+from vanhove.models.model import SpectrumModel
 from vanhove.models.output import rescale
 
 
@@ -56,16 +57,17 @@ class Ensemble(nn.Module):
         self.calibration = calibration
 
     @property
-    def settings(self) -> ModelSettings:
-        return self.members[0].settings
+    def models(self) -> list[SpectrumModel]:
+        """The members."""
+        return cast("list[SpectrumModel]", list(self.members))
 
     def predict(self, graphs: Sequence[CrystalGraph]) -> Tensor:
         """The mean of the members, as `SpectrumModel.predict`."""
-        return predict_members(self.members, graphs)[0].mean(dim=0)
+        return predict_members(self.models, graphs)[0].mean(dim=0)
 
     def predict_with_errors(self, graphs: Sequence[CrystalGraph]) -> EnsemblePrediction:
         """The members' predictions, error bars and familiarity."""
-        members, states = predict_members(self.members, graphs)
+        members, states = predict_members(self.models, graphs)
         values = members.double().numpy()
         return EnsemblePrediction(
             members=values,
@@ -76,7 +78,7 @@ class Ensemble(nn.Module):
 
 @torch.inference_mode()
 def predict_members(
-    members: Sequence[SpectrumModel] | nn.ModuleList, graphs: Sequence[CrystalGraph]
+    members: Sequence[SpectrumModel], graphs: Sequence[CrystalGraph]
 ) -> tuple[Tensor, Tensor]:
     """Predictions of each member, and the states of the crystals in the first one.
 

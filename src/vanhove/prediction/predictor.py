@@ -17,6 +17,7 @@ from vanhove.crystal.graph import CrystalGraph, graph_of_standardized
 from vanhove.crystal.reading import find_structure_files, read_crystal
 from vanhove.crystal.symmetry import StandardizedCrystal, standardize
 from vanhove.errors import StructureError
+from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.training.checkpoint import ModelInfo, load_model
@@ -43,7 +44,7 @@ class Predictor:
         name: shown in results.
     """
 
-    def __init__(self, model: SpectrumModel, info: ModelInfo, name: str):
+    def __init__(self, model: SpectrumModel | Ensemble, info: ModelInfo, name: str):
         self.model = model
         self.info = info
         self.name = name

@@ -53,7 +53,7 @@ class DatasetInfo(BaseModel):
 
 
 class EnsembleInfo(BaseModel):
-    """What more the checkpoint of an ensemble says; ``config`` and ``epoch`` are its first member's.
+    """What the checkpoint of an ensemble says besides the description of its first member.
 
     Attributes:
         seeds: of the members.

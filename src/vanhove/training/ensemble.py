@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
+from pathlib import Path
 
 from vanhove.errors import CheckpointError
 from vanhove.models.calibration import fit_calibration
@@ -71,6 +72,7 @@ def make_ensemble(
         n_train=len(train),
         n_valid=len(valid),
     )
+    Path(output).parent.mkdir(parents=True, exist_ok=True)
     save_model(
         output,
         Ensemble(members, familiarity, calibration).state_dict(),

@@ -51,7 +51,7 @@ def wasserstein(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def shape_wasserstein(prediction: Tensor, target: Tensor) -> Tensor:
-    """Wasserstein-1 distance in grid steps of the two spectra scaled to sum 1, whatever their scale.
+    """Wasserstein-1 distance of the two spectra scaled to sum 1, in grid steps.
 
     Weight far from where it belongs, which the eye and the MSE overlook, counts with its distance:
     it spoils mean frequency and heat capacity.

@@ -14,6 +14,7 @@ from vanhove.crystal.tables import GraphTable
 from vanhove.datasets import SpectrumDataset, load_dataset
 from vanhove.datasets.graph_store import load_graphs
 from vanhove.errors import DataError, StructureError
+from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
 from vanhove.training.config import RunConfig
 
@@ -107,7 +108,7 @@ def _check_elements(dataset: SpectrumDataset, rows: np.ndarray, config: RunConfi
 
 
 def predict_rows(
-    model: SpectrumModel, data: PreparedData, rows: Tensor, batch_size: int = 32
+    model: SpectrumModel | Ensemble, data: PreparedData, rows: Tensor, batch_size: int = 32
 ) -> Tensor:
     """`SpectrumModel.predict` of many rows, in their order."""
     model.eval()

@@ -81,7 +81,7 @@ def start_from(model: SpectrumModel, settings: StartSettings) -> None:
     # Of an ensemble, the first member: it has settings and seed of the whole.
     trained, info = load_model(find_weights(settings.checkpoint))
     if isinstance(trained, Ensemble):
-        trained = trained.members[0]
+        trained = trained.models[0]
     try:
         model.load_state_dict(trained.state_dict())
     except RuntimeError:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.stats import spearmanr
-from torch import Tensor, nn
+from torch import Tensor
 
 from vanhove.models.calibration import LEVELS, Calibration
 from vanhove.models.ensemble import Ensemble, EnsemblePrediction, predict_members
@@ -23,7 +23,7 @@ _TEMPERATURE = 300.0
 
 
 def member_predictions(
-    members: Sequence[SpectrumModel] | nn.ModuleList,
+    members: Sequence[SpectrumModel],
     data: PreparedData,
     rows: Tensor,
     batch_size: int = 32,
@@ -43,7 +43,7 @@ def predict_rows_with_errors(
     model: Ensemble, data: PreparedData, rows: Tensor
 ) -> EnsemblePrediction:
     """`Ensemble.predict_with_errors` of many rows, in their order."""
-    values, states = member_predictions(model.eval().members, data, rows)
+    values, states = member_predictions(model.models, data, rows)
     return EnsemblePrediction(
         members=values,
         std=model.calibration.std(values),
@@ -83,8 +83,8 @@ def uncertainty_metrics(
         },
         "coverage_per_material_std": float(inside[0.9].mean(axis=1).std()),
         "half_width": float(calibration.factors["0.9"] * prediction.std.mean()),
-        "rank_correlation": float(spearmanr(prediction.std.mean(axis=1), error).statistic),
-        "familiarity_rank_correlation": float(spearmanr(prediction.familiarity, error).statistic),
+        "rank_correlation": _rank_correlation(prediction.std.mean(axis=1), error),
+        "familiarity_rank_correlation": _rank_correlation(prediction.familiarity, error),
     }
     if calibration.properties:
         found["properties"] = _property_coverage(
@@ -93,9 +93,16 @@ def uncertainty_metrics(
     return found
 
 
+def _rank_correlation(score: np.ndarray, error: np.ndarray) -> float | None:
+    """Spearman's; None where all scores are alike."""
+    if np.ptp(score) == 0 or np.ptp(error) == 0:
+        return None
+    return float(spearmanr(score, error).statistic)
+
+
 def _property_coverage(
     calibration: Calibration, members: np.ndarray, target: np.ndarray, grid: np.ndarray
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, float | None]]:
     kept = (members.max(axis=-1) > 0).all(axis=0) & (target.max(axis=-1) > 0)
     members, target = members[:, kept], target[kept]
     functions = {
@@ -111,6 +118,6 @@ def _property_coverage(
             "mae": float(error.mean()),
             "coverage": float((error <= half).mean()),
             "half_width": float(half.mean()),
-            "rank_correlation": float(spearmanr(std, error).statistic),
+            "rank_correlation": _rank_correlation(std, error),
         }
     return found
