@@ -41,8 +41,8 @@ def load_petretto_pretraining() -> SpectrumDataset:
     values = np.stack(
         [np.interp(petretto.grid, jarvis.grid, spectrum) for spectrum in jarvis.values[kept]]
     )
-    kept = [row for row, has_weight in zip(kept, values.any(axis=1), strict=True) if has_weight]
-    values = values[values.any(axis=1)]
+    has_weight = values.max(axis=1) > 0
+    kept, values = np.array(kept)[has_weight].tolist(), values[has_weight]
     is_valid = np.isin(kept, jarvis.split("valid"))
     return SpectrumDataset(
         name=jarvis.name,

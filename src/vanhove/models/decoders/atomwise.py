@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,12 +26,19 @@ class AtomwiseSettings(Settings):
     name: Literal["atomwise"] = "atomwise"
     hidden_dim: int = Field(128, ge=1, description="width per energy")
     n_layers: int = Field(2, ge=0, description="convolutions along the energies")
-    kernel_size: int = Field(7, ge=1, description="energies a convolution sees; odd")
+    kernel_size: int = Field(7, ge=1, description="energies a convolution sees; an odd number")
     energies: EnergyEmbeddingKind = Field(
         "gaussian", description="learned: a vector per grid point; gaussian: smooth along the grid"
     )
     energy_centers: int = Field(40, ge=2, description="Gaussians of gaussian energies")
     dropout: float = Field(0.1, ge=0, lt=1, description="probability")
+
+    @field_validator("kernel_size")
+    @classmethod
+    def _has_a_middle(cls, size: int) -> int:
+        if size % 2 == 0:
+            raise ValueError(f"kernel_size must be odd, so that it has a middle (got {size})")
+        return size
 
 
 class EnergyConvolution(nn.Module):
