@@ -58,3 +58,22 @@ def small_run(small_config, tmp_path_factory) -> Path:
     from vanhove.training.loop import train
 
     return train(small_config, tmp_path_factory.mktemp("runs") / "small", quiet=True).folder
+
+
+@pytest.fixture(scope="session")
+def small_runs(small_run, small_config, tmp_path_factory) -> list[Path]:
+    """Folders of the small run with two seeds."""
+    from vanhove.training.loop import train
+
+    other = small_config.model_copy(update={"seed": 1})
+    return [small_run, train(other, tmp_path_factory.mktemp("second"), quiet=True).folder]
+
+
+@pytest.fixture(scope="session")
+def small_ensemble(small_runs, tmp_path_factory) -> Path:
+    """Checkpoint of the ensemble of these two, in full precision."""
+    from vanhove.training.ensemble import make_ensemble
+
+    file = tmp_path_factory.mktemp("ensemble") / "pair.safetensors"
+    make_ensemble(small_runs, file, name="pair", half=False, quiet=True)
+    return file

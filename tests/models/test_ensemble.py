@@ -20,26 +20,15 @@ from vanhove.training.start import start_from
 
 
 @pytest.fixture(scope="module")
-def runs(small_run, small_config, tmp_path_factory):
-    other = small_config.model_copy(update={"seed": 1})
-    return [small_run, train(other, tmp_path_factory.mktemp("second"), quiet=True).folder]
-
-
-@pytest.fixture(scope="module")
-def ensemble(runs, tmp_path_factory):
-    file = tmp_path_factory.mktemp("ensemble") / "pair.safetensors"
-    make_ensemble(runs, file, name="pair", half=False, quiet=True)
-    return file
-
-
-@pytest.fixture(scope="module")
 def graphs(small_config):
     return [build_graph(read_crystal(path), small_config.graph) for path in SUPPORTED]
 
 
-def test_an_ensemble_predicts_the_mean_of_its_runs(runs, ensemble, graphs):
-    own = torch.stack([load_model(run / "best.safetensors")[0].predict(graphs) for run in runs])
-    model, info = load_model(ensemble)
+def test_an_ensemble_predicts_the_mean_of_its_runs(small_runs, small_ensemble, graphs):
+    own = torch.stack(
+        [load_model(run / "best.safetensors")[0].predict(graphs) for run in small_runs]
+    )
+    model, info = load_model(small_ensemble)
     torch.testing.assert_close(model.predict(graphs), own.mean(dim=0), atol=1e-6, rtol=1e-5)
     assert info.config.name == "pair"
     assert info.ensemble.seeds == [0, 1]
@@ -50,39 +39,41 @@ def test_an_ensemble_predicts_the_mean_of_its_runs(runs, ensemble, graphs):
     assert ((prediction.familiarity >= 0) & (prediction.familiarity <= 1)).all()
 
 
-def test_an_evaluation_says_whether_the_error_bars_hold(ensemble):
+def test_an_evaluation_says_whether_the_error_bars_hold(small_ensemble):
     """On validation, which they were fitted on, they do by construction."""
-    found = evaluate(ensemble, "valid", quiet=True)["runs"][0]["uncertainty"]
+    found = evaluate(small_ensemble, "valid", quiet=True)["runs"][0]["uncertainty"]
     for level, share in found["coverage"].items():
         assert share >= float(level)
     assert found["coverage"]["0.9"] < 0.95
     assert set(found["properties"]) > {"mean_frequency_cm1"}
 
 
-def test_half_precision_changes_little(runs, ensemble, graphs, tmp_path):
+def test_half_precision_changes_little(small_runs, small_ensemble, graphs, tmp_path):
     half = tmp_path / "half.safetensors"
-    make_ensemble(runs, half, quiet=True)
-    assert half.stat().st_size < 0.6 * ensemble.stat().st_size
-    before, after = (load_model(file)[0].predict_with_errors(graphs) for file in (ensemble, half))
+    make_ensemble(small_runs, half, quiet=True)
+    assert half.stat().st_size < 0.6 * small_ensemble.stat().st_size
+    before, after = (
+        load_model(file)[0].predict_with_errors(graphs) for file in (small_ensemble, half)
+    )
     np.testing.assert_allclose(after.mean, before.mean, atol=5e-3)
     np.testing.assert_allclose(after.std, before.std, rtol=0.1, atol=5e-3)
 
 
-def test_runs_of_other_settings_are_not_joined(small_run, small_config, ensemble, tmp_path):
+def test_runs_of_other_settings_are_not_joined(small_run, small_config, small_ensemble, tmp_path):
     shorter = small_config.training.model_copy(update={"epochs": 1})
     other = train(small_config.model_copy(update={"training": shorter}), tmp_path, quiet=True)
     with pytest.raises(CheckpointError, match="different settings"):
         make_ensemble([small_run, other.folder], tmp_path / "x.safetensors", quiet=True)
     with pytest.raises(CheckpointError, match="is an ensemble; join single runs"):
-        make_ensemble([ensemble], tmp_path / "x.safetensors", quiet=True)
+        make_ensemble([small_ensemble], tmp_path / "x.safetensors", quiet=True)
 
 
-def test_tuning_starts_from_the_first_member(ensemble, runs):
-    info = read_info(ensemble)
-    model, _ = load_model(runs[1] / "best.safetensors")
-    start = info.config.start.model_copy(update={"checkpoint": str(ensemble)})
+def test_tuning_starts_from_the_first_member(small_ensemble, small_runs):
+    info = read_info(small_ensemble)
+    model, _ = load_model(small_runs[1] / "best.safetensors")
+    start = info.config.start.model_copy(update={"checkpoint": str(small_ensemble)})
     start_from(model, start)
-    first, _ = load_model(runs[0] / "best.safetensors")
+    first, _ = load_model(small_runs[0] / "best.safetensors")
     for name, weight in first.state_dict().items():
         torch.testing.assert_close(model.state_dict()[name], weight)
 

@@ -16,12 +16,13 @@ import vanhove
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.reading import find_structure_files, read_crystals
 from vanhove.errors import ConfigError, DataError, StructureError
+from vanhove.models.calibration import Calibration
+from vanhove.prediction.error_bars import phonon_properties
 from vanhove.prediction.predictor import Predictor, load
 from vanhove.progress import track
 from vanhove.spectra.electrons import has_gap_near_edge
 from vanhove.spectra.plotting import terminal_plot
 from vanhove.spectra.spectrum import Spectrum
-from vanhove.spectra.thermodynamics import entropy, heat_capacity, mean_frequency
 from vanhove.weights import default_weights
 
 STDOUT = "-"
@@ -63,7 +64,7 @@ class PredictCommand:
                 print(f"error: {outcome}", file=sys.stderr)
                 continue
             written = self._write_files(outcome, plot)
-            properties = self._properties(outcome)
+            properties = self._properties(outcome, predictor.calibration)
             if self.json_path is not None:
                 results.append({**outcome.to_dict(), "properties": properties})
             if self.json_path != STDOUT:
@@ -128,20 +129,12 @@ class PredictCommand:
                 spectrum.plot_html(path)
         return paths
 
-    def _properties(self, spectrum: Spectrum) -> dict[str, Any]:
+    def _properties(self, spectrum: Spectrum, calibration: Calibration | None) -> dict[str, Any]:
         """Derived numbers of a density of states, if it has any weight."""
         if spectrum.quantity == "electron_dos":
             return _electron_properties(spectrum)
-        grid, values = spectrum.grid, spectrum.values
         try:
-            return {
-                "temperature_K": self.temperature,
-                "mean_frequency_cm1": float(mean_frequency(grid, values)),
-                "heat_capacity_J_per_K_mol_atoms": float(
-                    heat_capacity(grid, values, self.temperature)
-                ),
-                "entropy_J_per_K_mol_atoms": float(entropy(grid, values, self.temperature)),
-            }
+            return phonon_properties(spectrum, self.temperature, calibration)
         except DataError:
             return {}
 
@@ -207,23 +200,29 @@ def _table(spectrum: Spectrum, properties: dict[str, Any], written: list[Path]) 
         rows.append(("energy 0", "valence band maximum; Fermi level of a metal"))
         rows += [(_TITLES[name], _shown(value)) for name, value in properties.items()]
     elif properties:
-        temperature = f"{properties['temperature_K']:g} K"
-        rows += [
-            ("mean frequency", f"{properties['mean_frequency_cm1']:.1f} 1/cm"),
-            (
-                f"C_V({temperature})",
-                f"{properties['heat_capacity_J_per_K_mol_atoms']:.2f} J/(K mol of atoms)",
-            ),
-            (
-                f"entropy({temperature})",
-                f"{properties['entropy_J_per_K_mol_atoms']:.2f} J/(K mol of atoms)",
-            ),
-        ]
+        at = f"{properties['temperature_K']:g} K"
+        shown = {
+            "mean frequency": ("mean_frequency_cm1", ".1f", "1/cm"),
+            f"C_V({at})": ("heat_capacity_J_per_K_mol_atoms", ".2f", "J/(K mol of atoms)"),
+            f"entropy({at})": ("entropy_J_per_K_mol_atoms", ".2f", "J/(K mol of atoms)"),
+        }
+        for title, (name, digits, of_unit) in shown.items():
+            half = properties.get(f"{name}_half_width_90")
+            bar = "" if half is None else f" ± {half:{digits}}"
+            rows.append((title, f"{properties[name]:{digits}}{bar} {of_unit}"))
+    if spectrum.std is not None:
+        rows.append(("±", "90 % of materials like the validation data are within"))
+    if "familiarity" in meta:
+        rows.append(("familiarity", f"{meta['familiarity']:.2f} (1 familiar, 0 like nothing seen)"))
     rows += [("written", str(path)) for path in written]
     table = "\n".join(f"{name:16s} {value}" for name, value in rows)
+    bars = [""] * len(spectrum.grid)
+    if spectrum.std is not None:
+        low, high = spectrum.interval()
+        bars = [f"  {a:6.3f} to {b:6.3f}" for a, b in zip(low, high, strict=True)]
     numbers = "\n".join(
-        f"{frequency:8g}  {value:6.3f}"
-        for frequency, value in zip(spectrum.grid, spectrum.values, strict=True)
+        f"{frequency:8g}  {value:6.3f}{bar}"
+        for frequency, value, bar in zip(spectrum.grid, spectrum.values, bars, strict=True)
         if value >= 0.0005
     )
     return (

@@ -17,8 +17,10 @@ from vanhove.crystal.graph import CrystalGraph, graph_of_standardized
 from vanhove.crystal.reading import find_structure_files, read_crystal
 from vanhove.crystal.symmetry import StandardizedCrystal, standardize
 from vanhove.errors import StructureError
+from vanhove.models.calibration import Calibration
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
+from vanhove.prediction.error_bars import with_error_bars
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.training.checkpoint import ModelInfo, load_model
 from vanhove.weights import DEFAULT_WEIGHTS, default_weights, find_weights
@@ -49,6 +51,11 @@ class Predictor:
         self.info = info
         self.name = name
         self.grid = np.asarray(info.grid, dtype=np.float64)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """Of the error bars, if the model has any."""
+        return self.model.calibration if isinstance(self.model, Ensemble) else None
 
     def __repr__(self) -> str:
         return f"Predictor({self.name!r}, {self.info.quantity}, {len(self.grid)} points)"
@@ -132,9 +139,18 @@ class Predictor:
             ):
                 size += 1
             chunk, ready = ready[:size], ready[size:]
-            values = self.model.predict([item.graph for _, item in chunk]).numpy()
-            for (place, item), row in zip(chunk, values, strict=True):
-                outcomes[place] = self._spectrum(item, row)
+            graphs = [item.graph for _, item in chunk]
+            if isinstance(self.model, Ensemble):
+                prediction = self.model.predict_with_errors(graphs)
+                for row, (place, item) in enumerate(chunk):
+                    spectrum = self._spectrum(item, prediction.mean[row])
+                    outcomes[place] = with_error_bars(
+                        spectrum, self.model.calibration, prediction, row
+                    )
+                continue
+            values = self.model.predict(graphs).numpy()
+            for (place, item), row_values in zip(chunk, values, strict=True):
+                outcomes[place] = self._spectrum(item, row_values)
         return outcomes  # type: ignore[return-value]
 
     def _spectrum(self, item: _Prepared, values: np.ndarray) -> Spectrum:

@@ -46,6 +46,9 @@ class Spectrum:
         crystal: the crystal it belongs to.
         name: a label, such as a file name or an id.
         metadata: whatever JSON holds: the model's name, the crystal system, ...
+        samples: spectra of equal standing, ``[n_samples, n_points]``, such as the members of an
+            ensemble: the spread of anything derived from them is its error bar. Files leave them
+            out.
 
     Raises:
         DataError: shapes that do not fit, a grid that does not increase, values that are not
@@ -62,6 +65,7 @@ class Spectrum:
     crystal: Crystal | None = None
     name: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
+    samples: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         _check_choice("unit", self.unit, tuple(UNITS))
@@ -80,6 +84,27 @@ class Spectrum:
             array = array.copy()
             array.flags.writeable = False
             object.__setattr__(self, name, array)
+        if self.samples is not None:
+            object.__setattr__(self, "samples", check_on_grid(grid, self.samples)[1])
+
+    def interval(self, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper ends ``[n_points]`` within which the truth lies with this probability.
+
+        On average over materials like those of the validation data, and over points; see
+        `vanhove.models.calibration`. ``metadata["interval_factors"]`` holds the half widths in
+        units of ``std``.
+
+        Raises:
+            ConfigError: no calibrated error bars, or not at this level.
+        """
+        factors = self.metadata.get("interval_factors", {})
+        if self.std is None or f"{level:g}" not in factors:
+            raise ConfigError(
+                f"no interval at level {level:g}; this spectrum has "
+                f"{', '.join(factors) or 'no calibrated error bars'}"
+            )
+        half = factors[f"{level:g}"] * self.std
+        return np.maximum(self.values - half, 0), self.values + half
 
     def __repr__(self) -> str:
         of = [text for text in (self.crystal.formula if self.crystal else "", self.name) if text]
@@ -118,6 +143,7 @@ class Spectrum:
             self,
             values=(self.values - shift) / scale,
             std=None if self.std is None else self.std / scale,
+            samples=None if self.samples is None else (self.samples - shift) / scale,
             normalisation=normalisation,
         )
 
@@ -133,19 +159,25 @@ class Spectrum:
         Raises:
             DataError: a grid that does not increase, or (``"sum"``) has no weight on it.
         """
+
+        def on_grid(values: np.ndarray) -> np.ndarray:
+            return np.interp(grid, self.grid, values, left=0.0, right=0.0)
+
         new = replace(
             self,
             grid=grid,
-            values=np.interp(grid, self.grid, self.values, left=0.0, right=0.0),
-            std=None
-            if self.std is None
-            else np.interp(grid, self.grid, self.std, left=0.0, right=0.0),
+            values=on_grid(self.values),
+            std=None if self.std is None else on_grid(self.std),
+            samples=None if self.samples is None else np.stack([*map(on_grid, self.samples)]),
         )
         if self.normalisation != "sum":
             return new
         new, total = new.normalise("sum"), self.values.sum()
         return replace(
-            new, values=new.values * total, std=None if new.std is None else new.std * total
+            new,
+            values=new.values * total,
+            std=None if new.std is None else new.std * total,
+            samples=None if new.samples is None else new.samples * total,
         )
 
     # Files

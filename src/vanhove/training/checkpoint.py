@@ -82,7 +82,8 @@ class ModelInfo(BaseModel):
     normalisation: str
     quantity: str
     elements: list[int]
-    """Atomic numbers in the training split; others are refused at prediction."""
+    """Atomic numbers in the training split, and in that of the weights it started from; others are
+    refused at prediction."""
     epoch: int
     validation: dict[str, float]
     ensemble: EnsembleInfo | None = None

@@ -23,6 +23,7 @@ from vanhove.spectra.metrics import spectrum_metrics
 from vanhove.training.checkpoint import (
     DatasetInfo,
     ModelInfo,
+    read_info,
     read_safetensors,
     save_model,
     write_safetensors,
@@ -34,6 +35,7 @@ from vanhove.training.losses import training_loss
 from vanhove.training.prepared import PreparedData, predict_rows, prepare
 from vanhove.training.reporter import Reporter
 from vanhove.training.state import Run
+from vanhove.weights import find_weights
 
 BEST, STATE, RUN_FILE = "best.safetensors", "last.safetensors", "config.yaml"
 
@@ -255,7 +257,9 @@ def model_info(config: RunConfig, data: PreparedData) -> ModelInfo:
     """The description that every checkpoint of a run carries."""
     dataset = data.dataset
     train = dataset.split("train")
-    elements = sorted({int(z) for row in train for z in dataset.crystals[row].atomic_numbers})
+    elements = {int(z) for row in train for z in dataset.crystals[row].atomic_numbers}
+    if config.start.checkpoint is not None:
+        elements |= set(read_info(find_weights(config.start.checkpoint)).elements)
     return ModelInfo(
         version=vanhove.__version__,
         config=config,
@@ -264,7 +268,7 @@ def model_info(config: RunConfig, data: PreparedData) -> ModelInfo:
         unit=dataset.unit,
         normalisation=dataset.normalisation,
         quantity=dataset.quantity,
-        elements=elements,
+        elements=sorted(elements),
         epoch=-1,
         validation={},
     )

@@ -1,0 +1,62 @@
+"""Error bars of predicted spectra and of what is derived from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from vanhove.models.calibration import THERMAL, Calibration
+from vanhove.models.ensemble import EnsemblePrediction
+from vanhove.spectra.spectrum import Spectrum
+from vanhove.spectra.thermodynamics import mean_frequency
+
+
+def with_error_bars(
+    spectrum: Spectrum, calibration: Calibration, prediction: EnsemblePrediction, row: int
+) -> Spectrum:
+    """The spectrum with the error bars, members and familiarity of crystal ``row``."""
+    return replace(
+        spectrum,
+        std=prediction.std[row],
+        samples=prediction.members[:, row],
+        metadata={
+            **spectrum.metadata,
+            "familiarity": round(float(prediction.familiarity[row]), 3),
+            "interval_factors": dict(calibration.factors),
+        },
+    )
+
+
+def phonon_properties(
+    spectrum: Spectrum, temperature: float, calibration: Calibration | None
+) -> dict[str, float]:
+    """Mean frequency and thermal properties of a phonon density of states, with half widths.
+
+    Args:
+        spectrum: predicted.
+        temperature: K.
+        calibration: of the model's error bars, if it has any: then each ``NAME`` has a
+            ``NAME_half_width_90``, half of its 90 % interval.
+
+    Raises:
+        DataError: a density of states without any weight.
+    """
+    grid = spectrum.grid
+    functions: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "mean_frequency_cm1": lambda values: mean_frequency(grid, values),
+        **{
+            name: lambda values, of=of: of(grid, values, temperature)  # type: ignore[misc]
+            for name, of in THERMAL.items()
+        },
+    }
+    found = {"temperature_K": temperature}
+    for name, of in functions.items():
+        found[name] = float(of(spectrum.values))
+        if calibration is None or spectrum.samples is None or name not in calibration.properties:
+            continue
+        usable = spectrum.samples[spectrum.samples.max(axis=-1) > 0]
+        at = None if name == "mean_frequency_cm1" else temperature
+        found[f"{name}_half_width_90"] = float(calibration.property_std(name, of(usable), at)[1])
+    return found
