@@ -336,6 +336,13 @@ def evaluate(
     groups: Annotated[
         bool, typer.Option("--groups", help="Also by crystal system and number of species.")
     ] = False,
+    leaderboard: Annotated[
+        Path | None,
+        typer.Option(
+            "--jarvis-leaderboard",
+            help="Write a submission for a model trained on phonon_jarvis into this folder.",
+        ),
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Measure checkpoints in every convention, beside the published numbers.
@@ -347,6 +354,17 @@ def evaluate(
     from vanhove.experiments.tables import evaluation_table, groups_table
     from vanhove.training.evaluation import evaluate as measure
 
+    if leaderboard is not None:
+        from vanhove.experiments.leaderboard import write_submission
+
+        if len(checkpoints) != 1:
+            raise ConfigError(f"--jarvis-leaderboard takes one checkpoint, got {len(checkpoints)}")
+        submission = write_submission(checkpoints[0], leaderboard, quiet=quiet)
+        typer.echo(
+            f"{leaderboard}: {submission['n_materials']} materials, MAE {submission['mae']:.4f} "
+            "over all points"
+        )
+        return
     result = measure(checkpoints, split, data=data, output=output, quiet=quiet)
     typer.echo(evaluation_table(result))
     if groups:
