@@ -40,8 +40,9 @@ class DataSettings(Settings):
     train_fraction: float | None = Field(
         None, gt=0, le=1, description="train on this fraction of the training part"
     )
-    electron_target: Literal["dostransformer", "mat2spec"] = Field(
-        "dostransformer", description="grid and scale made of a folder of electron DOS"
+    electron_target: Literal["dostransformer", "mat2spec", "bands"] = Field(
+        "dostransformer",
+        description="grid and scale made of a folder of electron DOS; bands: it holds bands",
     )
 
 
