@@ -42,7 +42,7 @@ def errors(n_bands: int, stars_per_point: int, limit: int | None) -> dict[str, n
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n-bands", type=int, default=6)
-    parser.add_argument("--stars-per-point", type=int, default=10)
+    parser.add_argument("--stars-per-point", type=int, default=5)
     parser.add_argument("--limit", type=int, help="only so many crystals")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()

@@ -44,6 +44,7 @@ class CrystalGraph:
         crystal_system: index into ``CRYSTAL_SYSTEMS``.
         lattice_lengths: ``[3]`` float32, angstrom, ascending: the shortest independent translations
             of the cell.
+        kpoints: ``[n_kpoints, 3]`` float32, Cartesian, 1/angstrom; None unless bands are wanted.
     """
 
     atomic_numbers: Tensor
@@ -51,6 +52,7 @@ class CrystalGraph:
     edge_vector: Tensor
     crystal_system: int
     lattice_lengths: Tensor
+    kpoints: Tensor | None = None
 
     @property
     def n_atoms(self) -> int:
@@ -104,6 +106,7 @@ class Batch:
         crystal_system: ``[n_crystals]``, index into ``CRYSTAL_SYSTEMS``.
         lattice_lengths: ``[n_crystals, 3]``, angstrom, ascending.
         max_atoms: the largest of ``n_atoms``.
+        kpoints: ``[n_crystals, n_kpoints, 3]``, Cartesian, 1/angstrom, or None.
     """
 
     atomic_numbers: Tensor
@@ -115,6 +118,7 @@ class Batch:
     crystal_system: Tensor
     lattice_lengths: Tensor
     max_atoms: int
+    kpoints: Tensor | None = None
 
     @property
     def n_crystals(self) -> int:
@@ -153,7 +157,7 @@ def collate(graphs: Sequence[CrystalGraph]) -> Batch:
     """Join graphs into one batch; their order is kept.
 
     Raises:
-        ValueError: no graph given.
+        ValueError: no graph given, or graphs with other numbers of k-points.
     """
     if not graphs:
         raise ValueError("a batch needs at least one graph")
@@ -161,6 +165,9 @@ def collate(graphs: Sequence[CrystalGraph]) -> Batch:
     n_edges = torch.tensor([graph.edge_index.shape[1] for graph in graphs])
     first_atom = torch.cumsum(n_atoms, 0) - n_atoms
     crystal_of_atom = torch.repeat_interleave(n_atoms)
+    kpoints = [graph.kpoints for graph in graphs if graph.kpoints is not None]
+    if len({len(points) for points in kpoints}) > 1 or len(kpoints) not in (0, len(graphs)):
+        raise ValueError("graphs of one batch need the same number of k-points")
     return Batch(
         atomic_numbers=torch.cat([graph.atomic_numbers for graph in graphs]),
         edge_index=torch.cat([graph.edge_index for graph in graphs], dim=1)
@@ -172,4 +179,5 @@ def collate(graphs: Sequence[CrystalGraph]) -> Batch:
         crystal_system=torch.tensor([graph.crystal_system for graph in graphs]),
         lattice_lengths=torch.stack([graph.lattice_lengths for graph in graphs]),
         max_atoms=int(n_atoms.max()),
+        kpoints=torch.stack(kpoints) if kpoints else None,
     )

@@ -53,10 +53,15 @@ def evaluation_table(result: dict[str, Any]) -> str:
 
 def groups_table(result: dict[str, Any]) -> str:
     """The same result by crystal system and by number of species."""
-    lines = [f"{'group':24s} {'n':>6s} {'MSEx10':>8s} {'MAE':>8s} {'R2':>8s}"]
+    names = {"mse_x10": "MSEx10", "mae": "MAE", "r2": "R2"}
+    lines = []
     for kind, groups in result["groups"].items():
         for name, errors in groups.items():
-            shown = " ".join(f"{errors[key]:8.4f}" for key in ("mse_x10", "mae", "r2"))
+            keys = [key for key in errors if key != "n"]
+            if not lines:
+                titles = " ".join(f"{names.get(key, key):>8s}" for key in keys)
+                lines.append(f"{'group':24s} {'n':>6s} {titles}")
+            shown = " ".join(f"{errors[key]:{max(8, len(names.get(key, key)))}.4f}" for key in keys)
             label = f"{name} species" if kind == "n_species" else name
             lines.append(f"{label:24s} {errors['n']:6d} {shown}")
     return "\n".join(lines)

@@ -26,7 +26,7 @@ def interpolate_bands(
     kpoints: np.ndarray,
     energies: np.ndarray,
     at: np.ndarray,
-    stars_per_point: int = 10,
+    stars_per_point: int = 5,
 ) -> np.ndarray:
     """Energies at other k-points.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,9 +10,10 @@ from torch import Tensor
 
 from vanhove.crystal.elements import check_supported
 from vanhove.crystal.graph import Batch, CrystalGraph, build_graph, collate
+from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.datasets import SpectrumDataset, load_dataset
 from vanhove.errors import ConfigError, DataError
-from vanhove.models.model import SpectrumModel
+from vanhove.models.model import BAND_DECODERS, SpectrumModel
 from vanhove.progress import track
 from vanhove.training.config import RunConfig
 
@@ -24,7 +25,7 @@ class PreparedData:
     Attributes:
         dataset: where they come from.
         graphs: by row; None where a row was not asked for.
-        targets: ``[n_materials, n_points]`` float32.
+        targets: ``[n_materials, n_points]`` float32; of bands ``[n_materials, n_points, n_bands]``.
     """
 
     dataset: SpectrumDataset
@@ -76,7 +77,20 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
 
 
 def _check_scale(config: RunConfig, dataset: SpectrumDataset) -> None:
-    """An output of maximum or sum 1 has no scale of its own: only data of maximum 1 fit it."""
+    """A decoder of bands wants bands; an output of maximum or sum 1 has no scale of its own, so
+    that only data of maximum 1 fit it."""
+    decoder = config.model.decoder
+    has_bands = decoder.name in BAND_DECODERS
+    if has_bands != (dataset.kpoints is not None):
+        raise ConfigError(
+            f"model.decoder {decoder.name} predicts {'bands' if has_bands else 'spectra'}, "
+            f"{dataset.name} holds {dataset.quantity}: choose another decoder or data set"
+        )
+    if has_bands and decoder.n_bands != dataset.values.shape[2]:
+        raise ConfigError(
+            f"model.decoder.n_bands is {decoder.n_bands}, {dataset.name} holds "
+            f"{dataset.values.shape[2]} bands; make them equal"
+        )
     if config.model.output in ("max", "sum") and dataset.normalisation not in ("max", "min-max"):
         raise ConfigError(
             f"model.output {config.model.output} gives spectra without a scale, but those of "
@@ -93,7 +107,12 @@ def prepare_rows(
         crystal = dataset.crystals[row]
         for table in config.model.encoder.atom_features:
             check_supported(crystal.atomic_numbers, table, dataset.ids[row])
-        graphs[row] = build_graph(crystal, config.graph)
+        graph = build_graph(crystal, config.graph)
+        if dataset.kpoints is not None:
+            # The graph's cell has the orientation of the crystal, whose basis this is.
+            kpoints = dataset.kpoints[row] @ reciprocal_lattice(crystal.lattice)
+            graph = replace(graph, kpoints=torch.from_numpy(kpoints.astype(np.float32)))
+        graphs[row] = graph
     return PreparedData(dataset, graphs, torch.from_numpy(dataset.values))
 
 
@@ -104,7 +123,7 @@ def predict_rows(
     model.eval()
     # Crystals of like size share a batch, so that little of it is padding.
     order = torch.argsort(torch.tensor([data.graph(int(row)).n_atoms for row in rows]))
-    predictions = torch.zeros(len(rows), data.targets.shape[1])
+    predictions = torch.zeros(len(rows), *data.targets.shape[1:])
     for chunk in order.split(batch_size):
         predictions[chunk] = model.predict([data.graph(int(row)) for row in rows[chunk]])
     return predictions
