@@ -421,6 +421,9 @@ def data_fetch_mp(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again for those without a DOS.")
     ] = False,
+    bands: Annotated[
+        bool, typer.Option("--bands", help="Band structures along lines instead of DOS.")
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Download electron DOS of the Materials Project (non-magnetic, not deprecated).
@@ -440,6 +443,7 @@ def data_fetch_mp(
             requests_per_second=requests_per_second,
             projections=projections,
             retry_failed=retry_failed,
+            what="bands" if bands else "dos",
             quiet=quiet,
         )
     except KeyboardInterrupt:

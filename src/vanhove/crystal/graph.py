@@ -45,6 +45,8 @@ class CrystalGraph:
         lattice_lengths: ``[3]`` float32, angstrom, ascending: the shortest independent translations
             of the cell.
         kpoints: ``[n_kpoints, 3]`` float32, Cartesian, 1/angstrom; None unless bands are wanted.
+        lattice: ``[3, 3]`` float32, rows, angstrom: of the cell, for those who need its orientation
+            (k-points have one, too).
     """
 
     atomic_numbers: Tensor
@@ -53,6 +55,7 @@ class CrystalGraph:
     crystal_system: int
     lattice_lengths: Tensor
     kpoints: Tensor | None = None
+    lattice: Tensor | None = None
 
     @property
     def n_atoms(self) -> int:
@@ -89,6 +92,7 @@ def graph_of_standardized(
         edge_vector=torch.from_numpy(edge_vector.astype(np.float32)),
         crystal_system=CRYSTAL_SYSTEMS.index(standard.crystal_system),
         lattice_lengths=torch.from_numpy(successive_minima(cell.lattice).astype(np.float32)),
+        lattice=torch.from_numpy(cell.lattice.astype(np.float32)),
     )
 
 
@@ -107,6 +111,7 @@ class Batch:
         lattice_lengths: ``[n_crystals, 3]``, angstrom, ascending.
         max_atoms: the largest of ``n_atoms``.
         kpoints: ``[n_crystals, n_kpoints, 3]``, Cartesian, 1/angstrom, or None.
+        lattice: ``[n_crystals, 3, 3]``, rows, angstrom, or None.
     """
 
     atomic_numbers: Tensor
@@ -119,6 +124,7 @@ class Batch:
     lattice_lengths: Tensor
     max_atoms: int
     kpoints: Tensor | None = None
+    lattice: Tensor | None = None
 
     @property
     def n_crystals(self) -> int:
@@ -165,6 +171,7 @@ def collate(graphs: Sequence[CrystalGraph]) -> Batch:
     n_edges = torch.tensor([graph.edge_index.shape[1] for graph in graphs])
     first_atom = torch.cumsum(n_atoms, 0) - n_atoms
     crystal_of_atom = torch.repeat_interleave(n_atoms)
+    lattices = [graph.lattice for graph in graphs if graph.lattice is not None]
     kpoints = [graph.kpoints for graph in graphs if graph.kpoints is not None]
     if len({len(points) for points in kpoints}) > 1 or len(kpoints) not in (0, len(graphs)):
         raise ValueError("graphs of one batch need the same number of k-points")
@@ -180,4 +187,5 @@ def collate(graphs: Sequence[CrystalGraph]) -> Batch:
         lattice_lengths=torch.stack([graph.lattice_lengths for graph in graphs]),
         max_atoms=int(n_atoms.max()),
         kpoints=torch.stack(kpoints) if kpoints else None,
+        lattice=torch.stack(lattices) if len(lattices) == len(graphs) else None,
     )

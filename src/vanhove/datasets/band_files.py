@@ -17,7 +17,7 @@ import numpy as np
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import SYMBOLS
 from vanhove.crystal.kpath import KPoints, plain_label, reciprocal_lattice
-from vanhove.datasets.vasp import crystal_of, dos_id, file_content, open_vasprun
+from vanhove.datasets.vasp import crystal_of, dos_id, file_content, open_vasprun, structure_beside
 from vanhove.errors import DataError
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.spectrum import THZ_PER_CM1
@@ -55,7 +55,8 @@ def read_bands(
               labels);
             - ``band.yaml`` of phonopy.
 
-        structure: where the source holds none: a pymatgen ``Structure``, in the same cell.
+        structure: where the source holds none, as pymatgen's JSON does: whatever `read_crystal`
+            reads, in the same cell; by default the structure file beside the source.
         id: of the material; by default what the source says, else from its name.
 
     Raises:
@@ -78,6 +79,8 @@ def read_bands(
         data = json.loads(content)
     except ValueError as error:
         raise DataError(f"{path}: is not valid JSON ({error}); write the file again") from error
+    if structure is None:
+        structure = structure_beside(path)
     return _from_json(data, structure, str(path), id or dos_id(path))
 
 

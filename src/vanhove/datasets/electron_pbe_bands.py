@@ -52,8 +52,8 @@ def load_electron_pbe_bands() -> SpectrumDataset:
             f"Small: {len(states)} crystals ({n_metals} metals), computed for this project, see "
             "electron_pbe. Bands at 100 points of a Setyawan-Curtarolo path, linear between them. "
             f"A continuous path walks some of its stretches twice; {N_POINTS} points.",
-            f"{lacking} crystals of light elements have fewer than {N_BANDS // 2} bands below the "
-            "Fermi level: what is missing is left out of losses and metrics.",
+            f"{lacking} crystals have fewer than {N_BANDS // 2} bands below the Fermi level: what "
+            "is missing is left out of losses and metrics.",
             "Metal or not by mesh and path together; along the path alone "
             f"{len(touching)} crystals look different{differing}.",
             f"This is the file with SHA-256 {DATA.sha256[:12]}...",

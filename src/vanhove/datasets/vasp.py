@@ -309,7 +309,7 @@ def _from_json(data: Any, structure: Any, name: str, path: Path | None) -> _Raw:
     material = entry.get("material_id") or entry.get("id") or (dos_id(path) if path else None)
     structure = dos.get("structure") or entry.get("structure") or structure
     if structure is None and path is not None:
-        structure = _beside(path)
+        structure = structure_beside(path)
     crystal = crystal_of(structure, name)
     _same_atoms(crystal, len(dos.get("pdos") or []), name)
     return _Raw(
@@ -343,7 +343,7 @@ def _from_table(text: str, structure: Any, path: Path) -> _Raw:
         rows.append((float(words[0]), float(words[1])))
     if not rows:
         raise DataError(f"{path}: no row of numbers; give energy and density, two columns")
-    crystal = crystal_of(_beside(path) if structure is None else structure, str(path))
+    crystal = crystal_of(structure_beside(path) if structure is None else structure, str(path))
     _same_atoms(crystal, int(_stated(header, "atoms") or 0), str(path))
     numbers = np.array(rows)
     return _Raw(
@@ -371,8 +371,12 @@ def _number(word: str) -> float | None:
 # Common
 
 
-def _beside(path: Path) -> Path | None:
-    """The structure file with the name of the DOS file, or the only one beside a lonely DOS."""
+def structure_beside(path: Path) -> Path | None:
+    """The structure file with the name of the file, or the only one beside a lonely DOS.
+
+    Raises:
+        DataError: there are several.
+    """
     named = [path.with_name(dos_id(path) + suffix) for suffix in _STRUCTURES]
     found = [file for file in named if file != path and file.is_file()] or _only_structures(path)
     if len(found) > 1:

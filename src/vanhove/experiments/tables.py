@@ -54,7 +54,7 @@ def evaluation_table(result: dict[str, Any]) -> str:
 def groups_table(result: dict[str, Any]) -> str:
     """The same result by crystal system and by number of species."""
     names = {"mse_x10": "MSEx10", "mae": "MAE", "r2": "R2"}
-    lines = []
+    lines: list[str] = []
     for kind, groups in result["groups"].items():
         for name, errors in groups.items():
             keys = [key for key in errors if key != "n"]

@@ -36,8 +36,8 @@ class BlochEncoding(nn.Module):
 
     So the encoding of k has the symmetry of the bands: it is the same for a rotated crystal, for
     any cell, order of atoms or origin, for -k, for k plus a reciprocal lattice vector, and for all
-    k that symmetry makes equal. It knows nothing of the path. The paper encodes the three fractional
-    coordinates of k in sines and cosines, which depend on the cell.
+    k that symmetry makes equal. It knows nothing of the path. The paper encodes the three
+    fractional coordinates of k in sines and cosines, which depend on the cell.
 
     Args:
         atom_dim: of the atom states.

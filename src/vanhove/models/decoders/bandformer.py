@@ -12,8 +12,11 @@ from torch import Tensor, nn
 from vanhove.crystal.graph import Batch
 from vanhove.models.bloch import BlochEncoding
 from vanhove.models.decoders.decoder import Decoder
+from vanhove.models.free_electrons import FreeElectrons
 from vanhove.models.output import OutputKind
 from vanhove.settings import Settings
+
+TYPICAL_ATOMS = 4.0
 
 
 class BandformerSettings(Settings):
@@ -30,6 +33,7 @@ class BandformerSettings(Settings):
         True, description="k-points look at each other; false: each energy depends on its k alone"
     )
     fourier: bool = Field(False, description="predict Fourier coefficients along the path")
+    free_electrons: bool = Field(True, description="also encode k by the bands of free electrons")
     energy_scale: float = Field(4.0, gt=0, description="typical energy, in the unit of the data")
     kpoints_per_step: int | None = Field(
         None, ge=2, description="random points of each path that a training step looks at"
@@ -85,12 +89,15 @@ class BandformerDecoder(Decoder):
         super().__init__()
         self.settings = settings
         dim = settings.hidden_dim
+        own_dim = atom_dim + system_dim + 1
         self.encoding = BlochEncoding(atom_dim, settings.channels, settings.n_basis, cutoff)
         self.query = nn.Sequential(
-            nn.Linear(atom_dim + self.encoding.out_dim + system_dim, 2 * dim),
+            nn.Linear(own_dim + self.encoding.out_dim, 2 * dim),
             nn.GELU(),
-            nn.Linear(2 * dim, dim),
         )
+        self.free_electrons = FreeElectrons() if settings.free_electrons else None
+        n_free = 0 if self.free_electrons is None else self.free_electrons.out_dim
+        self.pooled = nn.Linear(4 * dim + n_free, dim)
         self.memory = nn.Linear(atom_dim, dim)
         layer = nn.TransformerDecoderLayer(
             dim,
@@ -106,7 +113,7 @@ class BandformerDecoder(Decoder):
         n_outputs = settings.n_bands * (2 if settings.fourier else 1)
         self.dispersion = nn.Sequential(nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, n_outputs))
         self.centre = nn.Sequential(
-            nn.Linear(atom_dim + system_dim, dim), nn.GELU(), nn.Linear(dim, settings.n_bands)
+            nn.Linear(2 * own_dim, dim), nn.GELU(), nn.Linear(dim, settings.n_bands)
         )
 
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
@@ -114,14 +121,16 @@ class BandformerDecoder(Decoder):
             raise ValueError("the bandformer decoder needs graphs with k-points")
         n_kpoints = batch.kpoints.shape[1]
         seen = self.encoding(atoms, batch).to(atoms.dtype)
-        own = torch.cat([atoms, system[batch.crystal_of_atom]], dim=-1)
+        known = torch.cat([system, _is_odd(batch).to(system.dtype)], dim=-1)
+        own = torch.cat([atoms, known[batch.crystal_of_atom]], dim=-1)
         joined = torch.cat([own[:, None].expand(-1, n_kpoints, -1), seen], dim=-1)
-        n_atoms = batch.n_atoms[:, None].to(atoms.dtype)
-        states = self.query(joined)
-        states = batch.sum_over_atoms(states.flatten(1)) / n_atoms
-        states = states.view(batch.n_crystals, n_kpoints, -1)
+        states = _pool(self.query(joined).flatten(1), batch)
+        states = states.view(batch.n_crystals, 2, n_kpoints, -1).transpose(1, 2).flatten(2)
+        if self.free_electrons is not None:
+            states = torch.cat([states, self.free_electrons(batch).to(states.dtype)], dim=-1)
+        states = self.pooled(states)
         dense, mask = batch.dense(self.memory(atoms))
-        centre = self.centre(batch.sum_over_atoms(own) / n_atoms)[:, None]
+        centre = self.centre(_pool(own, batch))[:, None]
         if self.spectrum_in is None:
             alone = None
             if not self.settings.path_attention:
@@ -150,6 +159,20 @@ class BandformerDecoder(Decoder):
             return batch, target
         chosen = torch.randperm(batch.kpoints.shape[1])[:n].to(target.device)
         return replace(batch, kpoints=batch.kpoints[:, chosen]), target[:, chosen]
+
+
+def _pool(atoms: Tensor, batch: Batch) -> Tensor:
+    """Sum and mean over atoms, ``[n_atoms_total, d]`` -> ``[n_crystals, 2 d]``.
+
+    The sum, divided by a constant, because more atoms have more bands, closer to each other.
+    """
+    total = batch.sum_over_atoms(atoms)
+    return torch.cat([total / TYPICAL_ATOMS, total / batch.n_atoms[:, None]], dim=-1)
+
+
+def _is_odd(batch: Batch) -> Tensor:
+    """Whether the cell has an odd number of electrons, which makes a metal, ``[n_crystals, 1]``."""
+    return batch.sum_over_atoms(batch.atomic_numbers[:, None]) % 2
 
 
 def _sinusoids(n: int, dim: int) -> Tensor:
