@@ -45,8 +45,7 @@ class CrystalGraph:
         lattice_lengths: ``[3]`` float32, angstrom, ascending: the shortest independent translations
             of the cell.
         kpoints: ``[n_kpoints, 3]`` float32, Cartesian, 1/angstrom; None unless bands are wanted.
-        lattice: ``[3, 3]`` float32, rows, angstrom: of the cell, for those who need its orientation
-            (k-points have one, too).
+        lattice: ``[3, 3]`` float32, rows, angstrom, of the same cell; goes with the k-points.
     """
 
     atomic_numbers: Tensor
@@ -79,6 +78,11 @@ def graph_of_standardized(
 ) -> CrystalGraph:
     """As `build_graph` for a crystal that is already checked and standardised."""
     cell = standard.primitive if settings.primitive else given
+    return graph_of_cell(cell, standard.crystal_system, settings)
+
+
+def graph_of_cell(cell: Crystal, crystal_system: str, settings: GraphSettings) -> CrystalGraph:
+    """Connect the atoms of a cell as it is; the crystal system is known."""
     neighbors = neighbor_list(cell, settings.cutoff, settings.max_neighbors)
     edge_index = np.stack([neighbors.source, neighbors.target])
     edge_vector = neighbors.vector
@@ -90,9 +94,8 @@ def graph_of_standardized(
         atomic_numbers=torch.from_numpy(cell.atomic_numbers.copy()),
         edge_index=torch.from_numpy(edge_index.astype(np.int64)),
         edge_vector=torch.from_numpy(edge_vector.astype(np.float32)),
-        crystal_system=CRYSTAL_SYSTEMS.index(standard.crystal_system),
+        crystal_system=CRYSTAL_SYSTEMS.index(crystal_system),
         lattice_lengths=torch.from_numpy(successive_minima(cell.lattice).astype(np.float32)),
-        lattice=torch.from_numpy(cell.lattice.astype(np.float32)),
     )
 
 

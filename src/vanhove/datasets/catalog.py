@@ -9,13 +9,13 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from vanhove.crystal.symmetry import crystal_system
 from vanhove.datasets.band_folder import load_band_folder
 from vanhove.datasets.dataset import SpectrumDataset
 from vanhove.datasets.electron_folder import load_electron_dataset
 from vanhove.datasets.electron_pbe import load_electron_pbe, load_electron_pbe_128
 from vanhove.datasets.electron_pbe_bands import load_electron_pbe_bands
 from vanhove.datasets.folder import holds_table, load_folder
+from vanhove.datasets.graph_store import crystal_systems
 from vanhove.datasets.jarvis import load_phonon_jarvis, load_phonon_jarvis_clean
 from vanhove.datasets.petretto import load_phonon_petretto
 from vanhove.datasets.splits import (
@@ -25,9 +25,9 @@ from vanhove.datasets.splits import (
     thinned,
     tuning_split,
 )
+from vanhove.datasets.subclasses import SubclassName, of_subclass
 from vanhove.datasets.tiny import load_tiny
 from vanhove.errors import DataError
-from vanhove.progress import track
 
 DATASETS: dict[str, Callable[[], SpectrumDataset]] = {
     "electron_pbe": load_electron_pbe,
@@ -52,6 +52,7 @@ def load_dataset(
     seed: int = 0,
     tuning_fraction: float | None = None,
     train_fraction: float | None = None,
+    subclass: SubclassName | None = None,
     electron_target: str = "dostransformer",
 ) -> SpectrumDataset:
     """A data set of the catalog, or the user's own folder.
@@ -70,6 +71,8 @@ def load_dataset(
         tuning_fraction: train on this fraction of the test part instead, and test on the rest of
             it, see `tuning_split`.
         train_fraction: keep this fraction of the training part; smaller parts lie in larger ones.
+        subclass: keep the crystals of this kind alone, in all parts, see
+            `vanhove.datasets.subclasses`.
         electron_target: what to make of a folder of electron DOS, see `load_electron_dataset`;
             ``"bands"`` reads band structures instead, see `load_band_folder`.
 
@@ -100,6 +103,8 @@ def load_dataset(
         dataset = replace(
             dataset, splits=_new_split(dataset, split, seed), split_name=f"{split} (seed {seed})"
         )
+    if subclass is not None:
+        dataset = of_subclass(dataset, subclass)
     if tuning_fraction is not None:
         dataset = replace(
             dataset,
@@ -127,5 +132,4 @@ def _new_split(dataset: SpectrumDataset, split: SplitName, seed: int) -> dict[st
     if split == "species":
         species = [len(np.unique(crystal.atomic_numbers)) for crystal in crystals]
         return held_out_split(species, set(species) - set(TRAINED_SPECIES), seed=seed)
-    systems = [crystal_system(crystal) for crystal in track(crystals, "finding crystal systems")]
-    return held_out_split(systems, HELD_OUT_SYSTEMS, seed=seed)
+    return held_out_split(crystal_systems(crystals), HELD_OUT_SYSTEMS, seed=seed)

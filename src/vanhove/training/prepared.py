@@ -11,10 +11,11 @@ from torch import Tensor
 from vanhove.crystal.elements import check_supported
 from vanhove.crystal.graph import Batch, CrystalGraph, build_graph, collate
 from vanhove.crystal.kpath import reciprocal_lattice
+from vanhove.crystal.tables import GraphTable
 from vanhove.datasets import SpectrumDataset, load_dataset
-from vanhove.errors import ConfigError, DataError
+from vanhove.datasets.graph_store import load_graphs, load_symmetry
+from vanhove.errors import ConfigError, DataError, StructureError
 from vanhove.models.model import BAND_DECODERS, SpectrumModel
-from vanhove.progress import track
 from vanhove.training.config import RunConfig
 
 
@@ -24,29 +25,33 @@ class PreparedData:
 
     Attributes:
         dataset: where they come from.
-        graphs: by row; None where a row was not asked for.
+        graphs: by row.
         targets: ``[n_materials, n_points]`` float32; of bands ``[n_materials, n_points, n_bands]``.
+        paths: of bands, Cartesian k-points (1/angstrom) ``[n_materials, n_points, 3]`` and the
+            lattices (rows, angstrom) ``[n_materials, 3, 3]`` of the graphs' cells, float32.
     """
 
     dataset: SpectrumDataset
-    graphs: list[CrystalGraph | None]
+    graphs: GraphTable
     targets: Tensor
+    paths: tuple[Tensor, Tensor] | None = None
 
     def rows(self, split: str) -> Tensor:
         return torch.from_numpy(np.asarray(self.dataset.split(split), dtype=np.int64))
 
     def crystal_systems(self, rows: Tensor) -> list[int]:
         """Indices of the crystal systems of some rows, each once, ascending."""
-        return sorted({self.graph(int(row)).crystal_system for row in rows})
+        return self.graphs.crystal_system[rows].unique().tolist()
 
     def batch(self, rows: Tensor) -> Batch:
         return collate([self.graph(int(row)) for row in rows])
 
     def graph(self, row: int) -> CrystalGraph:
-        graph = self.graphs[row]
-        if graph is None:
-            raise IndexError(f"row {row} was not prepared")
-        return graph
+        graph = self.graphs.graph(row)
+        if self.paths is None:
+            return graph
+        kpoints, lattices = self.paths
+        return replace(graph, kpoints=kpoints[row], lattice=lattices[row])
 
 
 def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> PreparedData:
@@ -54,7 +59,7 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
 
     Raises:
         DataError: the data set cannot be loaded.
-        ConfigError: the output of the model does not fit the scale of the data.
+        ConfigError: a decoder of bands for other data, or the other way round.
         StructureError: a structure is unusable or has an element without features.
     """
     dataset = load_dataset(
@@ -63,6 +68,7 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
         seed=config.data.split_seed,
         tuning_fraction=config.data.tuning_fraction,
         train_fraction=config.data.train_fraction,
+        subclass=config.data.subclass,
         electron_target=config.data.electron_target,
     )
     for name in splits:
@@ -71,14 +77,13 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
                 f"the {name} part of {dataset.name} is empty (split {dataset.split_name}); give "
                 "its folder a splits.json with that part, or set data.split to random or grouped"
             )
-    _check_scale(config, dataset)
+    _check_bands(config, dataset)
+    dataset = fit_scale(config, dataset)
     wanted = np.concatenate([dataset.split(name) for name in splits])
     return prepare_rows(dataset, wanted, config, quiet)
 
 
-def _check_scale(config: RunConfig, dataset: SpectrumDataset) -> None:
-    """A decoder of bands wants bands; an output of maximum or sum 1 has no scale of its own, so
-    that only data of maximum 1 fit it."""
+def _check_bands(config: RunConfig, dataset: SpectrumDataset) -> None:
     decoder = config.model.decoder
     has_bands = decoder.name in BAND_DECODERS
     if has_bands != (dataset.kpoints is not None):
@@ -91,29 +96,56 @@ def _check_scale(config: RunConfig, dataset: SpectrumDataset) -> None:
             f"model.decoder.n_bands is {decoder.n_bands}, {dataset.name} holds "
             f"{dataset.values.shape[2]} bands; make them equal"
         )
+
+
+def fit_scale(config: RunConfig, dataset: SpectrumDataset) -> SpectrumDataset:
+    """The data as the output of the model can give them.
+
+    An output of maximum or sum 1 has no scale of its own: data in states/eV are divided by the
+    maximum of each spectrum first.
+    """
     if config.model.output in ("max", "sum") and dataset.normalisation not in ("max", "min-max"):
-        raise ConfigError(
-            f"model.output {config.model.output} gives spectra without a scale, but those of "
-            f"{dataset.name} are in {dataset.normalisation}; set model.output to raw or softplus"
-        )
+        return dataset.scaled_to_maximum()
+    return dataset
 
 
 def prepare_rows(
     dataset: SpectrumDataset, rows: np.ndarray, config: RunConfig, quiet: bool = False
 ) -> PreparedData:
-    """Graphs of some rows of a data set, as a run needs them; errors as `prepare`."""
-    graphs: list[CrystalGraph | None] = [None] * len(dataset)
-    for row in track(rows.tolist(), "building graphs", quiet=quiet):
-        crystal = dataset.crystals[row]
-        for table in config.model.encoder.atom_features:
-            check_supported(crystal.atomic_numbers, table, dataset.ids[row])
-        graph = build_graph(crystal, config.graph)
-        if dataset.kpoints is not None:
-            # The graph's cell has the orientation of the crystal, whose basis this is.
-            kpoints = dataset.kpoints[row] @ reciprocal_lattice(crystal.lattice)
-            graph = replace(graph, kpoints=torch.from_numpy(kpoints.astype(np.float32)))
-        graphs[row] = graph
-    return PreparedData(dataset, graphs, torch.from_numpy(dataset.values))
+    """Graphs of a data set, as a run needs them; errors as `prepare`, for the given rows alone."""
+    _check_elements(dataset, rows, config)
+    graphs = load_graphs(dataset.crystals, config.graph, quiet)
+    for row in rows[graphs.crystal_system[torch.from_numpy(rows)].numpy() < 0].tolist():
+        build_graph(dataset.crystals[row], config.graph)  # raises the reason
+    targets = torch.from_numpy(dataset.values)
+    return PreparedData(dataset, graphs, targets, _paths(dataset, config, quiet))
+
+
+def _paths(
+    dataset: SpectrumDataset, config: RunConfig, quiet: bool
+) -> tuple[Tensor, Tensor] | None:
+    if dataset.kpoints is None:
+        return None
+    # The primitive cell keeps the orientation of the crystal, to whose cell k-points refer.
+    bases = np.stack([reciprocal_lattice(crystal.lattice) for crystal in dataset.crystals])
+    if config.graph.primitive:
+        symmetry = load_symmetry(dataset.crystals, config.graph.symmetry_tolerance, quiet)
+        lattices = symmetry.lattice.transpose(2, 0, 1)
+    else:
+        lattices = np.stack([crystal.lattice for crystal in dataset.crystals])
+    kpoints = torch.from_numpy(dataset.kpoints @ bases)
+    return kpoints.float(), torch.from_numpy(np.array(lattices)).float()
+
+
+def _check_elements(dataset: SpectrumDataset, rows: np.ndarray, config: RunConfig) -> None:
+    """Raise `StructureError` for the first row with an element that has no features."""
+    numbers = np.unique(np.concatenate([dataset.crystals[row].atomic_numbers for row in rows]))
+    for table in config.model.encoder.atom_features:
+        try:
+            check_supported(numbers, table)
+        except StructureError:
+            for row in rows.tolist():
+                check_supported(dataset.crystals[row].atomic_numbers, table, dataset.ids[row])
 
 
 def predict_rows(
@@ -122,7 +154,7 @@ def predict_rows(
     """`SpectrumModel.predict` of many rows, in their order."""
     model.eval()
     # Crystals of like size share a batch, so that little of it is padding.
-    order = torch.argsort(torch.tensor([data.graph(int(row)).n_atoms for row in rows]))
+    order = torch.argsort(data.graphs.n_atoms[rows])
     predictions = torch.zeros(len(rows), *data.targets.shape[1:])
     for chunk in order.split(batch_size):
         predictions[chunk] = model.predict([data.graph(int(row)) for row in rows[chunk]])
