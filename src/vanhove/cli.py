@@ -64,7 +64,7 @@ def predict(
         list[Path], typer.Argument(help="Structure files (CIF, POSCAR, extxyz, JSON) or folders.")
     ],
     property_name: Annotated[
-        Literal["phonon-dos", "electron-dos"],
+        Literal["phonon-dos", "electron-dos", "bands"],
         typer.Option("--property", "-p", help="What to predict, with the weights shipped for it."),
     ] = "phonon-dos",
     model: Annotated[
@@ -98,12 +98,16 @@ def predict(
     temperature: Annotated[
         float, typer.Option("--temperature", min=0.0, help="For C_V and entropy, in K.")
     ] = 300.0,
+    path: Annotated[
+        Literal["setyawan_curtarolo", "latimer_munro", "hinuma"],
+        typer.Option("--path", help="Of bands: the convention of the path."),
+    ] = "setyawan_curtarolo",
     every: Annotated[
         bool, typer.Option("--all", help="Use every structure of a file that holds several.")
     ] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Predict the density of states of phonons (or electrons) of crystals.
+    """Predict the density of states of phonons (or electrons) of crystals, or electron bands.
 
     One structure: a table and a plot. Several, or a folder: one line each. A structure that cannot
     be used costs one line on stderr; the others are predicted, and the exit status is 1.
@@ -111,6 +115,7 @@ def predict(
     \b
     Example: vanhove predict crystal.cif
     Example: vanhove predict crystal.cif --property electron-dos
+    Example: vanhove predict crystal.cif --property bands --json bands.json
     Example: vanhove predict structures/ --json - | jq '.results[].name'
     """
     from vanhove.prediction.command import PredictCommand
@@ -126,6 +131,7 @@ def predict(
         plot=plot,
         primitive=not given_cell,
         temperature=temperature,
+        path=path,
         every=every,
         quiet=quiet,
     ).run()

@@ -13,6 +13,8 @@ from vanhove.models.layers import GaussianBasis, cosine_envelope
 _DEGREES = (1, 3, 5)
 """Components of s, p and d waves."""
 _TINY = 1e-4
+MOST_NUMBERS = 20_000_000
+"""Of all Bloch sums held at a time; of a large crystal few k-points are done at once."""
 
 
 def harmonics(direction: Tensor) -> Tensor:
@@ -61,7 +63,7 @@ class BlochEncoding(nn.Module):
         """Atom states ``[n_atoms_total, atom_dim]`` -> ``[n_atoms_total, n_kpoints, out_dim]``."""
         assert batch.kpoints is not None
         source, target = batch.edge_index
-        n_kpoints, width = batch.kpoints.shape[1], batch.max_atoms
+        width = batch.max_atoms
         hopping = self.hopping(atoms, batch)  # [n_edges, 9 * channels]
         phase = torch.einsum(
             "ekx,ex->ek", batch.kpoints[batch.crystal_of_atom[target]], batch.edge_vector
@@ -82,10 +84,26 @@ class BlochEncoding(nn.Module):
             return flat.index_copy(0, row, values[order]).view(shape)
 
         hopping = padded(hopping)
-        real = torch.bmm(padded(phase.cos()).transpose(1, 2), hopping)
-        imaginary = torch.bmm(padded(phase.sin()).transpose(1, 2), hopping)
+        n_numbers = hopping.shape[0] * hopping.shape[2]
+        parts = phase.split(max(1, MOST_NUMBERS // n_numbers), dim=1)
+        return torch.cat(
+            [self.moments(padded(p.cos()), padded(p.sin()), hopping, atoms, batch) for p in parts],
+            dim=1,
+        )
 
-        c = self.channels
+    def moments(
+        self, cosines: Tensor, sines: Tensor, hopping: Tensor, atoms: Tensor, batch: Batch
+    ) -> Tensor:
+        """Moments of some k-points, ``[n_atoms_total, n_kpoints, out_dim]``.
+
+        Args:
+            cosines, sines: of the phases, ``[n_pairs, n_edges_of_a_pair, n_kpoints]``.
+            hopping: ``[n_pairs, n_edges_of_a_pair, 9 * channels]``.
+            atoms, batch: as in `forward`.
+        """
+        real = torch.bmm(cosines.transpose(1, 2), hopping)
+        imaginary = torch.bmm(sines.transpose(1, 2), hopping)
+        c, width, n_kpoints = self.channels, batch.max_atoms, cosines.shape[2]
         square = (real**2 + imaginary**2).view(len(atoms), width, n_kpoints, 9 * c).sum(dim=1)
         waves = square.split([c * degree for degree in _DEGREES], dim=-1)
         second = torch.cat([wave.unflatten(-1, (-1, c)).sum(dim=-2) for wave in waves], dim=-1)

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from vanhove.crystal.graph import Batch
+from vanhove.errors import ConfigError
 from vanhove.models.bloch import BlochEncoding
 from vanhove.models.decoders.decoder import Decoder
 from vanhove.models.free_electrons import FreeElectrons
@@ -118,7 +119,7 @@ class BandformerDecoder(Decoder):
 
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
         if batch.kpoints is None:
-            raise ValueError("the bandformer decoder needs graphs with k-points")
+            raise ConfigError("the bandformer decoder needs graphs with k-points")
         n_kpoints = batch.kpoints.shape[1]
         seen = self.encoding(atoms, batch).to(atoms.dtype)
         known = torch.cat([system, _is_odd(batch).to(system.dtype)], dim=-1)
@@ -146,7 +147,8 @@ class BandformerDecoder(Decoder):
         assert self.spectrum_in is not None
         n_kpoints = states.shape[1]
         spectrum = torch.fft.rfft(states.float(), dim=1, norm="ortho")
-        states = self.spectrum_in(torch.cat([spectrum.real, spectrum.imag], dim=-1))
+        joined = torch.cat([spectrum.real, spectrum.imag], dim=-1).to(dense.dtype)
+        states = self.spectrum_in(joined)
         states = states + _sinusoids(states.shape[1], states.shape[2]).to(states)
         states = self.layers(states, dense, memory_key_padding_mask=~mask)
         real, imaginary = self.dispersion(states).float().chunk(2, dim=-1)
