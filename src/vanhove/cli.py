@@ -323,6 +323,7 @@ def reproduce(
     Example: vanhove reproduce xtal2dos-table1 --rows xtal2dos,e3nn2dos
     Example: vanhove reproduce mat2spec-table1 --quick
     """
+    from vanhove.experiments import bands
     from vanhove.experiments.definitions import EXPERIMENTS
     from vanhove.experiments.reproduce import parse_rows, parse_seeds
     from vanhove.experiments.reproduce import reproduce as run_experiment
@@ -331,6 +332,27 @@ def reproduce(
     if name is None:
         for known, experiment in EXPERIMENTS.items():
             typer.echo(f"{known:24s} {experiment.title}")
+        typer.echo(f"{bands.NAME:24s} {bands.TITLE}")
+        return
+    if name == bands.NAME:
+        if rows or size is not None:
+            raise ConfigError("bandformer has one row and one size: leave out --rows and --size")
+        try:
+            table = bands.bandformer_table(
+                bands.reproduce_bandformer(
+                    seeds=parse_seeds(seeds) if seeds is not None else None,
+                    quick=quick,
+                    runs=runs,
+                    output=output,
+                    figures=figures,
+                    measured_only=measured_only,
+                    quiet=quiet,
+                )
+            )
+        except KeyboardInterrupt:
+            typer.echo("stopped; the same command continues where it was", err=True)
+            raise typer.Exit(130) from None
+        typer.echo(table)
         return
     try:
         result = run_experiment(

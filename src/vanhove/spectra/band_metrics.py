@@ -29,7 +29,7 @@ def energy_mae(target: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 
 def crosses_fermi(energies: np.ndarray) -> np.ndarray:
     """Whether a band has energies on both sides of 0, ``[n_materials]``: a metal."""
-    low, high = np.nanmin(energies, axis=1), np.nanmax(energies, axis=1)
+    low, high = energies.min(axis=1), energies.max(axis=1)  # a missing band is NaN: no crossing
     return ((low < -GAP_TOLERANCE) & (high > GAP_TOLERANCE)).any(axis=1)
 
 
