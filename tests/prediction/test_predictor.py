@@ -10,7 +10,7 @@ import pytest
 import vanhove
 from tests.conftest import STRUCTURES, SUPPORTED
 from tests.crystal.transform import transformed
-from vanhove.errors import CheckpointError, StructureError
+from vanhove.errors import CheckpointError, ConfigError, StructureError
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +112,16 @@ def test_the_shipped_model_does_not_see_how_a_crystal_is_written_down(path):
     alone = predictor.predict(crystal).values
     for spectrum in predictor.predict([*others, crystal, STRUCTURES / "Al2O3.cif"])[:5]:
         assert np.abs(spectrum.values - alone).max() < 1e-5
+
+
+def test_the_shipped_electron_weights_tell_an_insulator_from_a_metal():
+    aluminium = vanhove.Crystal(2.025 * (np.ones((3, 3)) - np.eye(3)), [[0, 0, 0]], [13], "Al")
+    insulator, metal = vanhove.predict([STRUCTURES / "MgO.cif", aluminium], property="electron-dos")
+    assert insulator.quantity == metal.quantity == "electron_dos"
+    in_gap = (insulator.grid > 1) & (insulator.grid < 2)
+    assert insulator.values[in_gap].mean() < 0.25 * metal.values[in_gap].mean()
+
+
+def test_an_unknown_property():
+    with pytest.raises(ConfigError, match="property 'bands'; allowed: phonon-dos, electron-dos"):
+        vanhove.predict(STRUCTURES / "MgO.cif", property="bands")

@@ -240,8 +240,12 @@ def load(
     """
     file = find_weights(name_or_path)
     model, info = load_model(file)
-    name = file.parent.name if file.stem == "best" else file.stem
-    return Predictor(model.to(device), info, name, path)
+    return Predictor(model.to(device), info, model_name(file), path)
+
+
+def model_name(path: Path) -> str:
+    """What results call a checkpoint: its file, or the folder of its run."""
+    return path.parent.name if path.stem == "best" else path.stem
 
 
 def predict(
