@@ -13,8 +13,9 @@ from vanhove.models.layers import GaussianBasis, cosine_envelope
 _DEGREES = (1, 3, 5)
 """Components of s, p and d waves."""
 _TINY = 1e-4
-MOST_NUMBERS = 20_000_000
-"""Of all Bloch sums held at a time; of a large crystal few k-points are done at once."""
+MOST_NUMBERS = 300_000
+"""Of all Bloch sums held at a time, so that they stay in the processor's cache; of a large crystal
+few k-points are done at once."""
 
 
 def harmonics(direction: Tensor) -> Tensor:
@@ -104,7 +105,8 @@ class BlochEncoding(nn.Module):
         real = torch.bmm(cosines.transpose(1, 2), hopping)
         imaginary = torch.bmm(sines.transpose(1, 2), hopping)
         c, width, n_kpoints = self.channels, batch.max_atoms, cosines.shape[2]
-        square = (real**2 + imaginary**2).view(len(atoms), width, n_kpoints, 9 * c).sum(dim=1)
+        square = torch.addcmul(real * real, imaginary, imaginary)
+        square = square.view(len(atoms), width, n_kpoints, 9 * c).sum(dim=1)
         waves = square.split([c * degree for degree in _DEGREES], dim=-1)
         second = torch.cat([wave.unflatten(-1, (-1, c)).sum(dim=-2) for wave in waves], dim=-1)
         first, third, fourth = self.s_moments(real[..., :c], imaginary[..., :c], atoms, batch)
@@ -155,10 +157,12 @@ class BlochEncoding(nn.Module):
 
         dense, _ = batch.dense(torch.cat([real, imaginary], dim=-1).flatten(1))
         dense = dense.view(batch.n_crystals, width, width, -1, 2 * self.channels)
-        matrix = torch.complex(*dense.permute(0, 3, 4, 1, 2).chunk(2, dim=2))
-        squared = matrix @ matrix  # [n_crystals, n_kpoints, channels, atoms, atoms]
-        third = (squared * matrix.transpose(-1, -2)).sum(dim=-1).real
-        fourth = (squared.real**2 + squared.imag**2).sum(dim=-1)
+        # Real and imaginary part, each [n_crystals, n_kpoints, channels, atoms, atoms]: products of
+        # small complex matrices are slow.
+        r, i = dense.permute(0, 3, 4, 1, 2).contiguous().chunk(2, dim=2)
+        r2, i2 = r @ r - i @ i, r @ i + i @ r
+        third = (r2 * r.transpose(-1, -2) - i2 * i.transpose(-1, -2)).sum(dim=-1)
+        fourth = torch.addcmul(r2 * r2, i2, i2).sum(dim=-1)
 
         def of_atoms(moment: Tensor) -> Tensor:
             by_atom = moment.permute(0, 3, 1, 2)  # [n_crystals, atoms, n_kpoints, channels]
