@@ -203,7 +203,7 @@ def weights_table() -> str:
     if not shipped:
         return "no weights are shipped with this installation; train a model: vanhove train --help"
     lines = [
-        f"{'weights':28s} {'quantity':12s} {'trained on':18s} {'MSEx10':>7s} {'MAE':>7s} {'R2':>7s}"
+        f"{'weights':28s} {'quantity':14s} {'trained on':18s} {'MSEx10':>7s} {'MAE':>7s} {'R2':>7s}"
     ]
     for name, path in shipped.items():
         info = read_info(path)
@@ -213,8 +213,10 @@ def weights_table() -> str:
             f"{metrics[key]:7.4f}" if key in metrics else "      -"
             for key in ("mse_x10", "mae", "r2")
         ]
+        if "energy_mae" in metrics:
+            shown = [f"energies, MAE {metrics['energy_mae']:.2f} eV"]
         default = "  (default)" if name == DEFAULT_WEIGHTS else ""
         lines.append(
-            f"{name:28s} {info.quantity:12s} {info.dataset.name:18s} {' '.join(shown)}{default}"
+            f"{name:28s} {info.quantity:14s} {info.dataset.name:18s} {' '.join(shown)}{default}"
         )
     return "\n".join([*lines, "", "test split, per-material convention"])
