@@ -122,9 +122,9 @@ def _gaps(gaps: dict) -> list[str]:
         f"{gaps['largest_loss_by_resampling']:.3f} eV.",
         f"Mesh and processed gap differ by {gaps['mean_absolute_difference']:.3f} eV on average "
         f"over the {gaps['n_insulators']} insulators, by more than 0.1 eV in {len(different)}. In "
-        f"{below} of them the path's is smaller: the path passes nearer to a band edge, often at a "
-        "point that the mesh does not hold. In the others an edge lies off the path. Energies are "
-        "aligned to the middle of the smaller gap, of mesh and path together.",
+        f"{below} of them the path's is smaller: it passes nearer to a band edge than the "
+        "points of the mesh do. Where it is larger, an edge lies off the path. Energies are "
+        "aligned to the middle of the gap of mesh and path together.",
         _table(["material", "formula", *gap_columns], different),
     ]
 
