@@ -64,8 +64,9 @@ QUANTITIES = {
 """Our metric and the paper's name of it."""
 NOTES = (
     "The published row is of 52,861 band structures of the Materials Project, ours of a few "
-    "hundred of small cells: the numbers do not compare in size. In small cells the three bands below and above the Fermi level also spread over more "
-    "energy (semicore states, wide bands of simple metals).",
+    "hundred of small cells: the numbers do not compare in size. In small cells the three bands "
+    "below and above the Fermi level also spread over more energy (semicore states, wide bands of "
+    "simple metals).",
     "Errors are means over points and bands of each material, then over materials. Metal: a true "
     "band crosses the Fermi level along the path. Gap: between the third and the fourth of the six "
     "bands, of non-metals.",
