@@ -48,17 +48,30 @@ class FreeElectrons(nn.Module):
         # Back into the cell around zero, so that the vectors reach far enough on all sides.
         fractional = batch.kpoints.float() @ lattice.transpose(1, 2) / (2 * math.pi)
         kpoints = (fractional - fractional.round()) @ reciprocal
-        shifted = kpoints[:, :, None] + (self.vectors.float() @ reciprocal)[:, None]
-        energies = HBAR2_OVER_2M * (shifted**2).sum(dim=-1)
 
         electrons = batch.sum_over_atoms(self.valence.float()[batch.atomic_numbers][:, None])[:, 0]
         volume = torch.linalg.det(lattice).abs()
         fermi = HBAR2_OVER_2M * (3 * math.pi**2 * electrons / volume) ** (2 / 3)
         first = (electrons // 2).long() - (self.out_dim - 1) // 2
         chosen = first[:, None] + torch.arange(self.out_dim - 1, device=first.device)
-        chosen = chosen.clamp(min=0, max=energies.shape[2] - 1)
+        chosen = chosen.clamp(min=0, max=len(self.vectors) - 1)
         n_lowest = int(chosen.max()) + 1
+        shifted = kpoints[:, :, None] + self.near(reciprocal, kpoints, n_lowest)[:, None]
+        energies = HBAR2_OVER_2M * (shifted**2).sum(dim=-1)
         lowest = energies.topk(n_lowest, dim=-1, largest=False).values
         near = lowest.gather(2, chosen[:, None].expand(-1, energies.shape[1], -1))
         level = fermi[:, None, None].expand(-1, energies.shape[1], 1)
         return torch.cat([near - level, level], dim=-1) / _SCALE
+
+    def near(self, reciprocal: Tensor, kpoints: Tensor, n_lowest: int) -> Tensor:
+        """Reciprocal lattice vectors among which the lowest bands of all k-points are.
+
+        The n shortest, of length up to R, give each k-point n energies of ``|k + G| <= R + |k|``;
+        a vector longer than ``R + 2 |k|`` gives a higher one.
+        """
+        vectors = self.vectors.float() @ reciprocal
+        length, order = torch.linalg.vector_norm(vectors, dim=-1).sort(dim=1)
+        farthest = torch.linalg.vector_norm(kpoints, dim=-1).amax(dim=1)
+        reach = length[:, n_lowest - 1] + 2 * farthest
+        n_kept = int((length <= reach[:, None] * (1 + 1e-4)).sum(dim=1).max())
+        return vectors.gather(1, order[:, :n_kept, None].expand(-1, -1, 3))
