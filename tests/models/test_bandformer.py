@@ -14,12 +14,14 @@ from tests.conftest import STRUCTURES
 from tests.crystal.transform import transformed
 from tests.datasets.test_band_files import rocksalt, toy_bands
 from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.elements import valence_electrons
 from vanhove.crystal.graph import CrystalGraph, GraphSettings, build_graph, collate
 from vanhove.crystal.kpath import high_symmetry_path, reciprocal_lattice
 from vanhove.crystal.reading import read_crystal
 from vanhove.crystal.symmetry import primitive_cell
 from vanhove.errors import ConfigError
 from vanhove.models.decoders.bandformer import BandformerSettings
+from vanhove.models.free_electrons import HBAR2_OVER_2M, FreeElectrons
 from vanhove.models.model import ModelSettings, SpectrumModel
 from vanhove.training.losses import bands as band_loss
 
@@ -250,3 +252,20 @@ def test_loss_and_masked_bands():
     loss.sum().backward()
     assert torch.isfinite(prediction.grad).all()
     assert (prediction.grad[:, :, 1] == 0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_free_electrons_are_those_of_all_reciprocal_vectors(crystals, name):
+    crystal = crystals[name]
+    encoding = FreeElectrons(n_bands=10)
+    k = random_k(crystal, 20)
+    found = encoding(collate([graph_at(crystal, k)]).to("cpu", torch.float64))[0].numpy()
+    n = int(valence_electrons()[crystal.atomic_numbers].sum())
+    steps = np.stack(np.meshgrid(*[np.arange(-6, 7)] * 3), axis=-1).reshape(-1, 3)
+    vectors = k[:, None] + steps @ reciprocal_lattice(crystal.lattice)
+    energies = np.sort(HBAR2_OVER_2M * (vectors**2).sum(axis=-1), axis=1)
+    volume = abs(np.linalg.det(crystal.lattice))
+    fermi = HBAR2_OVER_2M * (3 * np.pi**2 * n / volume) ** (2 / 3)
+    expected = energies[:, np.arange(n // 2 - 5, n // 2 + 5).clip(min=0)] - fermi
+    scale = found[0, -1] / fermi  # the last column is the Fermi energy
+    np.testing.assert_allclose(found[:, :-1] / scale, expected, atol=1e-3)
