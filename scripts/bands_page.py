@@ -35,6 +35,7 @@ def page() -> str:
         "composition is closest. Energies in eV.",
         _errors(found),
         _compared(found),
+        _reliable(found),
         "\n".join(f"- {note}" for note in found["notes"]),
         *(
             f"![{found['title']}](figures/{file})"
@@ -82,6 +83,20 @@ def _compared(found: dict) -> str:
         if of
     ]
     return " ".join(lines)
+
+
+def _reliable(found: dict) -> str:
+    """How much few crystals can tell."""
+    n, n_nonmetals = found["n_materials"], found["n_nonmetals"]
+    seeds = ", ".join(f"{run['validation']['energy_mae']:.2f}" for run in found["runs"])
+    share = (n - n_nonmetals) / n
+    mean = found["mean"]["metal_accuracy"]
+    return (
+        f"Only {n_nonmetals} of the test crystals are non-metals, so that their numbers, the gap's "
+        f"above all, are rough. To call every crystal a metal would be right for {share:.3f}; the "
+        f"model is {'better' if mean > share else 'no better'}. Validation MAE of the energies by "
+        f"seed: {seeds} eV; settings whose difference is no larger cannot be told apart."
+    )
 
 
 def _gaps(gaps: dict) -> list[str]:
@@ -190,12 +205,12 @@ k-points, eV from the Fermi level (in an insulator the middle of the gap).
 
 ## Use it for
 
-What kind of bands to expect of a small crystal like those of the data: how wide they are, and
-roughly where.
+Roughly where the bands of a small crystal like those of the data lie.
 
 ## Do not use it for
 
 Gaps, effective masses or anything that needs a number: errors of single energies are of the order
-of an electronvolt, and {trained["n_train"]} crystals are far too few. Magnetic materials, large
+of an electronvolt, bands come out too flat, and {trained["n_train"]} crystals are far too few.
+Metal or insulator: it is no better than to call every crystal a metal. Magnetic materials, large
 cells, spin-orbit coupling. It gives no error bars. Elements that were not trained on are refused.
 """

@@ -71,6 +71,7 @@ def test_table_files_and_figures(reproduced):
     result, where, _ = reproduced
     assert json.loads((where / "bandformer.json").read_text()) == json.loads(to_json(result))
     assert result["seeds"] == [0, 1]
+    assert result["n_nonmetals"] == result["n_materials"]
     assert result["figures"] == ["bandformer-quintiles.png", "bandformer-scatter.png"]
     assert all((where / name).stat().st_size > 5000 for name in result["figures"])
     text = bandformer_table(result)

@@ -14,7 +14,7 @@ from vanhove.errors import ConfigError
 from vanhove.experiments.band_baselines import nearest_copy, training_mean
 from vanhove.experiments.output import to_json
 from vanhove.experiments.published import find_published
-from vanhove.spectra.band_metrics import band_metrics, energy_mae
+from vanhove.spectra.band_metrics import band_metrics, crosses_fermi, energy_mae
 from vanhove.training.checkpoint import DatasetInfo, ModelInfo, load_model
 from vanhove.training.config import RunConfig, with_overrides
 from vanhove.training.evaluation import METRIC_CONVENTIONS, circumstances, unseen_note
@@ -171,6 +171,7 @@ def _result(
         ],
         "dataset": DatasetInfo.of(dataset).model_dump(),
         "n_materials": len(rows),
+        "n_nonmetals": int((~crosses_fermi(target)).sum()),
         "ids": [dataset.ids[row] for row in rows],
         "conventions": {key: METRIC_CONVENTIONS[key] for key in keys},
         "seeds": list(metrics),
@@ -229,7 +230,8 @@ def bandformer_table(result: dict[str, Any]) -> str:
     lines = [
         result["title"],
         f"{result['n_materials']} test crystals of {result['dataset']['name']}, "
-        f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} ({', '.join(map(str, seeds))})",
+        f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} ({', '.join(map(str, seeds))}); "
+        f"{result['n_nonmetals']} are non-metals",
         "",
         f"{'':32s}" + "".join(f"{title:>26s}" for title in columns),
     ]
