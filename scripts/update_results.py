@@ -17,6 +17,7 @@ import json
 import sys
 from pathlib import Path
 
+import bands_page
 import results_page
 
 from vanhove.experiments.published import PAPERS, PHONON_DATA, PublishedRow, published_rows
@@ -27,6 +28,7 @@ STUDY = RESULTS / "validation"
 CARD = ROOT / "src" / "vanhove" / "weights" / "dostransformer-phonon.md"
 MEASURED = CARD.with_suffix(".json")
 ELECTRON_CARD = CARD.with_name("dostransformer-electron.md")
+BANDS_CARD = CARD.with_name("bandformer-electron.md")
 SHIPPED = ROOT / "src" / "vanhove" / "experiments" / "measured.json"
 PAGE = ROOT / "docs" / "results-phonon.md"
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
@@ -222,6 +224,8 @@ def main(check: bool) -> int:
     table = results_page.results("electron")["dostransformer-table1-electron"]
     electron = json.loads(ELECTRON_CARD.with_suffix(".json").read_text())
     new[ELECTRON_CARD] = electron_card(electron, table)
+    new[BANDS_CARD] = bands_page.card(json.loads(BANDS_CARD.with_suffix(".json").read_text()))
+    new[ROOT / "docs" / "results-bands.md"] = bands_page.page()
     for name in results_page.OTHER_PAGES:
         content = results_page.other_page(name, results_page.results(name))
         new[ROOT / "docs" / f"results-{name}.md"] = content

@@ -84,6 +84,19 @@ def test_the_shipped_electron_weights_are_the_best_seed_by_validation():
     assert json.loads(path.read_text())["seeds"] == [best["seed"]]
 
 
+def test_bands_are_a_measurement_and_the_shipped_ones_the_best_seed_by_validation():
+    result = json.loads((ROOT / "results" / "bands" / "bandformer.json").read_text())
+    assert not result["quick"]
+    assert result["split"] == "test"
+    assert result["seeds"] == [run["seed"] for run in result["runs"]]
+    assert len(result["ids"]) == result["n_materials"] == result["dataset"]["n_test"]
+    assert set(result["baselines"]) == {"training mean", "nearest training crystal"}
+    best = min(result["runs"], key=lambda run: run["validation"]["energy_mae"])
+    card = json.loads(shipped_weights()["bandformer-electron"].with_suffix(".json").read_text())
+    assert card["seeds"] == [best["seed"]]
+    assert card["runs"][0]["validation"] == best["validation"]
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("name", sorted(shipped_weights()))
 def test_the_shipped_weights_give_their_test_numbers(name):

@@ -66,7 +66,7 @@ def predict(
         list[Path], typer.Argument(help="Structure files (CIF, POSCAR, extxyz, JSON) or folders.")
     ],
     property_name: Annotated[
-        Literal["phonon-dos", "electron-dos"],
+        Literal["phonon-dos", "electron-dos", "bands"],
         typer.Option("--property", "-p", help="What to predict, with the weights shipped for it."),
     ] = "phonon-dos",
     model: ModelOption = None,
@@ -95,12 +95,16 @@ def predict(
     temperature: Annotated[
         float, typer.Option("--temperature", min=0.0, help="For C_V and entropy, in K.")
     ] = 300.0,
+    path: Annotated[
+        Literal["setyawan_curtarolo", "latimer_munro", "hinuma"],
+        typer.Option("--path", help="Of bands: the convention of the path."),
+    ] = "setyawan_curtarolo",
     every: Annotated[
         bool, typer.Option("--all", help="Use every structure of a file that holds several.")
     ] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Predict the density of states of phonons (or electrons) of crystals.
+    """Predict the density of states of phonons (or electrons) of crystals, or electron bands.
 
     One structure: a table and a plot. Several, or a folder: one line each. A structure that cannot
     be used costs one line on stderr; the others are predicted, and the exit status is 1.
@@ -108,6 +112,7 @@ def predict(
     \b
     Example: vanhove predict crystal.cif
     Example: vanhove predict crystal.cif --property electron-dos
+    Example: vanhove predict crystal.cif --property bands --json bands.json
     Example: vanhove predict structures/ --json - | jq '.results[].name'
     """
     from vanhove.prediction.command import PredictCommand
@@ -123,6 +128,7 @@ def predict(
         plot=plot,
         primitive=not given_cell,
         temperature=temperature,
+        path=path,
         every=every,
         quiet=quiet,
     ).run()
@@ -408,6 +414,7 @@ def reproduce(
     Example: vanhove reproduce xtal2dos-table1 --rows xtal2dos,e3nn2dos
     Example: vanhove reproduce mat2spec-table1 --quick
     """
+    from vanhove.experiments import bands
     from vanhove.experiments.definitions import EXPERIMENTS
     from vanhove.experiments.reproduce import parse_rows, parse_seeds
     from vanhove.experiments.reproduce import reproduce as run_experiment
@@ -416,6 +423,27 @@ def reproduce(
     if name is None:
         for known, experiment in EXPERIMENTS.items():
             typer.echo(f"{known:24s} {experiment.title}")
+        typer.echo(f"{bands.NAME:24s} {bands.TITLE}")
+        return
+    if name == bands.NAME:
+        if rows or size is not None:
+            raise ConfigError("bandformer has one row and one size: leave out --rows and --size")
+        try:
+            table = bands.bandformer_table(
+                bands.reproduce_bandformer(
+                    seeds=parse_seeds(seeds) if seeds is not None else None,
+                    quick=quick,
+                    runs=runs,
+                    output=output,
+                    figures=figures,
+                    measured_only=measured_only,
+                    quiet=quiet,
+                )
+            )
+        except KeyboardInterrupt:
+            typer.echo("stopped; the same command continues where it was", err=True)
+            raise typer.Exit(130) from None
+        typer.echo(table)
         return
     try:
         result = run_experiment(
@@ -546,6 +574,9 @@ def data_fetch_mp(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again for those without a DOS.")
     ] = False,
+    bands: Annotated[
+        bool, typer.Option("--bands", help="Band structures along lines instead of DOS.")
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Download electron DOS of the Materials Project (non-magnetic, not deprecated).
@@ -565,6 +596,7 @@ def data_fetch_mp(
             requests_per_second=requests_per_second,
             projections=projections,
             retry_failed=retry_failed,
+            what="bands" if bands else "dos",
             quiet=quiet,
         )
     except KeyboardInterrupt:

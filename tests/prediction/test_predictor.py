@@ -123,5 +123,5 @@ def test_the_shipped_electron_weights_tell_an_insulator_from_a_metal():
 
 
 def test_an_unknown_property():
-    with pytest.raises(ConfigError, match="property 'bands'; allowed: phonon-dos, electron-dos"):
-        vanhove.predict(STRUCTURES / "MgO.cif", property="bands")
+    with pytest.raises(ConfigError, match="property 'phonon-bands'; allowed: phonon-dos, elec"):
+        vanhove.predict(STRUCTURES / "MgO.cif", property="phonon-bands")

@@ -12,6 +12,7 @@ from vanhove.models.output import OutputKind
 from vanhove.training.config import LossName, RunConfig, parse_overrides
 from vanhove.training.losses import LOSSES
 
+OUTPUTS = [output for output in get_args(OutputKind) if output != "energies"]
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
@@ -57,8 +58,8 @@ def test_overrides_replace_nested_keys(tmp_path):
         ("model: {decoder: pooled}", r"model\.decoder: must be a section .*\(got 'pooled'\)"),
         ("model: {encoder: null}", r"model\.encoder: must be a section .*\(got None\)"),
         ("model: {decoder: {name: [pooled]}}", r"model\.decoder: must be a section"),
-        ("model: {output: minmax}", r"model\.output: .*'raw', .*'sum' \(got 'minmax'\)"),
-        ("training: {loss: huber}", r"training\.loss: .*'wasserstein' \(got 'huber'\)"),
+        ("model: {output: minmax}", r"model\.output: .*'raw', .*'energies' \(got 'minmax'\)"),
+        ("training: {loss: huber}", r"training\.loss: .*'bands' \(got 'huber'\)"),
         ("a: [1", "not YAML"),
         ("just text", "keys and values, got str"),
     ],
@@ -87,11 +88,11 @@ LOSS_NEEDS = {
 }
 
 
-@pytest.mark.parametrize("output", get_args(OutputKind))
-@pytest.mark.parametrize("loss", get_args(LossName))
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("loss", LOSSES)
 def test_a_loss_that_does_not_fit_the_output_says_what_to_set(loss, output):
     content = {"model": {"output": output}, "training": {"loss": loss}}
-    allowed, need = LOSS_NEEDS.get(loss, (get_args(OutputKind), ""))
+    allowed, need = LOSS_NEEDS.get(loss, (OUTPUTS, ""))
     if output in allowed:
         assert RunConfig.parse(content).training.loss == loss
         return
@@ -101,7 +102,23 @@ def test_a_loss_that_does_not_fit_the_output_says_what_to_set(loss, output):
 
 
 def test_every_loss_has_a_name():
-    assert set(get_args(LossName)) == set(LOSSES)
+    assert set(get_args(LossName)) == {*LOSSES, "bands"}
+
+
+BANDS = {
+    "model": {"decoder": {"name": "bandformer"}, "output": "energies"},
+    "training": {"loss": "bands", "select_by": "energy_mae"},
+}
+
+
+def test_bands_need_settings_of_their_own():
+    assert RunConfig.parse(BANDS).model.decoder.name == "bandformer"
+    for section, key in (("model", "output"), ("training", "loss"), ("training", "select_by")):
+        other = {**BANDS, section: {k: v for k, v in BANDS[section].items() if k != key}}
+        with pytest.raises(ConfigError, match=rf"missing: {section}\.{key}"):
+            RunConfig.parse(other)
+    with pytest.raises(ConfigError, match=r"missing: .*model\.decoder"):
+        RunConfig.parse({"model": {"output": "energies"}})
 
 
 def test_a_missing_file_and_a_bad_override():

@@ -54,10 +54,64 @@ def matscholar() -> np.ndarray:
     return table
 
 
+@cache
+def valence_electrons() -> np.ndarray:
+    """Shape ``[119]``: electrons outside a noble-gas core, filled d and f shells left out.
+
+    That is the number of the group for s and d elements, 3 for f elements, and the number of the
+    group less 10 for p elements.
+    """
+    cores = np.array([0, 2, 10, 18, 36, 54, 86])
+    z = np.arange(N_ELEMENTS + 1)
+    core = cores[np.searchsorted(cores, z, side="left") - 1]
+    n = z - core
+    n = np.where(core >= 54, np.where(n > 16, n - 14, n.clip(max=3)), n)
+    n = np.where((core >= 18) & (n > 12), n - 10, n)
+    n[0] = 0
+    return n.astype(np.float32)
+
+
+@cache
+def periodic() -> np.ndarray:
+    """Shape ``[119, 35]``: where the element stands and what follows from it.
+
+    Group, period and block one-hot; electronegativity (Pauling), covalent radius, first ionisation
+    energy, Mendeleev number and valence electrons z-scored (0 where unknown). Elements that are
+    alike have like rows, which one-hot rows have not.
+    """
+    import warnings
+
+    from ase.data import covalent_radii
+    from pymatgen.core import Element
+
+    table = np.zeros((N_ELEMENTS + 1, 35))
+    numbers = np.full((N_ELEMENTS + 1, 5), np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pymatgen announces what it does not know
+        for z in range(1, N_ELEMENTS + 1):
+            element = Element.from_Z(z)
+            table[z, element.group - 1] = table[z, 18 + element.row - 1] = 1
+            table[z, 25 + "spdf".index(element.block)] = 1
+            energies = element.ionization_energies
+            numbers[z] = (
+                element.X,
+                covalent_radii[z] if z < len(covalent_radii) else np.nan,
+                energies[0] if energies and energies[0] is not None else np.nan,
+                element.mendeleev_no if element.mendeleev_no is not None else np.nan,
+                valence_electrons()[z],
+            )
+    scored = (numbers - np.nanmean(numbers, axis=0)) / np.nanstd(numbers, axis=0)
+    table[:, 29:34] = np.nan_to_num(scored)
+    table[:, 34] = np.isnan(numbers[:, 0])  # no electronegativity: noble gases
+    table[0] = 0
+    return table.astype(np.float32)
+
+
 ELEMENT_TABLES: dict[str, Callable[[], np.ndarray]] = {
     "one_hot": one_hot,
     "mass_weighted_one_hot": mass_weighted_one_hot,
     "matscholar": matscholar,
+    "periodic": periodic,
 }
 
 

@@ -1,5 +1,7 @@
 """Data sets: one module per source, splits, and the cache with hashes."""
 
+from vanhove.datasets.band_files import read_bands
+from vanhove.datasets.band_folder import bands_dataset, load_band_folder
 from vanhove.datasets.cache import RemoteFile, cache_folder, data_file
 from vanhove.datasets.catalog import DATASETS, load_dataset
 from vanhove.datasets.dataset import PARTS, SpectrumDataset, describe
@@ -12,6 +14,7 @@ from vanhove.datasets.electron_pbe import (
     load_electron_properties,
     load_electron_states,
 )
+from vanhove.datasets.electron_pbe_bands import band_structure_of, load_electron_pbe_bands
 from vanhove.datasets.folder import load_folder
 from vanhove.datasets.petretto import load_phonon_petretto
 from vanhove.datasets.splits import given_split, grouped_split, hashed_split, random_split
@@ -25,6 +28,8 @@ __all__ = [
     "ElectronStates",
     "RemoteFile",
     "SpectrumDataset",
+    "band_structure_of",
+    "bands_dataset",
     "cache_folder",
     "data_file",
     "describe",
@@ -32,15 +37,18 @@ __all__ = [
     "grouped_split",
     "hashed_split",
     "iterate_electron_folder",
+    "load_band_folder",
     "load_dataset",
     "load_electron_folder",
     "load_electron_pbe",
     "load_electron_pbe_128",
+    "load_electron_pbe_bands",
     "load_electron_properties",
     "load_electron_states",
     "load_folder",
     "load_phonon_petretto",
     "load_tiny",
     "random_split",
+    "read_bands",
     "read_electron_dos",
 ]

@@ -9,9 +9,11 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from vanhove.datasets.band_folder import load_band_folder
 from vanhove.datasets.dataset import SpectrumDataset
 from vanhove.datasets.electron_folder import load_electron_dataset
 from vanhove.datasets.electron_pbe import load_electron_pbe, load_electron_pbe_128
+from vanhove.datasets.electron_pbe_bands import load_electron_pbe_bands
 from vanhove.datasets.folder import holds_table, load_folder
 from vanhove.datasets.graph_store import crystal_systems
 from vanhove.datasets.jarvis import load_phonon_jarvis, load_phonon_jarvis_clean
@@ -31,6 +33,7 @@ from vanhove.errors import DataError
 DATASETS: dict[str, Callable[[], SpectrumDataset]] = {
     "electron_pbe": load_electron_pbe,
     "electron_pbe_128": load_electron_pbe_128,
+    "electron_pbe_bands": load_electron_pbe_bands,
     "petretto_pretraining": load_petretto_pretraining,
     "phonon_petretto": load_phonon_petretto,
     "phonon_jarvis": load_phonon_jarvis,
@@ -72,7 +75,8 @@ def load_dataset(
         train_fraction: keep this fraction of the training part; smaller parts lie in larger ones.
         subclass: keep the crystals of this kind alone, in all parts, see
             `vanhove.datasets.subclasses`.
-        electron_target: what to make of a folder of electron DOS, see `load_electron_dataset`.
+        electron_target: what to make of a folder of electron DOS, see `load_electron_dataset`;
+            ``"bands"`` reads band structures instead, see `load_band_folder`.
 
     Raises:
         DataError: neither a name nor a folder, an unknown split, or data that cannot be read.
@@ -88,6 +92,8 @@ def load_dataset(
     elif Path(name_or_path).is_dir():
         if holds_table(name_or_path):
             dataset = load_folder(name_or_path, seed=seed)
+        elif electron_target == "bands":
+            dataset = load_band_folder(name_or_path)
         else:
             dataset = load_electron_dataset(name_or_path, electron_target)
     else:

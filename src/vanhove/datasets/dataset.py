@@ -24,15 +24,19 @@ class SpectrumDataset:
         name: of the data set.
         ids: one per material, unique, length ``n_materials``.
         crystals: one per material, in the order of ``ids``.
-        grid: strictly increasing, in ``unit``, shape ``[n_points]``, float64.
-        unit: of the grid, ``"cm-1"`` or ``"eV"``.
+        grid: strictly increasing, in ``unit``, shape ``[n_points]``, float64. Of bands: places
+            along the path, 0 to 1, without a unit.
+        unit: of the grid, ``"cm-1"`` or ``"eV"``; of bands, that of the values.
         normalisation: of the values; ``"max"`` is a maximum of 1 for each material.
-        quantity: ``"phonon_dos"`` or ``"electron_dos"``.
-        values: shape ``[n_materials, n_points]``, float32.
+        quantity: ``"phonon_dos"``, ``"electron_dos"``, ``"electron_bands"`` or ``"phonon_bands"``.
+        values: shape ``[n_materials, n_points]``, float32. Of bands: ``[n_materials, n_points,
+            n_bands]``, where a band that does not exist is NaN at all points.
         splits: row numbers under ``"train"``, ``"valid"`` and ``"test"``; a row stands in at most
             one of them.
         split_name: where the split comes from, e.g. ``"published"`` or ``"random (seed 0)"``.
         notes: what a reader of numbers measured on these data must know.
+        kpoints: of bands, the path of each material, fractional in the cell of its crystal, shape
+            ``[n_materials, n_points, 3]``, float64; None for other data.
 
     Raises:
         DataError: shapes that do not fit, values that are not finite, ids that repeat, splits that
@@ -50,6 +54,7 @@ class SpectrumDataset:
     splits: dict[str, np.ndarray]
     split_name: str
     notes: list[str] = field(default_factory=list)
+    kpoints: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
@@ -59,6 +64,8 @@ class SpectrumDataset:
         set_(self, "values", np.asarray(self.values, dtype=np.float32))
         set_(self, "splits", {k: _as_rows(v, self.name) for k, v in self.splits.items()})
         set_(self, "notes", list(self.notes))
+        if self.kpoints is not None:
+            set_(self, "kpoints", np.asarray(self.kpoints, dtype=np.float64))
         self._check_data()
         self._check_splits()
 
@@ -83,13 +90,26 @@ class SpectrumDataset:
             )
         if not (np.diff(self.grid) > 0).all():
             raise DataError(f"data set {self.name!r}: the grid must increase from point to point")
-        expected = (n, len(self.grid))
+        expected: tuple[int, ...] = (n, len(self.grid))
+        finite = np.isfinite(self.values)
+        if self.kpoints is not None:
+            if self.values.ndim != 3 or self.kpoints.shape != (*expected, 3):
+                raise DataError(
+                    f"data set {self.name!r}: values of shape {list(self.values.shape)} and "
+                    f"k-points of shape {list(self.kpoints.shape)}; [materials, points, bands] and "
+                    "[materials, points, 3] are needed"
+                )
+            expected += (self.values.shape[2],)
+            # A band that is missing is missing everywhere, and some band is there.
+            finite |= np.isnan(self.values).all(axis=1, keepdims=True)
+            finite &= np.isfinite(self.values).any(axis=(1, 2), keepdims=True)
+            finite &= np.isfinite(self.kpoints).all(axis=2, keepdims=True)
         if self.values.shape != expected:
             raise DataError(
                 f"data set {self.name!r}: values of shape {list(self.values.shape)}; "
                 f"{list(expected)} (materials, grid points) is needed"
             )
-        bad = np.flatnonzero(~np.isfinite(self.values).all(axis=1))
+        bad = np.flatnonzero(~finite.reshape(n, -1).all(axis=1))
         if len(bad):
             raise DataError(
                 f"data set {self.name!r}: {len(bad)} spectra hold NaN or infinity, first "
@@ -148,6 +168,7 @@ class SpectrumDataset:
             ids=[self.ids[row] for row in chosen],
             crystals=[self.crystals[row] for row in chosen],
             values=self.values[chosen],
+            kpoints=None if self.kpoints is None else self.kpoints[chosen],
             splits={k: np.flatnonzero(np.isin(chosen, v)) for k, v in self.splits.items()},
         )
 
@@ -184,6 +205,8 @@ class SpectrumDataset:
         # + 0.0 turns -0.0, equal but of other bytes, into 0.0
         _add(digest, (self.grid + 0.0).astype("<f8").tobytes())
         _add(digest, (self.values + np.float32(0)).astype("<f4").tobytes())
+        if self.kpoints is not None:
+            _add(digest, np.rint(self.kpoints * 1e8).astype("<i8").tobytes())
         return digest.hexdigest()
 
     @cached_property

@@ -1,7 +1,8 @@
-"""Download the electron DOS of the Materials Project with the user's key, through mp-api.
+"""Download electron DOS or bands of the Materials Project with the user's key, through mp-api.
 
 One file per material, so that a download that was stopped continues where it was. The folder is
-read by `vanhove.datasets.electron_folder.load_electron_folder`.
+read by `vanhove.datasets.electron_folder.load_electron_folder`, of bands by
+`vanhove.datasets.band_folder.load_band_folder`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import uuid4
 
 from vanhove.datasets.electron_folder import MANIFEST
@@ -24,8 +25,12 @@ from vanhove.progress import track
 KEY_VARIABLES = ("MP_API_KEY", "PMG_MAPI_KEY")
 QUERY = {"magnetic_ordering": "NM", "deprecated": False, "has_props": ["dos"]}
 """What is asked for: non-magnetic, not deprecated, with a DOS."""
+QUERIES = {"dos": QUERY, "bands": QUERY | {"has_props": ["bandstructure"]}}
 FIELDS = ("material_id", "structure", "formula_pretty", "band_gap", "is_metal", "efermi")
-_SOURCE = "Materials Project, electron DOS"
+_SOURCES = {
+    "dos": "Materials Project, electron DOS",
+    "bands": "Materials Project, electron bands",
+}
 _ATTEMPTS = 6
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 120.0
 _GIVE_UP_AFTER = 3
@@ -74,6 +79,7 @@ def fetch_materials_project(
     requests_per_second: float = 5.0,
     projections: bool = False,
     retry_failed: bool = False,
+    what: Literal["dos", "bands"] = "dos",
     quiet: bool = False,
     client: Any = None,
     sleep: Callable[[float], None] = time.sleep,
@@ -99,6 +105,7 @@ def fetch_materials_project(
         requests_per_second: at most; for a DOS, mp-api makes two requests of its own.
         projections: also fetch the projected DOS (large), to get the structure of its calculation.
         retry_failed: ask again for materials that failed for good, such as those without a DOS.
+        what: ``"bands"`` fetches band structures along lines instead.
         quiet: no progress bar.
         client: in place of ``mp_api.client.MPRester``.
         sleep: waits that many seconds.
@@ -118,10 +125,10 @@ def fetch_materials_project(
     target = Path(folder)
     if client is None:
         client = _client()
-    manifest = _Manifest.open(target)
+    manifest = _Manifest.open(target, what)
     ask = _Asker(1 / requests_per_second, sleep)
     if not manifest.materials:
-        manifest.materials = _list_materials(client, ask)
+        manifest.materials = _list_materials(client, ask, QUERIES[what])
         manifest.write()
     wanted = manifest.materials[:limit]
     result = FetchResult(len(manifest.materials), len(wanted))
@@ -133,12 +140,16 @@ def fetch_materials_project(
     ]
     unanswered = 0
     try:
-        for k, material in enumerate(track(missing, "fetching electron DOS", quiet)):
+        for k, material in enumerate(track(missing, f"fetching electron {what}", quiet)):
             if k % chunk_size == 0:
                 manifest.write()
                 summaries = _summaries(client, ask, missing[k : k + chunk_size])
             try:
-                entry = _entry(client, ask, material, summaries.get(material), projections)
+                summary = summaries.get(material)
+                if what == "bands":
+                    entry = _bands_entry(client, ask, material, summary)
+                else:
+                    entry = _entry(client, ask, material, summary, projections)
             except _NoAnswer as error:
                 manifest.failed[material] = {"reason": str(error), "permanent": False}
                 unanswered += 1
@@ -226,11 +237,11 @@ def _no_answer(error: Exception) -> bool:
     return isinstance(error, OSError) or bool(_NO_ANSWER.search(str(error)))
 
 
-def _list_materials(client: Any, ask: _Asker) -> list[str]:
+def _list_materials(client: Any, ask: _Asker, asked: dict[str, Any]) -> list[str]:
     """All ids that the query finds, by number."""
     from pymatgen.analysis.magnetism import Ordering
 
-    query = QUERY | {"magnetic_ordering": Ordering(QUERY["magnetic_ordering"])}
+    query = asked | {"magnetic_ordering": Ordering(asked["magnetic_ordering"])}
     try:
         found = ask(client.materials.summary.search, **query, fields=["material_id"])
     except (_NoAnswer, _Unavailable) as error:
@@ -293,16 +304,38 @@ def _entry(
         raise _Unavailable(f"its DOS has another form ({_words(error)})") from error
 
 
+def _bands_entry(client: Any, ask: _Asker, material: str, summary: Any) -> dict[str, Any]:
+    """The same of bands, along the Setyawan-Curtarolo path that the client gives by default."""
+    if summary is None:
+        raise _Unavailable("it has no summary; it may have been removed since the list was made")
+    bands = ask(client.get_bandstructure_by_material_id, material)
+    if bands is None:
+        raise _Unavailable("it has no bands along lines")
+    structure = getattr(bands, "structure", None) or _get(summary, "structure")
+    if structure is None:
+        raise _Unavailable("it has no structure")
+    try:
+        return {
+            "material_id": material,
+            "structure": structure if isinstance(structure, dict) else structure.as_dict(),
+            "bands": bands.as_dict(),
+            "summary": {name: _plain(_get(summary, name)) for name in FIELDS[2:]},
+        }
+    except (AttributeError, TypeError, ValueError) as error:
+        raise _Unavailable(f"its bands have another form ({_words(error)})") from error
+
+
 @dataclass
 class _Manifest:
     """What was asked for and what came of it."""
 
     path: Path
+    what: str = "dos"
     materials: list[str] = field(default_factory=list)
     failed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, folder: Path) -> _Manifest:
+    def open(cls, folder: Path, what: str = "dos") -> _Manifest:
         path = folder / MANIFEST
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -317,7 +350,7 @@ class _Manifest:
                 raise DataError(
                     f"{folder} holds other files and no {MANIFEST}; choose an empty folder"
                 )
-            return cls(path)
+            return cls(path, what)
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             source, query = content["source"], content["query"]
@@ -326,14 +359,14 @@ class _Manifest:
             raise DataError(
                 f"{path}: no manifest of a download ({_words(error)}); choose a new folder"
             ) from error
-        if (source, query) != (_SOURCE, QUERY):
+        if (source, query) != (_SOURCES[what], QUERIES[what]):
             raise DataError(f"{path}: of another download, {source} {query}; choose a new folder")
-        return cls(path, materials, failed)
+        return cls(path, what, materials, failed)
 
     def write(self) -> None:
         content = {
-            "source": _SOURCE,
-            "query": QUERY,
+            "source": _SOURCES[self.what],
+            "query": QUERIES[self.what],
             "counts": {
                 "listed": len(self.materials),
                 "files": sum(1 for _ in self.path.parent.glob("*.json.gz")),

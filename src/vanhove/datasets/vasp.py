@@ -164,7 +164,7 @@ def _raw(source: Any, structure: Any) -> _Raw:
         raise DataError(f"{path}: not a known file of a DOS; allowed: {DOS_FILES}")
     if kind == "vasprun":
         return _from_vasprun(path)
-    content = _content(path)
+    content = file_content(path)
     if kind == "json":
         try:
             data = json.loads(content)
@@ -176,7 +176,7 @@ def _raw(source: Any, structure: Any) -> _Raw:
     return _from_table(content.decode("utf-8-sig", errors="replace"), structure, path)
 
 
-def _content(path: Path, limit: int = -1) -> bytes:
+def file_content(path: Path, limit: int = -1) -> bytes:
     """The bytes of the file, unpacked; at most ``limit``."""
     try:
         packed = path.suffix.lower() == ".gz" and path.stat().st_size > 0
@@ -196,12 +196,7 @@ def _content(path: Path, limit: int = -1) -> bytes:
 
 
 def _from_vasprun(path: Path) -> _Raw:
-    head = _content(path, 4096).lstrip(b"\xef\xbb\xbf \t\r\n")
-    if not head.startswith(b"<"):
-        raise DataError(f"{path}: is not XML; give the vasprun.xml that VASP wrote")
-    if b"<modeling" not in head:
-        raise DataError(f"{path}: is XML, but VASP did not write it; give a vasprun.xml")
-    run = _vasprun(path)
+    run = open_vasprun(path)
     dos = getattr(run, "tdos", None)
     if dos is None:
         raise DataError(
@@ -214,7 +209,7 @@ def _from_vasprun(path: Path) -> _Raw:
             "with more steps"
         )
     material = dos_id(path)
-    crystal = _crystal(run.final_structure, str(path))
+    crystal = crystal_of(run.final_structure, str(path))
     _same_atoms(crystal, len(getattr(run, "pdos", None) or []), str(path))
     raw = _Raw(
         name=str(path),
@@ -233,9 +228,19 @@ def _from_vasprun(path: Path) -> _Raw:
     return raw
 
 
-def _vasprun(path: Path) -> Vasprun:
+def open_vasprun(path: Path) -> Vasprun:
+    """A ``vasprun.xml``, also ``.gz``, read by pymatgen.
+
+    Raises:
+        DataError: missing, cut off, or not from VASP.
+    """
     from pymatgen.io.vasp import Vasprun
 
+    head = file_content(path, 4096).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not head.startswith(b"<"):
+        raise DataError(f"{path}: is not XML; give the vasprun.xml that VASP wrote")
+    if b"<modeling" not in head:
+        raise DataError(f"{path}: is XML, but VASP did not write it; give a vasprun.xml")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -304,8 +309,8 @@ def _from_json(data: Any, structure: Any, name: str, path: Path | None) -> _Raw:
     material = entry.get("material_id") or entry.get("id") or (dos_id(path) if path else None)
     structure = dos.get("structure") or entry.get("structure") or structure
     if structure is None and path is not None:
-        structure = _beside(path)
-    crystal = _crystal(structure, name)
+        structure = structure_beside(path)
+    crystal = crystal_of(structure, name)
     _same_atoms(crystal, len(dos.get("pdos") or []), name)
     return _Raw(
         name=name,
@@ -338,7 +343,7 @@ def _from_table(text: str, structure: Any, path: Path) -> _Raw:
         rows.append((float(words[0]), float(words[1])))
     if not rows:
         raise DataError(f"{path}: no row of numbers; give energy and density, two columns")
-    crystal = _crystal(_beside(path) if structure is None else structure, str(path))
+    crystal = crystal_of(structure_beside(path) if structure is None else structure, str(path))
     _same_atoms(crystal, int(_stated(header, "atoms") or 0), str(path))
     numbers = np.array(rows)
     return _Raw(
@@ -366,8 +371,12 @@ def _number(word: str) -> float | None:
 # Common
 
 
-def _beside(path: Path) -> Path | None:
-    """The structure file with the name of the DOS file, or the only one beside a lonely DOS."""
+def structure_beside(path: Path) -> Path | None:
+    """The structure file with the name of the file, or the only one beside a lonely DOS.
+
+    Raises:
+        DataError: there are several.
+    """
     named = [path.with_name(dos_id(path) + suffix) for suffix in _STRUCTURES]
     found = [file for file in named if file != path and file.is_file()] or _only_structures(path)
     if len(found) > 1:
@@ -390,7 +399,12 @@ def _only_structures(path: Path) -> list[Path]:
         return []
 
 
-def _crystal(structure: Any, name: str) -> Crystal:
+def crystal_of(structure: Any, name: str) -> Crystal:
+    """The structure of a source, from whatever `read_crystal` reads or pymatgen's dict.
+
+    Raises:
+        DataError: there is none, or it cannot be used; ``name`` is that of the source.
+    """
     if structure is None:
         raise DataError(
             f"{name}: no structure in it or beside it; put a structure file of the same name (for "

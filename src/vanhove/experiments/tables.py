@@ -54,10 +54,15 @@ def evaluation_table(result: dict[str, Any]) -> str:
 
 def groups_table(result: dict[str, Any]) -> str:
     """The same result by crystal system and by number of species."""
-    lines = [f"{'group':24s} {'n':>6s} {'MSEx10':>8s} {'MAE':>8s} {'R2':>8s}"]
+    names = {"mse_x10": "MSEx10", "mae": "MAE", "r2": "R2"}
+    lines: list[str] = []
     for kind, groups in result["groups"].items():
         for name, errors in groups.items():
-            shown = " ".join(f"{errors[key]:8.4f}" for key in ("mse_x10", "mae", "r2"))
+            keys = [key for key in errors if key != "n"]
+            if not lines:
+                titles = " ".join(f"{names.get(key, key):>8s}" for key in keys)
+                lines.append(f"{'group':24s} {'n':>6s} {titles}")
+            shown = " ".join(f"{errors[key]:{max(8, len(names.get(key, key)))}.4f}" for key in keys)
             label = f"{name} species" if kind == "n_species" else name
             lines.append(f"{label:24s} {errors['n']:6d} {shown}")
     return "\n".join(lines)
@@ -198,7 +203,7 @@ def weights_table() -> str:
     if not shipped:
         return "no weights are shipped with this installation; train a model: vanhove train --help"
     lines = [
-        f"{'weights':28s} {'quantity':12s} {'trained on':18s} {'MSEx10':>7s} {'MAE':>7s} {'R2':>7s}"
+        f"{'weights':28s} {'quantity':14s} {'trained on':18s} {'MSEx10':>7s} {'MAE':>7s} {'R2':>7s}"
     ]
     for name, path in shipped.items():
         info = read_info(path)
@@ -208,8 +213,10 @@ def weights_table() -> str:
             f"{metrics[key]:7.4f}" if key in metrics else "      -"
             for key in ("mse_x10", "mae", "r2")
         ]
+        if "energy_mae" in metrics:
+            shown = [f"energies, MAE {metrics['energy_mae']:.2f} eV"]
         default = "  (default)" if name == DEFAULT_WEIGHTS else ""
         lines.append(
-            f"{name:28s} {info.quantity:12s} {info.dataset.name:18s} {' '.join(shown)}{default}"
+            f"{name:28s} {info.quantity:14s} {info.dataset.name:18s} {' '.join(shown)}{default}"
         )
     return "\n".join([*lines, "", "test split, per-material convention"])

@@ -13,6 +13,7 @@ from vanhove.crystal.graph import Batch, CrystalGraph, collate
 from vanhove.models.atom_features import AtomFeatures
 from vanhove.models.crystal_system import CrystalSystemSettings, CrystalSystemVector
 from vanhove.models.decoders.atomwise import AtomwiseDecoder, AtomwiseSettings
+from vanhove.models.decoders.bandformer import BandformerDecoder, BandformerSettings
 from vanhove.models.decoders.decoder import Outputs
 from vanhove.models.decoders.dostransformer import DOSTransformerDecoder, DOSTransformerSettings
 from vanhove.models.decoders.energywise import EnergywiseDecoder, EnergywiseSettings
@@ -25,6 +26,7 @@ from vanhove.models.encoders.atom_mlp import AtomMLP, AtomMLPSettings
 from vanhove.models.encoders.e3nn import E3NN, E3NNSettings
 from vanhove.models.encoders.gatgnn import GATGNN, GATGNNSettings
 from vanhove.models.encoders.graph_network import GraphNetwork, GraphNetworkSettings
+from vanhove.models.encoders.graph_transformer import GraphTransformer, GraphTransformerSettings
 from vanhove.models.encoders.matformer import Matformer, MatformerSettings
 from vanhove.models.encoders.unimp import UniMP, UniMPSettings
 from vanhove.models.output import OutputKind, activate, normalise_target, rescale
@@ -39,6 +41,7 @@ ENCODERS: dict[str, tuple[Any, Any]] = {
     "unimp": (UniMPSettings, UniMP),
     "alignn": (ALIGNNSettings, ALIGNN),
     "matformer": (MatformerSettings, Matformer),
+    "graph_transformer": (GraphTransformerSettings, GraphTransformer),
 }
 DECODERS: dict[str, tuple[Any, Any]] = {
     "dostransformer": (DOSTransformerSettings, DOSTransformerDecoder),
@@ -48,7 +51,11 @@ DECODERS: dict[str, tuple[Any, Any]] = {
     "xtal2dos": (Xtal2DoSSettings, Xtal2DoSDecoder),
     "recurrent": (RecurrentSettings, RecurrentDecoder),
     "atomwise": (AtomwiseSettings, AtomwiseDecoder),
+    "bandformer": (BandformerSettings, BandformerDecoder),
 }
+BAND_DECODERS = ("bandformer",)
+"""Those that predict ``[n_crystals, n_kpoints, n_bands]`` for graphs with k-points; they also take
+the cutoff."""
 DEFAULT_ENCODER, DEFAULT_DECODER = "graph_network", "dostransformer"
 
 
@@ -114,6 +121,7 @@ class SpectrumModel(nn.Module):
             system_dim=0 if self.system_at_atoms else self.system.dim,
             n_points=n_points,
             output=settings.output,
+            **({"cutoff": cutoff} if settings.decoder.name in BAND_DECODERS else {}),
         )
 
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -126,7 +134,10 @@ class SpectrumModel(nn.Module):
         return self.encoder(features, batch), system
 
     def forward(self, batch: Batch) -> Tensor:
-        """The prediction in the output's normalisation, ``[n_crystals, n_points]``; not clipped."""
+        """The prediction in the output's normalisation, ``[n_crystals, n_points]``; not clipped.
+
+        Of bands, here and below, ``[n_crystals, n_kpoints, n_bands]``.
+        """
         return self.decode(*self.encode(batch), batch)
 
     def decode(self, atoms: Tensor, system: Tensor, batch: Batch) -> Tensor:
@@ -149,6 +160,7 @@ class SpectrumModel(nn.Module):
 
         Both are float32 in the output's normalisation.
         """
+        batch, target = self.decoder.sample(batch, target)
         target = normalise_target(target, self.settings.output)
         atoms, system = self.encode(batch)
         outputs = self.decoder.outputs(atoms, batch, system, target)

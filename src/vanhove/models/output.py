@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-OutputKind = Literal["raw", "softplus", "max", "sum"]
+OutputKind = Literal["raw", "softplus", "max", "sum", "energies"]
 """``raw``: the values as they are (Standard; clipped at zero in predictions). ``softplus``: the
 same, positive. ``max``: softplus divided by the largest (MaxNorm; E3NN and Mat2Spec cut at zero
 instead, which leaves no gradient once all values of a crystal are negative).
-``sum``: softmax (SumNorm; Xtal2DoS, Mat2Spec)."""
+``sum``: softmax (SumNorm; Xtal2DoS, Mat2Spec). ``energies``: of bands, the values as they are,
+also in predictions."""
 
 _TINY = 1e-8
 
@@ -45,8 +46,10 @@ def rescale(spectrum: Tensor, kind: OutputKind) -> Tensor:
     """A prediction on the scale of data whose maximum is 1, not negative.
 
     A spectrum of sum 1 is divided by its own maximum, as the Mat2Spec paper describes. The scale
-    of the true spectrum, which released code multiplies with, is never used.
+    of the true spectrum, which released code multiplies with, is never used. Energies stay.
     """
+    if kind == "energies":
+        return spectrum
     spectrum = spectrum.clamp(min=0)
     if kind == "sum":
         return spectrum / spectrum.amax(dim=-1, keepdim=True).clamp(min=_TINY)

@@ -14,12 +14,15 @@ import numpy as np
 
 import vanhove
 from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.kpath import PathConvention
 from vanhove.crystal.reading import find_structure_files, read_crystals
 from vanhove.errors import ConfigError, DataError, StructureError
 from vanhove.models.calibration import Calibration
+from vanhove.prediction.bands import band_line, band_properties, band_table
 from vanhove.prediction.error_bars import phonon_properties
 from vanhove.prediction.predictor import Predictor, load
 from vanhove.progress import track
+from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.electrons import has_gap_near_edge
 from vanhove.spectra.plotting import terminal_plot
 from vanhove.spectra.spectrum import Spectrum
@@ -42,6 +45,7 @@ class PredictCommand:
     plot: bool | None
     primitive: bool
     temperature: float
+    path: PathConvention
     every: bool
     quiet: bool
     stems: set[str] = field(default_factory=set)
@@ -52,7 +56,9 @@ class PredictCommand:
         sources = list(self._sources())
         single = len(sources) == 1
         plot = single and self.json_path != STDOUT if self.plot is None else self.plot
-        predictor = load(self.model or default_weights(self.property_name))
+        predictor = load(self.model or default_weights(self.property_name), path=self.path)
+        if predictor.has_bands and self.html:
+            raise ConfigError("--html draws spectra; of bands give --plot, --csv or --json")
         results: list[dict[str, Any]] = []
         errors: list[dict[str, str]] = []
         outcomes = predictor.stream(
@@ -103,7 +109,7 @@ class PredictCommand:
         if self.json_path not in (None, STDOUT) and not Path(str(self.json_path)).parent.is_dir():
             raise ConfigError(f"--json {self.json_path}: its folder does not exist")
 
-    def _stem(self, spectrum: Spectrum) -> str:
+    def _stem(self, spectrum: Spectrum | BandStructure) -> str:
         """A file name of its own for each result, also when two inputs share a name."""
         wanted = Path(spectrum.name).stem or "crystal"
         wanted = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in wanted)
@@ -114,7 +120,7 @@ class PredictCommand:
         self.stems.add(stem)
         return stem
 
-    def _write_files(self, spectrum: Spectrum, plot: bool) -> list[Path]:
+    def _write_files(self, spectrum: Any, plot: bool) -> list[Path]:
         wanted = {".png": plot, ".csv": self.csv, ".html": self.html}
         if not any(wanted.values()):
             return []
@@ -129,8 +135,10 @@ class PredictCommand:
                 spectrum.plot_html(path)
         return paths
 
-    def _properties(self, spectrum: Spectrum, calibration: Calibration | None) -> dict[str, Any]:
-        """Derived numbers of a density of states, if it has any weight."""
+    def _properties(self, spectrum: Any, calibration: Calibration | None) -> dict[str, Any]:
+        """Derived numbers of bands, or of a density of states if it has any weight."""
+        if isinstance(spectrum, BandStructure):
+            return band_properties(spectrum)
         if spectrum.quantity == "electron_dos":
             return _electron_properties(spectrum)
         try:
@@ -175,14 +183,18 @@ def _electron_properties(spectrum: Spectrum) -> dict[str, Any]:
     return {f"{band}_band_gap": bool(gap[0]) for band, gap in found.items()}
 
 
-def _line(spectrum: Spectrum, properties: dict[str, Any]) -> str:
+def _line(spectrum: Any, properties: dict[str, Any]) -> str:
+    if isinstance(spectrum, BandStructure):
+        return band_line(spectrum, properties)
     mean = properties.get("mean_frequency_cm1")
     shown = f" mean {mean:7.1f} 1/cm" if mean is not None else ""
     meta = spectrum.metadata
     return f"{spectrum.name:32s} {meta['formula']:16s} {meta['crystal_system']:12s}{shown}".rstrip()
 
 
-def _table(spectrum: Spectrum, properties: dict[str, Any], written: list[Path]) -> str:
+def _table(spectrum: Any, properties: dict[str, Any], written: list[Path]) -> str:
+    if isinstance(spectrum, BandStructure):
+        return band_table(spectrum, properties, written)
     meta = spectrum.metadata
     unit = "1/cm" if spectrum.unit == "cm-1" else spectrum.unit
     peak = float(spectrum.grid[spectrum.values.argmax()])

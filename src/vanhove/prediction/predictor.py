@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,7 +13,13 @@ import torch
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import symbols_of
-from vanhove.crystal.graph import CrystalGraph, graph_of_standardized
+from vanhove.crystal.graph import (
+    CrystalGraph,
+    GraphSettings,
+    graph_of_cell,
+    graph_of_standardized,
+)
+from vanhove.crystal.kpath import KPoints, PathConvention, high_symmetry_path
 from vanhove.crystal.reading import find_structure_files, read_crystal
 from vanhove.crystal.symmetry import StandardizedCrystal, standardize
 from vanhove.errors import StructureError
@@ -21,6 +27,7 @@ from vanhove.models.calibration import Calibration
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
 from vanhove.prediction.error_bars import with_error_bars
+from vanhove.spectra.bands import BAND_UNITS, BandStructure
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.training.checkpoint import ModelInfo, load_model
 from vanhove.weights import DEFAULT_WEIGHTS, default_weights, find_weights
@@ -33,6 +40,8 @@ StructureLike: TypeAlias = "str | PathLike[str] | Structure | Atoms | Crystal"
 
 ATOMS_PER_BATCH = 512
 """A batch is closed before it would hold more atoms; a larger crystal is a batch of its own."""
+BANDS_COST = 8
+"""A batch of bands holds so many times fewer: each atom is seen from every k-point."""
 STRUCTURES_PER_ROUND = 256
 """Structures read before any is predicted: bounds the memory, whatever their number."""
 
@@ -44,13 +53,22 @@ class Predictor:
         model: in evaluation mode.
         info: its description, from the checkpoint.
         name: shown in results.
+        path: of bands, the convention of the path, see `vanhove.crystal.kpath.high_symmetry_path`.
     """
 
-    def __init__(self, model: SpectrumModel | Ensemble, info: ModelInfo, name: str):
+    def __init__(
+        self,
+        model: SpectrumModel | Ensemble,
+        info: ModelInfo,
+        name: str,
+        path: PathConvention = "setyawan_curtarolo",
+    ):
         self.model = model
         self.info = info
         self.name = name
         self.grid = np.asarray(info.grid, dtype=np.float64)
+        self.path = path
+        self.has_bands = info.quantity in BAND_UNITS
 
     @property
     def calibration(self) -> Calibration | None:
@@ -69,11 +87,11 @@ class Predictor:
             structures: a path, pymatgen ``Structure``, ASE ``Atoms`` or `Crystal` gives one
                 `Spectrum`; an iterable of these or a folder gives a list, in order.
             primitive: reduce to the primitive cell first, as in training; False keeps the given
-                cell.
+                cell. Bands are always those of the primitive cell.
 
         Returns:
             `Spectrum` or ``list[Spectrum]``: values ``[n_points]`` on ``info.grid``, clipped at
-            zero.
+            zero. Of a model of bands, `BandStructure` with as many points.
 
         Raises:
             StructureError: the first structure that cannot be used; `stream` goes on instead.
@@ -92,7 +110,7 @@ class Predictor:
 
     def stream(
         self, structures: Iterable[StructureLike | StructureError], *, primitive: bool = True
-    ) -> Iterator[Spectrum | StructureError]:
+    ) -> Iterator[Any]:
         """One outcome per structure, in order: a spectrum, or why there is none.
 
         An error among the structures (one that could not even be read) is its own outcome. Works
@@ -120,23 +138,38 @@ class Predictor:
                 f"{self.name}",
                 crystal.name,
             )
-        standard = standardize(crystal, self.info.config.graph.symmetry_tolerance)
         settings = self.info.config.graph.model_copy(update={"primitive": primitive})
+        standard = standardize(crystal, settings.symmetry_tolerance)
+        if self.has_bands:
+            return self._prepare_bands(crystal, standard, settings)
         graph = graph_of_standardized(standard, crystal, settings)
         return _Prepared(crystal, standard, graph, standard.primitive if primitive else crystal)
 
-    def _finish(self, pending: list[_Prepared | StructureError]) -> list[Spectrum | StructureError]:
-        outcomes: list[Spectrum | StructureError | None] = [
+    def _prepare_bands(
+        self, crystal: Crystal, standard: StandardizedCrystal, settings: GraphSettings
+    ) -> _Prepared:
+        """Of bands: in the standard primitive cell of the path, whatever cell was given."""
+        path = high_symmetry_path(crystal, self.path, settings.symmetry_tolerance).continuous()
+        cell = graph_of_cell(path.crystal, standard.crystal_system, settings)
+        kpoints = path.sample(len(self.grid))
+        graph = replace(
+            cell,
+            kpoints=torch.from_numpy(kpoints.cartesian.astype(np.float32)),
+            lattice=torch.from_numpy(path.crystal.lattice.astype(np.float32)),
+        )
+        return _Prepared(crystal, standard, graph, path.crystal, kpoints)
+
+    def _finish(self, pending: list[_Prepared | StructureError]) -> list[Any]:
+        outcomes: list[Any] = [
             item if isinstance(item, StructureError) else None for item in pending
         ]
         ready = [(i, item) for i, item in enumerate(pending) if isinstance(item, _Prepared)]
         # Crystals of like size share a batch, so that little of it is padding.
         ready.sort(key=lambda pair: pair[1].graph.n_atoms)
+        most_atoms = ATOMS_PER_BATCH // (BANDS_COST if self.has_bands else 1)
         while ready:
             size = 1
-            while (
-                size < len(ready) and (size + 1) * ready[size][1].graph.n_atoms <= ATOMS_PER_BATCH
-            ):
+            while size < len(ready) and (size + 1) * ready[size][1].graph.n_atoms <= most_atoms:
                 size += 1
             chunk, ready = ready[:size], ready[size:]
             graphs = [item.graph for _, item in chunk]
@@ -148,10 +181,33 @@ class Predictor:
                         spectrum, self.model.calibration, prediction, row
                     )
                 continue
-            values = self.model.predict(graphs).numpy()
-            for (place, item), row_values in zip(chunk, values, strict=True):
-                outcomes[place] = self._spectrum(item, row_values)
-        return outcomes  # type: ignore[return-value]
+            make = self._bands if self.has_bands else self._spectrum
+            for (place, item), values in zip(
+                chunk, self.model.predict(graphs).numpy(), strict=True
+            ):
+                outcomes[place] = make(item, values)
+        return outcomes
+
+    def _metadata(self, item: _Prepared) -> dict[str, Any]:
+        return {
+            "model": self.name,
+            "formula": item.given.formula,
+            "crystal_system": item.standard.crystal_system,
+            "space_group_symbol": item.standard.space_group_symbol,
+            "space_group_number": item.standard.space_group_number,
+        }
+
+    def _bands(self, item: _Prepared, values: np.ndarray) -> BandStructure:
+        assert item.kpoints is not None
+        return BandStructure(
+            kpoints=item.kpoints,
+            energies=values,
+            fermi_level=0.0 if self.info.quantity == "electron_bands" else None,
+            quantity=self.info.quantity,
+            crystal=item.cell,
+            name=item.given.name or item.given.formula,
+            metadata=self._metadata(item) | {"path": self.path},
+        )
 
     def _spectrum(self, item: _Prepared, values: np.ndarray) -> Spectrum:
         return Spectrum(
@@ -162,13 +218,7 @@ class Predictor:
             quantity=self.info.quantity,
             crystal=item.cell,
             name=item.given.name or item.given.formula,
-            metadata={
-                "model": self.name,
-                "formula": item.given.formula,
-                "crystal_system": item.standard.crystal_system,
-                "space_group_symbol": item.standard.space_group_symbol,
-                "space_group_number": item.standard.space_group_number,
-            },
+            metadata=self._metadata(item),
         )
 
 
@@ -180,6 +230,7 @@ class _Prepared:
     standard: StandardizedCrystal
     graph: CrystalGraph
     cell: Crystal
+    kpoints: KPoints | None = None
 
 
 def _is_structure(value: object) -> bool:
@@ -189,7 +240,10 @@ def _is_structure(value: object) -> bool:
 
 
 def load(
-    name_or_path: str | PathLike[str] = DEFAULT_WEIGHTS, *, device: str | torch.device = "cpu"
+    name_or_path: str | PathLike[str] = DEFAULT_WEIGHTS,
+    *,
+    device: str | torch.device = "cpu",
+    path: PathConvention = "setyawan_curtarolo",
 ) -> Predictor:
     """Load a trained model.
 
@@ -197,13 +251,14 @@ def load(
         name_or_path: shipped weights (``vanhove models`` lists them), a checkpoint file, or the
             folder of a run.
         device: where to run, ``"cpu"`` or ``"cuda"``.
+        path: of bands, ``"setyawan_curtarolo"``, ``"latimer_munro"`` or ``"hinuma"``.
 
     Raises:
         CheckpointError: no such weights, or a damaged file.
     """
-    path = find_weights(name_or_path)
-    model, info = load_model(path)
-    return Predictor(model.to(device), info, model_name(path))
+    file = find_weights(name_or_path)
+    model, info = load_model(file)
+    return Predictor(model.to(device), info, model_name(file), path)
 
 
 def model_name(path: Path) -> str:
@@ -223,7 +278,7 @@ def predict(
     Args:
         structures: see there.
         model: as `load`; the shipped weights for ``property`` by default.
-        property: ``"phonon-dos"`` or ``"electron-dos"``; not used with a model.
+        property: ``"phonon-dos"``, ``"electron-dos"`` or ``"bands"``; not used with a model.
         primitive: see there.
     """
     if model is None:

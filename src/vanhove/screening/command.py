@@ -23,6 +23,7 @@ from vanhove.screening.ray_engine import run_ray
 from vanhove.screening.report import BEST, REPORT, collect, write_best, write_report
 from vanhove.screening.source import Source, open_source
 from vanhove.screening.writer import Tables
+from vanhove.spectra.bands import BAND_UNITS
 from vanhove.training.checkpoint import read_info
 from vanhove.weights import DEFAULTS, default_weights, find_weights
 
@@ -109,6 +110,11 @@ def screen(
     columns = [name for name in properties if name not in DEFAULTS]
     checkpoint = _checkpoint(model, predicted)
     info = read_info(checkpoint)
+    if info.quantity in BAND_UNITS:
+        raise ConfigError(
+            f"{model_name(checkpoint)} predicts {info.quantity}; a screening needs densities of "
+            "states: phonon-dos or electron-dos"
+        )
     chosen = _columns(Properties(info), columns, where, sort)
     variables = {item.name: item.variable for item in chosen}
     if where is not None:

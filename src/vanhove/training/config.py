@@ -15,12 +15,12 @@ from vanhove.datasets.catalog import SplitName
 from vanhove.datasets.splits import TUNING_POOL
 from vanhove.datasets.subclasses import SubclassName
 from vanhove.errors import ConfigError
-from vanhove.models.model import DECODERS, ENCODERS, ModelSettings
+from vanhove.models.model import BAND_DECODERS, DECODERS, ENCODERS, ModelSettings
 from vanhove.settings import Settings
 
-LossName = Literal["rmse", "mse", "mae", "kl", "bregman", "wasserstein"]
+LossName = Literal["rmse", "mse", "mae", "kl", "bregman", "wasserstein", "bands"]
 ScheduleName = Literal["constant", "cosine", "exponential", "step", "noam"]
-SelectionName = Literal["rmse", "mae", "sum_mae", "wasserstein"]
+SelectionName = Literal["rmse", "mae", "sum_mae", "wasserstein", "energy_mae", "gap_mae"]
 LoggerName = Literal["tensorboard", "wandb"]
 
 
@@ -44,8 +44,9 @@ class DataSettings(Settings):
     subclass: SubclassName | None = Field(
         None, description="keep the crystals of this kind alone, in all parts"
     )
-    electron_target: Literal["dostransformer", "mat2spec"] = Field(
-        "dostransformer", description="grid and scale made of a folder of electron DOS"
+    electron_target: Literal["dostransformer", "mat2spec", "bands"] = Field(
+        "dostransformer",
+        description="grid and scale made of a folder of electron DOS; bands: it holds bands",
     )
 
 
@@ -89,7 +90,11 @@ class TrainingSettings(Settings):
     shape_weight: float = Field(
         0.0, ge=0, description="of the Wasserstein distance of shapes, added to the loss"
     )
-    beta: float = Field(1.0, ge=0, description="of DOSTransformer: L_global + beta L_system")
+    beta: float = Field(
+        1.0,
+        ge=0,
+        description="DOSTransformer: L_global + beta L_system; bands: centre + beta dispersion",
+    )
     select_by: SelectionName = Field("rmse", description="validation metric of the best epoch")
     patience: int = Field(
         45, ge=1, description="stop after this many epochs without a better validation metric"
@@ -130,6 +135,25 @@ class RunConfig(Settings):
             raise ValueError(
                 f"training.loss {loss} needs {need}: set model.output to {' or '.join(allowed)} "
                 f"(got {output!r})"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _bands_fit(self) -> RunConfig:
+        training = self.training
+        wanted = {
+            "model.decoder": self.model.decoder.name in BAND_DECODERS,
+            "model.output energies": self.model.output == "energies",
+            "training.loss bands": training.loss == "bands",
+            "training.select_by energy_mae or gap_mae": training.select_by
+            in ("energy_mae", "gap_mae"),
+        }
+        if len(set(wanted.values())) > 1:
+            missing = ", ".join(key for key, given in wanted.items() if not given)
+            raise ValueError(
+                f"bands need model.decoder {' or '.join(BAND_DECODERS)}, model.output energies, "
+                f"training.loss bands and training.select_by energy_mae or gap_mae; missing: "
+                f"{missing}"
             )
         return self
 

@@ -11,6 +11,7 @@ from vanhove.models.calibration import fit_calibration
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.familiarity import Familiarity
 from vanhove.models.model import SpectrumModel
+from vanhove.spectra.bands import BAND_UNITS
 from vanhove.spectra.metrics import spectrum_metrics
 from vanhove.training.checkpoint import EnsembleInfo, load_model, save_model
 from vanhove.training.evaluation import check_alike
@@ -43,7 +44,8 @@ def make_ensemble(
         Validation metrics of the ensemble.
 
     Raises:
-        CheckpointError: the runs differ in more than their seed, or one of them is an ensemble.
+        CheckpointError: the runs differ in more than their seed, or one of them is an ensemble or
+            predicts bands.
         DataError: their data cannot be loaded.
     """
     loaded = [load_model(find_weights(checkpoint)) for checkpoint in checkpoints]
@@ -55,6 +57,8 @@ def make_ensemble(
             raise CheckpointError(f"{checkpoint} is an ensemble; join single runs")
         members.append(model)
     info = infos[0]
+    if info.quantity in BAND_UNITS:
+        raise CheckpointError(f"{checkpoints[0]} predicts bands; ensembles are of densities")
     data = prepare(info.config, ("train", "valid"), quiet)
     train, valid = data.rows("train"), data.rows("valid")
     values, states = member_predictions(members, data, valid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,15 @@ from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
 from vanhove.datasets import SpectrumDataset
 from vanhove.errors import CheckpointError, DataError
 from vanhove.models.ensemble import Ensemble
+from vanhove.spectra.band_metrics import centre_mae, dispersion_mae, energy_mae
 from vanhove.spectra.metrics import (
     mae_per_material,
     mse_per_material,
     r2_per_material,
-    spectrum_metrics,
 )
 from vanhove.training.checkpoint import ModelInfo, load_model
 from vanhove.training.config import DataSettings
+from vanhove.training.measures import measure
 from vanhove.training.prepared import PreparedData, predict_rows, prepare
 from vanhove.training.uncertainty import predict_rows_with_errors, uncertainty_metrics
 from vanhove.weights import find_weights
@@ -48,6 +49,17 @@ METRIC_CONVENTIONS = {
     "mean_frequency_mae_cm1": "mean frequency, MAE, 1/cm",
     "mean_frequency_mse_cm2": "mean frequency, MSE, 1/cm^2",
     "heat_capacity_300K_mae": "C_V(300 K), MAE, J/(K mol of atoms)",
+    "centre_mae": "band centre, MAE",
+    "centre_mae_nonmetal": "band centre, MAE, non-metals",
+    "centre_mae_metal": "band centre, MAE, metals",
+    "dispersion_mae": "band dispersion, MAE",
+    "dispersion_mae_nonmetal": "band dispersion, MAE, non-metals",
+    "dispersion_mae_metal": "band dispersion, MAE, metals",
+    "energy_mae": "band energy, MAE",
+    "energy_mae_nonmetal": "band energy, MAE, non-metals",
+    "energy_mae_metal": "band energy, MAE, metals",
+    "gap_mae": "band gap of non-metals, MAE",
+    "metal_accuracy": "metal or not, share told right",
 }
 """What each number of an evaluation means."""
 
@@ -105,7 +117,7 @@ def evaluate(
         else:
             prediction = predict_rows(model, prepared, rows).numpy()
         predictions.append(prediction)
-        metrics = spectrum_metrics(target, prediction, dataset.grid, dataset.unit)
+        metrics = measure(target, prediction, dataset)
         runs.append(
             {
                 "seed": info.config.seed,
@@ -155,18 +167,30 @@ def groups_of(
     """Errors by crystal system and by number of species, means over materials and runs.
 
     Returns:
-        ``{"crystal_system": {"cubic": {"n": ..., "mse_x10": ..., "mae": ..., "r2": ...}}, ...}``;
-        groups without a material are left out.
+        ``{"crystal_system": {"cubic": {"n": ..., "mse_x10": ..., "mae": ..., "r2": ...}}, ...}``
+        (of bands ``energy_mae`` and its parts); groups without a material are left out.
     """
     graphs = [data.graph(int(row)) for row in rows]
     kinds = {
         "crystal_system": [CRYSTAL_SYSTEMS[graph.crystal_system] for graph in graphs],
         "n_species": [str(len(graph.atomic_numbers.unique())) for graph in graphs],
     }
+    per_material: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]
+    if data.dataset.kpoints is not None:
+        per_material = {
+            "energy_mae": energy_mae,
+            "centre_mae": centre_mae,
+            "dispersion_mae": dispersion_mae,
+        }
+    else:
+        per_material = {
+            "mse_x10": lambda truth, guess: 10 * mse_per_material(truth, guess),
+            "mae": mae_per_material,
+            "r2": r2_per_material,
+        }
     errors = {
-        "mse_x10": 10 * np.mean([mse_per_material(target, p) for p in predictions], axis=0),
-        "mae": np.mean([mae_per_material(target, p) for p in predictions], axis=0),
-        "r2": np.mean([r2_per_material(target, p) for p in predictions], axis=0),
+        name: np.mean([metric(target, p) for p in predictions], axis=0)
+        for name, metric in per_material.items()
     }
     found: dict[str, dict[str, dict[str, float]]] = {}
     for kind, names in kinds.items():

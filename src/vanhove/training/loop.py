@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 import vanhove
 from vanhove.errors import CheckpointError, ConfigError
-from vanhove.spectra.metrics import spectrum_metrics
 from vanhove.training.checkpoint import (
     DatasetInfo,
     ModelInfo,
@@ -32,6 +30,7 @@ from vanhove.training.config import RunConfig, TrainingSettings
 from vanhove.training.distributed import Processes, processes
 from vanhove.training.logs import RunLog
 from vanhove.training.losses import training_loss
+from vanhove.training.measures import measure, validation_keys
 from vanhove.training.prepared import PreparedData, predict_rows, prepare
 from vanhove.training.reporter import Reporter
 from vanhove.training.state import Run
@@ -149,20 +148,16 @@ class Trainer:
         """Metrics of the validation split, computed by all processes together."""
         with self.run.evaluation_weights() as model:
             places = self.group.share(torch.arange(len(self.valid_rows)))
-            predictions = torch.zeros(len(self.valid_rows), self.data.targets.shape[1])
+            predictions = torch.zeros(len(self.valid_rows), *self.data.targets.shape[1:])
             if len(places):
                 predictions[places] = predict_rows(model, self.data, self.valid_rows[places])
             predictions = self.group.sum_(predictions.to(self.device)).cpu()
-        metrics = spectrum_metrics(
-            self.data.targets[self.valid_rows].numpy(),
-            predictions.numpy(),
-            np.asarray(self.info.grid),
-            self.info.unit,
-        )
-        metrics["wasserstein"] = metrics[
-            f"wasserstein_{'cm1' if self.info.unit == 'cm-1' else 'eV'}"
-        ]
-        keys = dict.fromkeys(("rmse", "mse_x10", "mae", "r2", self.settings.select_by))
+        dataset = self.data.dataset
+        metrics = measure(self.data.targets[self.valid_rows].numpy(), predictions.numpy(), dataset)
+        if self.settings.select_by == "wasserstein":
+            unit = "cm1" if dataset.unit == "cm-1" else "eV"
+            metrics["wasserstein"] = metrics[f"wasserstein_{unit}"]
+        keys = dict.fromkeys((*validation_keys(dataset), self.settings.select_by))
         return {key: float(metrics[key]) for key in keys}
 
     def save_best(self) -> None:

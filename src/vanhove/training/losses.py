@@ -63,6 +63,25 @@ def shape_wasserstein(prediction: Tensor, target: Tensor) -> Tensor:
     )
 
 
+def bands(prediction: Tensor, target: Tensor, beta: float) -> Tensor:
+    """Bandformer: MAE of the band centres plus ``beta`` times that of the dispersions.
+
+    Args:
+        prediction, target: ``[n_crystals, n_kpoints, n_bands]``; bands that are NaN in the target
+            do not count.
+        beta: weight of the dispersions.
+
+    Returns:
+        ``[n_crystals]``.
+    """
+    there = target.isfinite()
+    error = torch.where(there, prediction - target, torch.zeros_like(prediction))
+    centre = error.mean(dim=1)
+    dispersion = (error - centre[:, None]).abs().mean(dim=1)
+    n_bands = there.any(dim=1).sum(dim=1)
+    return (centre.abs() + beta * dispersion).sum(dim=1) / n_bands
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "rmse": rmse,
     "mse": mse,
@@ -79,8 +98,11 @@ def training_loss(
     """The loss of all branches plus the decoder's penalties, ``[n_crystals]``.
 
     ``beta`` weighs the branch called ``system``; for DOSTransformer this is
-    ``L_global + beta * L_system`` (eq. 6). ``shape_weight`` adds as much of `shape_wasserstein`.
+    ``L_global + beta * L_system`` (eq. 6). Of bands it weighs the dispersions. ``shape_weight``
+    adds as much of `shape_wasserstein`.
     """
+    if name == "bands":
+        return bands(outputs.spectra["spectrum"], target, beta)
 
     def loss(spectrum: Tensor) -> Tensor:
         value = LOSSES[name](spectrum, target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,12 +10,13 @@ from torch import Tensor
 
 from vanhove.crystal.elements import check_supported
 from vanhove.crystal.graph import Batch, CrystalGraph, build_graph, collate
+from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.crystal.tables import GraphTable
 from vanhove.datasets import SpectrumDataset, load_dataset
-from vanhove.datasets.graph_store import load_graphs
-from vanhove.errors import DataError, StructureError
+from vanhove.datasets.graph_store import load_graphs, load_symmetry
+from vanhove.errors import ConfigError, DataError, StructureError
 from vanhove.models.ensemble import Ensemble
-from vanhove.models.model import SpectrumModel
+from vanhove.models.model import BAND_DECODERS, SpectrumModel
 from vanhove.training.config import RunConfig
 
 
@@ -26,12 +27,15 @@ class PreparedData:
     Attributes:
         dataset: where they come from.
         graphs: by row.
-        targets: ``[n_materials, n_points]`` float32.
+        targets: ``[n_materials, n_points]`` float32; of bands ``[n_materials, n_points, n_bands]``.
+        paths: of bands, Cartesian k-points (1/angstrom) ``[n_materials, n_points, 3]`` and the
+            lattices (rows, angstrom) ``[n_materials, 3, 3]`` of the graphs' cells, float32.
     """
 
     dataset: SpectrumDataset
     graphs: GraphTable
     targets: Tensor
+    paths: tuple[Tensor, Tensor] | None = None
 
     def rows(self, split: str) -> Tensor:
         return torch.from_numpy(np.asarray(self.dataset.split(split), dtype=np.int64))
@@ -44,7 +48,11 @@ class PreparedData:
         return collate([self.graph(int(row)) for row in rows])
 
     def graph(self, row: int) -> CrystalGraph:
-        return self.graphs.graph(row)
+        graph = self.graphs.graph(row)
+        if self.paths is None:
+            return graph
+        kpoints, lattices = self.paths
+        return replace(graph, kpoints=kpoints[row], lattice=lattices[row])
 
 
 def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> PreparedData:
@@ -52,6 +60,7 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
 
     Raises:
         DataError: the data set cannot be loaded.
+        ConfigError: a decoder of bands for other data, or the other way round.
         StructureError: a structure is unusable or has an element without features.
     """
     dataset = load_dataset(
@@ -69,9 +78,25 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
                 f"the {name} part of {dataset.name} is empty (split {dataset.split_name}); give "
                 "its folder a splits.json with that part, or set data.split to random or grouped"
             )
+    _check_bands(config, dataset)
     dataset = fit_scale(config, dataset)
     wanted = np.concatenate([dataset.split(name) for name in splits])
     return prepare_rows(dataset, wanted, config, quiet)
+
+
+def _check_bands(config: RunConfig, dataset: SpectrumDataset) -> None:
+    decoder = config.model.decoder
+    has_bands = decoder.name in BAND_DECODERS
+    if has_bands != (dataset.kpoints is not None):
+        raise ConfigError(
+            f"model.decoder {decoder.name} predicts {'bands' if has_bands else 'spectra'}, "
+            f"{dataset.name} holds {dataset.quantity}: choose another decoder or data set"
+        )
+    if has_bands and decoder.n_bands != dataset.values.shape[2]:
+        raise ConfigError(
+            f"model.decoder.n_bands is {decoder.n_bands}, {dataset.name} holds "
+            f"{dataset.values.shape[2]} bands; make them equal"
+        )
 
 
 def fit_scale(config: RunConfig, dataset: SpectrumDataset) -> SpectrumDataset:
@@ -93,7 +118,24 @@ def prepare_rows(
     graphs = load_graphs(dataset.crystals, config.graph, quiet)
     for row in rows[graphs.crystal_system[torch.from_numpy(rows)].numpy() < 0].tolist():
         build_graph(dataset.crystals[row], config.graph)  # raises the reason
-    return PreparedData(dataset, graphs, torch.from_numpy(dataset.values))
+    targets = torch.from_numpy(dataset.values)
+    return PreparedData(dataset, graphs, targets, _paths(dataset, config, quiet))
+
+
+def _paths(
+    dataset: SpectrumDataset, config: RunConfig, quiet: bool
+) -> tuple[Tensor, Tensor] | None:
+    if dataset.kpoints is None:
+        return None
+    # The primitive cell keeps the orientation of the crystal, to whose cell k-points refer.
+    bases = np.stack([reciprocal_lattice(crystal.lattice) for crystal in dataset.crystals])
+    if config.graph.primitive:
+        symmetry = load_symmetry(dataset.crystals, config.graph.symmetry_tolerance, quiet)
+        lattices = symmetry.lattice.transpose(2, 0, 1)
+    else:
+        lattices = np.stack([crystal.lattice for crystal in dataset.crystals])
+    kpoints = torch.from_numpy(dataset.kpoints @ bases)
+    return kpoints.float(), torch.from_numpy(np.array(lattices)).float()
 
 
 def _check_elements(dataset: SpectrumDataset, rows: np.ndarray, config: RunConfig) -> None:
@@ -114,7 +156,7 @@ def predict_rows(
     model.eval()
     # Crystals of like size share a batch, so that little of it is padding.
     order = torch.argsort(data.graphs.n_atoms[rows])
-    predictions = torch.zeros(len(rows), data.targets.shape[1])
+    predictions = torch.zeros(len(rows), *data.targets.shape[1:])
     for chunk in order.split(batch_size):
         predictions[chunk] = model.predict([data.graph(int(row)) for row in rows[chunk]])
     return predictions

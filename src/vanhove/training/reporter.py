@@ -7,6 +7,9 @@ import time
 from types import TracebackType
 from typing import Any
 
+NAMES = {"rmse": "RMSE", "mse_x10": "MSEx10", "mae": "MAE", "r2": "R2"}
+"""How metrics are shown."""
+
 
 class Reporter:
     """Progress on stderr with loss and time left.
@@ -73,10 +76,14 @@ class Reporter:
         if self.quiet:
             return
         epoch = int(row["epoch"])
+        metrics = "  ".join(
+            f"{NAMES.get(key, key)} {value:.4f}"
+            for name, value in row.items()
+            if (key := name.removeprefix("valid_")) != name
+        )
         line = (
             f"epoch {epoch + 1:3d}/{self.epochs}  train loss {row['train_loss']:.4f}  "
-            f"valid RMSE {row['valid_rmse']:.4f}  MSEx10 {row['valid_mse_x10']:.4f}  "
-            f"MAE {row['valid_mae']:.4f}  R2 {row['valid_r2']:.4f}  "
+            f"valid {metrics}  "
             f"at most {self.time_left(epoch + 1, 0)} left{'  *' if is_best else ''}"
         )
         print(line, file=self.bar.console.file if self.bar is not None else sys.stderr, flush=True)

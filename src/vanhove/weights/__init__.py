@@ -9,7 +9,11 @@ from pathlib import Path
 from vanhove.errors import CheckpointError, ConfigError
 
 SUFFIX = ".safetensors"
-DEFAULTS = {"phonon-dos": "dostransformer-phonon", "electron-dos": "dostransformer-electron"}
+DEFAULTS = {
+    "phonon-dos": "dostransformer-phonon",
+    "electron-dos": "dostransformer-electron",
+    "bands": "bandformer-electron",
+}
 """What ``vanhove.predict`` and the command use for a property when no model is named."""
 DEFAULT_WEIGHTS = DEFAULTS["phonon-dos"]
 

@@ -45,6 +45,10 @@ class Decoder(nn.Module):
         """
         raise NotImplementedError
 
+    def sample(self, batch: Batch, target: Tensor) -> tuple[Batch, Tensor]:
+        """What a training step looks at: all of it, unless a decoder takes a part."""
+        return batch, target
+
     def outputs(self, atoms: Tensor, batch: Batch, system: Tensor, target: Tensor) -> Outputs:
         """What is trained; ``target`` ``[n_crystals, n_points]`` has the output's normalisation.
 

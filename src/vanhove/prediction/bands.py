@@ -1,0 +1,91 @@
+"""What ``vanhove predict --property bands`` prints of a band structure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vanhove.errors import DataError
+from vanhove.spectra.bands import BandGap, BandStructure
+
+
+def band_properties(bands: BandStructure) -> dict[str, Any]:
+    """Gap, edges and masses of electrons, widths of all bands; plain JSON types."""
+    unit = bands.unit.replace("-", "")
+    found: dict[str, Any] = {
+        f"band_centres_{unit}": bands.centres.tolist(),
+        f"band_widths_{unit}": bands.widths.tolist(),
+    }
+    if bands.quantity != "electron_bands":
+        return found
+    gap = _gap(bands)
+    found |= {"is_metal": gap is None, "band_gap_eV": 0.0 if gap is None else gap.energy}
+    if gap is None:
+        return found
+    n_filled = bands.n_filled
+    return found | {
+        "is_direct": gap.is_direct,
+        "direct_gap_eV": gap.direct,
+        "vbm": {"energy_eV": gap.vbm, "at": bands.where(gap.vbm_at)},
+        "cbm": {"energy_eV": gap.cbm, "at": bands.where(gap.cbm_at)},
+        "hole_masses": bands.effective_mass(n_filled - 1, gap.vbm_at),
+        "electron_masses": bands.effective_mass(n_filled, gap.cbm_at),
+    }
+
+
+def _gap(bands: BandStructure) -> BandGap | None:
+    try:
+        return bands.gap
+    except DataError:  # all predicted bands on one side of the Fermi level
+        return None
+
+
+def band_line(bands: BandStructure, properties: dict[str, Any]) -> str:
+    """One of several structures."""
+    meta = bands.metadata
+    return (
+        f"{bands.name:32s} {meta['formula']:16s} {meta['crystal_system']:12s} {_kind(properties)}"
+    ).rstrip()
+
+
+def _kind(properties: dict[str, Any]) -> str:
+    if "is_metal" not in properties:
+        return ""
+    if properties["is_metal"]:
+        return "metal"
+    kind = "direct" if properties["is_direct"] else "indirect"
+    return f"gap {properties['band_gap_eV']:.2f} eV, {kind}"
+
+
+def band_table(bands: BandStructure, properties: dict[str, Any], written: list[Path]) -> str:
+    """A single structure: symmetry, gap, masses, and energies at the labelled points."""
+    meta = bands.metadata
+    rows = [
+        ("structure", f"{bands.name}  ({meta['formula']})"),
+        (
+            "symmetry",
+            f"{meta['crystal_system']}, {meta['space_group_symbol']} "
+            f"(No. {meta['space_group_number']})",
+        ),
+        ("model", meta["model"]),
+        ("path", f"{'-'.join(filter(None, bands.kpoints.labels))} ({meta['path']})"),
+    ]
+    if "is_metal" in properties:
+        rows.append(("kind", _kind(properties)))
+    if not properties.get("is_metal", True):
+        for name, key in (("VBM", "vbm"), ("CBM", "cbm")):
+            edge = properties[key]
+            rows.append((name, f"{edge['energy_eV']:.2f} eV at {edge['at']}"))
+        for name in ("hole_masses", "electron_masses"):
+            masses = ", ".join(f"{way} {mass:.2f}" for way, mass in properties[name].items())
+            rows.append((name.replace("_", " "), masses))
+    rows += [("written", str(path)) for path in written]
+    table = "\n".join(f"{name:16s} {value}" for name, value in rows)
+    zero = "energies from the Fermi level, eV" if bands.unit == "eV" else "frequencies, 1/cm"
+    header = "".join(f"{f'band {n + 1}':>10s}" for n in range(bands.n_bands))
+    lines, seen = [], set()
+    for label, energies in zip(bands.kpoints.labels, bands.energies, strict=True):
+        if label and label not in seen:
+            seen.add(label)
+            lines.append(f"{label:8s}" + "".join(f"{energy:10.2f}" for energy in energies))
+    return f"{table}\n\n{zero}\n{'':8s}{header}\n" + "\n".join(lines)

@@ -1,0 +1,94 @@
+"""Pictures of a `BandStructure`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from vanhove.spectra.plotting import COLOUR, REFERENCE_COLOUR, TEXT_COLOUR
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from vanhove.spectra.bands import BandStructure
+
+GAP_COLOUR = "#c0392b"
+
+
+def figure(
+    bands: BandStructure,
+    title: str | None = None,
+    reference: BandStructure | None = None,
+    size: tuple[float, float] = (6.4, 4.2),
+) -> Figure:
+    """Bands as lines over the path; the Fermi level dashed; VBM, CBM and the gap marked.
+
+    Args:
+        bands: what to plot. Electrons are plotted from their Fermi level.
+        title: the crystal's formula, or the name, by default.
+        reference: along the same path, in grey below.
+        size: width and height in inches.
+
+    Returns:
+        A matplotlib ``Figure`` of its own, outside pyplot's list of open figures.
+    """
+    from matplotlib.figure import Figure
+
+    drawing = Figure(figsize=size, layout="constrained")
+    axes = drawing.add_subplot()
+    x, jumps = bands.kpoints.distances, bands.kpoints.jumps
+    for other, colour, width in ((reference, REFERENCE_COLOUR, 1.2), (bands, COLOUR, 1.6)):
+        if other is None:
+            continue
+        energies = other.energies - (other.fermi_level or 0.0)
+        for start, end in zip([0, *(jumps + 1)], [*(jumps + 1), len(x)], strict=True):
+            axes.plot(x[start:end], energies[start:end], color=colour, linewidth=width)
+    axes.set_xlim(x[0], x[-1])
+    _mark_labels(axes, bands)
+    if bands.fermi_level is not None:
+        axes.axhline(0, color=REFERENCE_COLOUR, linewidth=0.8, linestyle="--")
+        _mark_gap(axes, bands)
+    axes.set_ylabel(
+        "energy from the Fermi level (eV)" if bands.unit == "eV" else "frequency (cm⁻¹)",
+        color=TEXT_COLOUR,
+    )
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(TEXT_COLOUR)
+    axes.tick_params(colors=TEXT_COLOUR, labelsize=9)
+    if title is None:
+        formula = bands.crystal.formula if bands.crystal is not None else None
+        title = bands.name if formula is None else re.sub(r"(\d+)", r"$_{\1}$", formula)
+    if title:
+        axes.set_title(title, loc="left", color=TEXT_COLOUR)
+    return drawing
+
+
+def _mark_labels(axes: Axes, bands: BandStructure) -> None:
+    """A line at each labelled point; the two labels at a jump share one tick."""
+    ticks: dict[float, str] = {}
+    for place, label in zip(bands.kpoints.distances.tolist(), bands.kpoints.labels, strict=True):
+        if label:
+            place = round(place, 9)
+            known = ticks.get(place)
+            ticks[place] = label if known in (None, label) else f"{known}|{label}"
+    for place in ticks:
+        axes.axvline(place, color=REFERENCE_COLOUR, linewidth=0.5)
+    axes.set_xticks(list(ticks), [_subscript(label) for label in ticks.values()])
+
+
+def _subscript(label: str) -> str:
+    return re.sub(r"([^\W\d])(\d+)", r"\1$_{\2}$", label)
+
+
+def _mark_gap(axes: Axes, bands: BandStructure) -> None:
+    n_below = int((bands.centres <= (bands.fermi_level or 0.0)).sum())
+    gap = bands.gap if 0 < n_below < bands.n_bands else None
+    if gap is None:
+        return
+    x, level = bands.kpoints.distances, bands.fermi_level or 0.0
+    ends = (x[gap.vbm_at], gap.vbm - level), (x[gap.cbm_at], gap.cbm - level)
+    axes.plot(*zip(*ends, strict=True), color=GAP_COLOUR, linewidth=1, linestyle=":", marker="o")
+    kind = "direct" if gap.is_direct else "indirect"
+    middle = sum(p[0] for p in ends) / 2, sum(p[1] for p in ends) / 2
+    axes.annotate(f"{gap.energy:.2f} eV, {kind}", middle, color=GAP_COLOUR, fontsize=9, ha="center")
