@@ -29,14 +29,14 @@ def tensors():
 
 def test_bare_attention_is_equation_2(tensors):
     query, keys, mask = tensors
-    layer = AttentionLayer(8, "bare", projections=False, dropout=0.0)
+    layer = AttentionLayer(8, "bare", projections=False, drop=0.0)
     assert not list(layer.parameters())
     torch.testing.assert_close(layer(query, keys, mask), softmax_attention(query, keys, mask))
 
 
 def test_released_attention_is_prenorm_residual_and_feed_forward(tensors):
     query, keys, mask = tensors
-    layer = AttentionLayer(8, "released", projections=False, dropout=0.0)
+    layer = AttentionLayer(8, "released", projections=False, drop=0.0)
     norm = layer.attention_norm
     attended = query + softmax_attention(norm(query), norm(keys), mask)
     expected = attended + layer.feed_forward(attended)
@@ -49,7 +49,7 @@ def test_released_attention_is_prenorm_residual_and_feed_forward(tensors):
 @pytest.mark.parametrize("projections", [True, False])
 def test_padding_is_not_attended_to(tensors, kind, projections):
     query, keys, mask = tensors
-    stack = AttentionStack(8, 2, kind, projections, dropout=0.0).eval()
+    stack = AttentionStack(8, 2, kind, projections, drop=0.0).eval()
     scrambled = torch.where(mask[..., None], keys, 1e3 * torch.randn_like(keys))
     torch.testing.assert_close(stack(query, keys, mask), stack(query, scrambled, mask))
 

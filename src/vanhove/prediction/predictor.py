@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from vanhove.crystal.elements import symbols_of
 from vanhove.crystal.graph import CrystalGraph, graph_of_standardized
 from vanhove.crystal.reading import find_structure_files, read_crystal
 from vanhove.crystal.symmetry import StandardizedCrystal, standardize
-from vanhove.errors import StructureError
+from vanhove.errors import ConfigError, StructureError
 from vanhove.models.model import SpectrumModel
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.training.checkpoint import ModelInfo, load_model
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 StructureLike: TypeAlias = "str | PathLike[str] | Structure | Atoms | Crystal"
+Precision = Literal["float32", "bfloat16"]
 
 ATOMS_PER_BATCH = 512
 """A batch is closed before it would hold more atoms; a larger crystal is a batch of its own."""
@@ -172,7 +173,10 @@ def _is_structure(value: object) -> bool:
 
 
 def load(
-    name_or_path: str | PathLike[str] = DEFAULT_WEIGHTS, *, device: str | torch.device = "cpu"
+    name_or_path: str | PathLike[str] = DEFAULT_WEIGHTS,
+    *,
+    device: str | torch.device = "cpu",
+    precision: Precision = "float32",
 ) -> Predictor:
     """Load a trained model.
 
@@ -180,13 +184,20 @@ def load(
         name_or_path: shipped weights (``vanhove models`` lists them), a checkpoint file, or the
             folder of a run.
         device: where to run, ``"cpu"`` or ``"cuda"``.
+        precision: ``"bfloat16"`` is faster on processors that have it, and a little less exact,
+            see docs/performance.md.
 
     Raises:
         CheckpointError: no such weights, or a damaged file.
+        ConfigError: an unknown precision.
     """
     path = find_weights(name_or_path)
     model, info = load_model(path)
     name = path.parent.name if path.stem == "best" else path.stem
+    if precision == "bfloat16":
+        model.lower_precision()
+    elif precision != "float32":
+        raise ConfigError(f"precision {precision!r}; allowed: 'float32', 'bfloat16'")
     return Predictor(model.to(device), info, name)
 
 

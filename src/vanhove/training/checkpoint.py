@@ -17,6 +17,7 @@ from torch import Tensor
 
 from vanhove.datasets import SpectrumDataset
 from vanhove.errors import CheckpointError
+from vanhove.memory import keep_freed_memory
 from vanhove.models.model import SpectrumModel
 from vanhove.training.config import RunConfig, with_overrides
 from vanhove.weights import shipped_weights
@@ -170,4 +171,5 @@ def _parse_info(path: Path, header: str) -> ModelInfo:
 
 def build_model(config: RunConfig, n_points: int) -> SpectrumModel:
     """An untrained model for a run."""
+    keep_freed_memory()
     return SpectrumModel(config.model, config.graph.cutoff, n_points)
