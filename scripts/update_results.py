@@ -6,7 +6,7 @@ Usage:
     vanhove evaluate runs/STUDY --split valid -o results/phonon/validation/STUDY.json
     vanhove evaluate dostransformer-phonon --split test \
         -o src/vanhove/weights/dostransformer-phonon.json
-    vanhove reproduce EXPERIMENT --measured-only -o results/phonon --figures docs/figures
+    vanhove reproduce EXPERIMENT --measured-only -o results/PAGE --figures docs/figures
     python scripts/update_results.py            # or --check, for continuous integration
 
 ``--check`` fails when something is stale, or when a row that is far from its paper has no reason in
@@ -176,6 +176,9 @@ def main(check: bool) -> int:
         PAGE: results_page.page(found),
         SHIPPED: json.dumps(results_page.measured(found), indent=1) + "\n",
     }
+    for name in results_page.OTHER_PAGES:
+        content = results_page.other_page(name, results_page.results(name))
+        new[ROOT / "docs" / f"results-{name}.md"] = content
     stale = [
         path for path, content in new.items() if not path.exists() or path.read_text() != content
     ]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from vanhove.errors import ConfigError, VanhoveError
-from vanhove.weights import DEFAULT_WEIGHTS
 
 if TYPE_CHECKING:
     from vanhove.training.loop import TrainingResult
@@ -64,7 +63,16 @@ def predict(
     structures: Annotated[
         list[Path], typer.Argument(help="Structure files (CIF, POSCAR, extxyz, JSON) or folders.")
     ],
-    model: ModelOption = DEFAULT_WEIGHTS,
+    property_name: Annotated[
+        Literal["phonon-dos", "electron-dos"],
+        typer.Option("--property", "-p", help="What to predict, with the weights shipped for it."),
+    ] = "phonon-dos",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "-m", help="Other weights: shipped, a checkpoint file or a run folder."
+        ),
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for plots and spectra.")
     ] = Path(),
@@ -72,16 +80,16 @@ def predict(
         str | None, typer.Option("--json", help="Write all results to this JSON file; - is stdout.")
     ] = None,
     csv: Annotated[
-        bool, typer.Option("--csv", help="Write NAME-phonon-dos.csv for each structure.")
+        bool, typer.Option("--csv", help="Write NAME-PROPERTY.csv for each structure.")
     ] = False,
     html: Annotated[
-        bool, typer.Option("--html", help="Write NAME-phonon-dos.html, an interactive plot.")
+        bool, typer.Option("--html", help="Write NAME-PROPERTY.html, an interactive plot.")
     ] = False,
     plot: Annotated[
         bool | None,
         typer.Option(
             "--plot/--no-plot",
-            help="Write NAME-phonon-dos.png; by default for a single structure without --json -.",
+            help="Write NAME-PROPERTY.png; by default for a single structure without --json -.",
         ),
     ] = None,
     given_cell: Annotated[
@@ -95,19 +103,21 @@ def predict(
     ] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Predict the phonon density of states of crystals.
+    """Predict the density of states of phonons (or electrons) of crystals.
 
     One structure: a table and a plot. Several, or a folder: one line each. A structure that cannot
     be used costs one line on stderr; the others are predicted, and the exit status is 1.
 
     \b
     Example: vanhove predict crystal.cif
+    Example: vanhove predict crystal.cif --property electron-dos
     Example: vanhove predict structures/ --json - | jq '.results[].name'
     """
     from vanhove.prediction.command import PredictCommand
 
     failed = PredictCommand(
         structures=structures,
+        property_name=property_name,
         model=model,
         output=output,
         json_path=json_path,

@@ -228,7 +228,7 @@ def test_a_missing_logger_gives_the_pip_line(small_config, tmp_path, logger, mon
     train(small_config, tmp_path / "run", quiet=True)  # the failed start left nothing behind
 
 
-def test_an_output_without_a_scale_needs_data_without_one(small_config, tmp_path):
+def test_an_output_without_a_scale_learns_data_of_maximum_one(small_config, tmp_path):
     folder = tmp_path / "native"
     folder.mkdir()
     for name in ("NaCl", "MgO", "Si"):
@@ -241,5 +241,6 @@ def test_an_output_without_a_scale_needs_data_without_one(small_config, tmp_path
         small_config.model_dump(mode="json"),
         {"data.dataset": str(folder), "model.output": "sum", "training.loss": "kl"},
     )
-    with pytest.raises(ConfigError, match=r"without a scale.*states/eV/cell; set model.output"):
-        train(RunConfig.parse(content), tmp_path / "run", quiet=True)
+    train(RunConfig.parse(content), tmp_path / "run", quiet=True)
+    _, info = load_model(tmp_path / "run" / "best.safetensors")
+    assert info.normalisation == "max"

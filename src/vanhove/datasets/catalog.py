@@ -23,6 +23,7 @@ from vanhove.datasets.splits import (
     thinned,
     tuning_split,
 )
+from vanhove.datasets.subclasses import SubclassName, of_subclass
 from vanhove.datasets.tiny import load_tiny
 from vanhove.errors import DataError
 
@@ -48,6 +49,7 @@ def load_dataset(
     seed: int = 0,
     tuning_fraction: float | None = None,
     train_fraction: float | None = None,
+    subclass: SubclassName | None = None,
     electron_target: str = "dostransformer",
 ) -> SpectrumDataset:
     """A data set of the catalog, or the user's own folder.
@@ -66,6 +68,8 @@ def load_dataset(
         tuning_fraction: train on this fraction of the test part instead, and test on the rest of
             it, see `tuning_split`.
         train_fraction: keep this fraction of the training part; smaller parts lie in larger ones.
+        subclass: keep the crystals of this kind alone, in all parts, see
+            `vanhove.datasets.subclasses`.
         electron_target: what to make of a folder of electron DOS, see `load_electron_dataset`.
 
     Raises:
@@ -93,6 +97,8 @@ def load_dataset(
         dataset = replace(
             dataset, splits=_new_split(dataset, split, seed), split_name=f"{split} (seed {seed})"
         )
+    if subclass is not None:
+        dataset = of_subclass(dataset, subclass)
     if tuning_fraction is not None:
         dataset = replace(
             dataset,

@@ -151,6 +151,24 @@ class SpectrumDataset:
             splits={k: np.flatnonzero(np.isin(chosen, v)) for k, v in self.splits.items()},
         )
 
+    def scaled_to_maximum(self) -> SpectrumDataset:
+        """The same data with each spectrum divided by its maximum.
+
+        Raises:
+            DataError: a spectrum without a positive value.
+        """
+        largest = self.values.max(axis=1, keepdims=True)
+        if not (largest > 0).all():
+            empty = int(np.argmin(largest))
+            raise DataError(
+                f"data set {self.name!r}: {self.ids[empty]!r} has no positive value and cannot be "
+                "scaled to maximum 1; remove it"
+            )
+        note = f"Each spectrum was divided by its maximum; given in {self.normalisation}."
+        return replace(
+            self, values=self.values / largest, normalisation="max", notes=[*self.notes, note]
+        )
+
     @cached_property
     def data_hash(self) -> str:
         """SHA-256 (hex) of ids, structures, grid and values; the split is not in it.

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from vanhove.errors import DataError
-from vanhove.experiments.bulk_modulus import BulkModulusTest
-from vanhove.experiments.definitions import Column, Row
 from vanhove.experiments.measure import CONVENTIONS, PER_MATERIAL, Measurement
+from vanhove.experiments.table import Column, Row
+from vanhove.experiments.validity import ValidityTest
 from vanhove.training.config import RunConfig
 
 LARGE_SPREADS, LARGE_RELATIVE, ROUNDING = 2.0, 0.1, 0.0005
@@ -28,8 +28,10 @@ class MeasuredRow:
     runs: list[Measurement] = field(default_factory=list)
 
 
-def check_same_data(present: list[MeasuredRow]) -> None:
+def check_same_data(present: list[MeasuredRow], *, same_split: bool = True) -> None:
     """Rows can be compared only when all their runs saw the same data and split.
+
+    ``same_split`` off asks for the same data and the same test materials alone.
 
     Raises:
         DataError: they did not.
@@ -37,7 +39,9 @@ def check_same_data(present: list[MeasuredRow]) -> None:
     first = present[0].runs[0].description["dataset"]
     for entry in present:
         for run in entry.runs:
-            if run.description["dataset"] != first:
+            dataset = run.description["dataset"]
+            same = dataset == first if same_split else dataset["hash"] == first["hash"]
+            if not same:
                 raise DataError(
                     f"the runs of {entry.row.run} and {present[0].row.run} saw different data or "
                     "splits: train one of them again in another --runs folder"
@@ -45,7 +49,7 @@ def check_same_data(present: list[MeasuredRow]) -> None:
 
 
 def row_content(
-    entry: MeasuredRow, columns: list[Column], test: BulkModulusTest | None
+    entry: MeasuredRow, columns: list[Column], tests: list[ValidityTest]
 ) -> dict[str, Any]:
     """What NAME.json says of a row; without runs, means and spreads are None."""
     row = entry.row
@@ -68,8 +72,10 @@ def row_content(
     }
     for run in entry.runs:
         metrics = run.metrics()
-        if test is not None:
+        for test in tests:
             metrics |= test.errors(run.ids, run.prediction)
+        groups = run.group_metrics()
+        metrics |= {column.key: groups[column.key] for column in columns if column.key in groups}
         content["runs"].append(
             {
                 key: run.description[key]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vanhove.experiments.measure import Measurement
-from vanhove.spectra.plotting import COLOUR, REFERENCE_COLOUR, TEXT_COLOUR
+from vanhove.spectra.plotting import ACCENT_COLOUR, COLOUR, REFERENCE_COLOUR, TEXT_COLOUR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,6 +77,62 @@ def beta(result: dict[str, Any], runs: Runs) -> Figure | None:
     return drawing
 
 
+def fractions(result: dict[str, Any], runs: Runs) -> Figure | None:
+    """DOSTransformer's figure 6: each column over the part of the held-out crystals tuned on.
+
+    Grey: without fine-tuning. None when nothing was measured.
+    """
+    rows = [row for row in result["rows"] if row["mean"]]
+    if not rows:
+        return None
+    columns = result["columns"]
+    drawing = _figure(2.6 * len(columns), 2.9, result)
+    kinds = {"all": ("o-", COLOUR, "all"), "prompts": ("s--", ACCENT_COLOUR, "only prompt")}
+    for axes, column in zip(drawing.subplots(1, len(columns)), columns, strict=True):
+        key = column["key"]
+        for kind, (style, colour, label) in kinds.items():
+            points = [
+                (
+                    100 * row["config"]["data"]["tuning_fraction"],
+                    row["mean"][key],
+                    (row["std"] or {}).get(key, 0.0),
+                )
+                for row in rows
+                if row["config"]["start"]["checkpoint"]
+                and row["config"]["start"]["trainable"] == kind
+            ]
+            if points:
+                x, y, spread = zip(*points, strict=True)
+                axes.errorbar(x, y, yerr=spread, fmt=style, color=colour, markersize=4, label=label)
+        for row in rows:
+            if not row["config"]["start"]["checkpoint"]:
+                axes.axhline(row["mean"][key], color=REFERENCE_COLOUR, label="not tuned")
+        axes.set_ylabel(column["title"], color=TEXT_COLOUR)
+        _style(axes, "held-out crystals tuned on (%)")
+    drawing.axes[0].legend(fontsize=7, frameon=False)
+    return drawing
+
+
+def sizes(result: dict[str, Any], runs: Runs) -> Figure | None:
+    """Each column over the part of the training set; None when nothing was measured."""
+    rows = [row for row in result["rows"] if row["mean"]]
+    if not rows:
+        return None
+    columns = result["columns"]
+    drawing = _figure(2.4 * len(columns), 2.9, result)
+    x = [row["config"]["data"]["train_fraction"] or 1.0 for row in rows]
+    for axes, column in zip(drawing.subplots(1, len(columns)), columns, strict=True):
+        key = column["key"]
+        spread = [(row["std"] or {}).get(key, 0.0) for row in rows]
+        values = [row["mean"][key] for row in rows]
+        axes.errorbar(x, values, yerr=spread, fmt="o-", color=COLOUR, markersize=4)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(x, [row["label"] for row in rows])
+        axes.set_ylabel(column["title"], color=TEXT_COLOUR)
+        _style(axes, "part of the training set")
+    return drawing
+
+
 def quintiles(result: dict[str, Any], runs: Runs) -> Figure | None:
     """Mat2Spec's figure: test crystals in fifths by error, the typical one of each, true and ours.
 
@@ -98,7 +154,8 @@ def quintiles(result: dict[str, Any], runs: Runs) -> Figure | None:
             typical = group[len(group) // 2]
             axes.fill_between(run.grid, run.target[typical], color=REFERENCE_COLOUR, alpha=0.4)
             axes.plot(run.grid, run.prediction[typical], color=COLOUR, linewidth=1.4)
-            _style(axes, "frequency (cm⁻¹)" if name == wanted[-1] else "")
+            axis = "frequency (cm⁻¹)" if run.unit == "cm-1" else "energy (eV)"
+            _style(axes, axis if name == wanted[-1] else "")
             axes.set_title(
                 f"{title}: {run.ids[typical]}, MAE {errors[typical]:.3f}",
                 fontsize=7,
@@ -148,6 +205,8 @@ def relative_errors(result: dict[str, Any], runs: Runs) -> Figure | None:
 FIGURES: dict[str, Callable[[dict[str, Any], Runs], Figure | None]] = {
     "dots": dots,
     "beta": beta,
+    "fractions": fractions,
+    "sizes": sizes,
     "quintiles": quintiles,
     "relative_errors": relative_errors,
 }

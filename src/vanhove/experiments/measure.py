@@ -4,29 +4,65 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from vanhove.spectra.metrics import mae_per_material, mse_per_material, spectrum_metrics
+from vanhove.crystal.perturbation import perturbed
+from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
+from vanhove.spectra.electrons import detection_scores, has_gap_near_edge
+from vanhove.spectra.grids import MAT2SPEC_ELECTRON_GRID
+from vanhove.spectra.metrics import (
+    mae_per_material,
+    mse_per_material,
+    r2_per_material,
+    spectrum_metrics,
+)
 from vanhove.spectra.thermodynamics import heat_capacity, mean_frequency
 from vanhove.training.checkpoint import load_model, read_safetensors
+from vanhove.training.config import RunConfig
 from vanhove.training.evaluation import METRIC_CONVENTIONS, check_data, unseen_note
 from vanhove.training.loop import BEST, STATE
-from vanhove.training.prepared import PreparedData, predict_rows, prepare
+from vanhove.training.prepared import PreparedData, predict_rows, prepare, prepare_rows
 
 DESCRIPTION, ARRAYS = "test.json", "test.npz"
+_ARRAYS = ("n_atoms", "n_species", "crystal_system", "grid", "target", "prediction")
 
-CONVENTIONS = METRIC_CONVENTIONS | {
-    "mse": "MSE, mean over materials",
-    "heat_capacity_300K_cell_mae": "C_V(300 K), MAE, J/(K mol of primitive cells)",
-    "heat_capacity_300K_cell_mse": "C_V(300 K), MSE, (J/(K mol of primitive cells))^2",
-    "bulk_modulus_mse": "bulk modulus from the predicted DOS, MSE of its standardised logarithm",
-    "bulk_modulus_mae_GPa": "bulk modulus from the predicted DOS, MAE, GPa",
+SPECIES = ("unary", "binary", "ternary", "quaternary", "quinary", "senary")
+"""Names of crystals by how many elements they hold."""
+_GROUP_METRICS = {
+    "mse_x10": lambda target, prediction: 10 * mse_per_material(target, prediction),
+    "mae": mae_per_material,
+    "r2": r2_per_material,
 }
+
+CONVENTIONS = (
+    METRIC_CONVENTIONS
+    | {
+        "mse": "MSE, mean over materials",
+        "valence_gap_f1": "gap in the valence bands (Mat2Spec's criterion), F1",
+        "valence_gap_precision": "gap in the valence bands, precision",
+        "valence_gap_recall": "gap in the valence bands, recall",
+        "band_gap_mse": "band gap from the predicted DOS, MSE, eV^2",
+        "band_gap_mae_eV": "band gap from the predicted DOS, MAE, eV",
+        "fermi_energy_mse": "Fermi energy from the predicted DOS, MSE, eV^2",
+        "fermi_energy_mae_eV": "Fermi energy from the predicted DOS, MAE, eV",
+        "mae_ratio": "MAE divided by that of the reference row of the same seed",
+        "heat_capacity_300K_cell_mae": "C_V(300 K), MAE, J/(K mol of primitive cells)",
+        "heat_capacity_300K_cell_mse": "C_V(300 K), MSE, (J/(K mol of primitive cells))^2",
+        "bulk_modulus_mse": "bulk modulus from the predicted DOS, standardised logarithm, MSE",
+        "bulk_modulus_mae_GPa": "bulk modulus from the predicted DOS, MAE, GPa",
+    }
+    | {
+        f"{metric}[{group}]": f"{METRIC_CONVENTIONS[metric]}; {group} crystals"
+        for group in (*SPECIES, *CRYSTAL_SYSTEMS)
+        for metric in _GROUP_METRICS
+    }
+)
 """What each number of an experiment means."""
 
 PER_MATERIAL = {
@@ -47,7 +83,9 @@ class Measurement:
         description: seed, epoch, parameters, validation metrics, settings, data, notes; plain JSON.
         ids: of the materials, length ``n_materials``.
         n_atoms: in the primitive cell, ``[n_materials]``.
-        grid: 1/cm, ``[n_points]``.
+        n_species: different elements, ``[n_materials]``.
+        crystal_system: index into ``CRYSTAL_SYSTEMS``, ``[n_materials]``.
+        grid: in ``unit``, ``[n_points]``.
         target: ``[n_materials, n_points]``.
         prediction: ``[n_materials, n_points]``, clipped at zero, on the scale of the data.
     """
@@ -55,18 +93,27 @@ class Measurement:
     description: dict[str, Any]
     ids: list[str]
     n_atoms: np.ndarray
+    n_species: np.ndarray
+    crystal_system: np.ndarray
     grid: np.ndarray
     target: np.ndarray
     prediction: np.ndarray
+
+    @property
+    def unit(self) -> str:
+        return self.description["unit"]
 
     def full(self) -> np.ndarray:
         """Which materials have a prediction with any weight, ``[n_materials]`` bool."""
         return (self.target.max(axis=1) > 0) & (self.prediction.max(axis=1) > 0)
 
     def capacities(self) -> tuple[np.ndarray, np.ndarray]:
-        """True and predicted C_V(300 K), J/(K mol of cells); of the materials of `full`."""
+        """True and predicted C_V(300 K), J/(K mol of cells); of the materials of `full`.
+
+        Empty for electrons, as `frequencies`.
+        """
         full = self.full()
-        if not full.any():
+        if self.unit != "cm-1" or not full.any():
             return np.empty(0), np.empty(0)
         true, ours = (
             heat_capacity(self.grid, values[full], 300.0) * self.n_atoms[full]
@@ -77,7 +124,7 @@ class Measurement:
     def frequencies(self) -> tuple[np.ndarray, np.ndarray]:
         """True and predicted mean frequency, 1/cm; of the materials of `full`."""
         full = self.full()
-        if not full.any():
+        if self.unit != "cm-1" or not full.any():
             return np.empty(0), np.empty(0)
         true, ours = (
             mean_frequency(self.grid, values[full]) for values in (self.target, self.prediction)
@@ -85,13 +132,67 @@ class Measurement:
         return true, ours
 
     def metrics(self) -> dict[str, float]:
-        """All of `spectrum_metrics`, and C_V per mole of primitive cells."""
-        metrics = spectrum_metrics(self.target, self.prediction, self.grid)
+        """All of `spectrum_metrics`, and what follows from the spectra.
+
+        C_V per mole of primitive cells from phonons; how well gaps in the valence bands are found,
+        from electrons on Mat2Spec's grid in states/eV.
+        """
+        metrics = spectrum_metrics(self.target, self.prediction, self.grid, self.unit)
         true, ours = self.capacities()
-        errors = ours - true if len(true) else np.array([np.nan])
-        metrics["heat_capacity_300K_cell_mae"] = float(np.abs(errors).mean())
-        metrics["heat_capacity_300K_cell_mse"] = float((errors**2).mean())
+        if len(true):
+            metrics["heat_capacity_300K_cell_mae"] = float(np.abs(ours - true).mean())
+            metrics["heat_capacity_300K_cell_mse"] = float(((ours - true) ** 2).mean())
+        if self.description["normalisation"] == "states/eV/cell" and np.array_equal(
+            self.grid, MAT2SPEC_ELECTRON_GRID
+        ):
+            scores = detection_scores(
+                has_gap_near_edge(self.grid, self.target),
+                has_gap_near_edge(self.grid, self.prediction),
+            )
+            metrics |= {f"valence_gap_{key}": scores[key] for key in ("f1", "precision", "recall")}
         return metrics
+
+    def group_metrics(self) -> dict[str, float]:
+        """``mse_x10[cubic]``, ``mae[binary]``, ...: means over the materials of each group."""
+        groups = {
+            CRYSTAL_SYSTEMS[index]: self.crystal_system == index
+            for index in np.unique(self.crystal_system)
+        } | {
+            SPECIES[number - 1]: self.n_species == number
+            for number in np.unique(self.n_species)
+            if number <= len(SPECIES)
+        }
+        return {
+            f"{metric}[{group}]": float(np.nanmean(errors[members]))
+            for metric, function in _GROUP_METRICS.items()
+            for errors in [function(self.target, self.prediction)]
+            for group, members in groups.items()
+        }
+
+    def restricted(self, ids: Sequence[str]) -> Measurement:
+        """The same measurement on some of its materials, in the order of ``ids``."""
+        place = {material: row for row, material in enumerate(self.ids)}
+        rows = [place[material] for material in ids]
+        arrays = {name: getattr(self, name)[rows] for name in _PER_MATERIAL_ARRAYS}
+        return replace(self, ids=list(ids), **arrays)
+
+    def scaled_as(self, other: Measurement) -> Measurement:
+        """The shapes of these spectra with the sums of another model's, against its targets.
+
+        Mat2Spec, eDOS: SumNorm models give shapes; the sum is that of the Standard model. A
+        spectrum without weight stays so.
+        """
+        other = other.restricted(self.ids)
+        own = self.prediction.sum(axis=1, keepdims=True)
+        sums = other.prediction.sum(axis=1, keepdims=True)
+        return replace(
+            self,
+            description=self.description
+            | {"normalisation": other.description["normalisation"]}
+            | {"dataset": other.description["dataset"]},
+            target=other.target,
+            prediction=self.prediction / np.where(own > 0, own, 1) * sums,
+        )
 
     def per_material(self) -> dict[str, np.ndarray]:
         """The metrics of `PER_MATERIAL`, each ``[n_materials]``; NaN where not defined."""
@@ -107,8 +208,12 @@ class Measurement:
                 ("heat_capacity_300K_cell_mae", self.capacities()),
                 ("mean_frequency_mae_cm1", self.frequencies()),
             ):
-                every[name][full] = np.abs(predicted - correct)
+                if len(correct):
+                    every[name][full] = np.abs(predicted - correct)
         return every
+
+
+_PER_MATERIAL_ARRAYS = ("n_atoms", "n_species", "crystal_system", "target", "prediction")
 
 
 class Measurer:
@@ -118,28 +223,42 @@ class Measurer:
         self.quiet = quiet
         self._prepared: dict[str, PreparedData] = {}
 
-    def measure(self, folder: Path) -> Measurement:
+    def measure(self, folder: Path, perturbation: float | None = None) -> Measurement:
         """The run's test predictions: those kept in its folder, unless its weights have changed.
+
+        Args:
+            folder: of the run.
+            perturbation: measure on structures moved this far (angstrom), see `perturbed`.
 
         Raises:
             CheckpointError: no readable checkpoint.
             DataError: the data are not those of the run.
         """
         weights = hashlib.sha256((folder / BEST).read_bytes()).hexdigest()
-        return _kept(folder, weights) or self._predict(folder, weights)
+        if perturbation is not None:
+            return self._predict(folder, weights, perturbation)
+        found = _kept(folder, weights)
+        if found is None:
+            found = self._predict(folder, weights, None)
+            _keep(folder, found)
+        return found
 
-    def _predict(self, folder: Path, weights: str) -> Measurement:
+    def _predict(self, folder: Path, weights: str, perturbation: float | None) -> Measurement:
         model, info = load_model(folder / BEST)
         config = info.config
-        key = config.data.model_dump_json() + config.graph.model_dump_json()
+        key = config.data.model_dump_json() + config.graph.model_dump_json() + config.model.output
         if key not in self._prepared:
             self._prepared[key] = prepare(config, ("test",), self.quiet)
         data = self._prepared[key]
         rows = data.rows("test")
         check_data(data.dataset, info, own=True)
+        relaxed = data
+        if perturbation is not None:
+            data = _perturbed_data(data, rows, info.config, perturbation, self.quiet)
         if torch.cuda.is_available():
             model = model.cuda()
-        measurement = Measurement(
+        crystals = [data.dataset.crystals[row] for row in rows.tolist()]
+        return Measurement(
             {
                 "weights": weights,
                 "seed": config.seed,
@@ -148,17 +267,32 @@ class Measurer:
                 "training_seconds": _training_seconds(folder),
                 "validation": info.validation,
                 "dataset": info.dataset.model_dump(),
+                "unit": info.unit,
+                "normalisation": info.normalisation,
                 "notes": [*data.dataset.notes, *unseen_note(data.dataset, info, rows.tolist())],
                 "config": config.model_dump(mode="json"),
             },
             [data.dataset.ids[row] for row in rows.tolist()],
             np.array([data.graph(row).n_atoms for row in rows.tolist()]),
+            np.array([len(np.unique(crystal.atomic_numbers)) for crystal in crystals]),
+            # Groups are those of the relaxed structures.
+            np.array([relaxed.graph(row).crystal_system for row in rows.tolist()]),
             data.dataset.grid,
             data.targets[rows].numpy(),
             predict_rows(model, data, rows).numpy(),
         )
-        _keep(folder, measurement)
-        return measurement
+
+
+def _perturbed_data(
+    data: PreparedData, rows: torch.Tensor, config: RunConfig, perturbation: float, quiet: bool
+) -> PreparedData:
+    """The same spectra with structures that are not relaxed."""
+    crystals = list(data.dataset.crystals)
+    for row in rows.tolist():
+        named = replace(crystals[row], name=data.dataset.ids[row])
+        crystals[row] = perturbed(named, perturbation)
+    dataset = replace(data.dataset, crystals=crystals)
+    return prepare_rows(dataset, rows.numpy(), config, quiet)
 
 
 def _kept(folder: Path, weights: str) -> Measurement | None:
@@ -169,12 +303,10 @@ def _kept(folder: Path, weights: str) -> Measurement | None:
     if content["weights"] != weights:
         return None
     with np.load(arrays, allow_pickle=False) as archive:
+        if "unit" not in content or "n_species" not in archive.files:
+            return None  # kept by an older version
         ids = archive["ids"].tolist()
-        return Measurement(
-            content,
-            ids,
-            *(archive[name] for name in ("n_atoms", "grid", "target", "prediction")),
-        )
+        return Measurement(content, ids, *(archive[name] for name in _ARRAYS))
 
 
 def _keep(folder: Path, measurement: Measurement) -> None:
@@ -183,10 +315,7 @@ def _keep(folder: Path, measurement: Measurement) -> None:
     np.savez_compressed(
         folder / ARRAYS,
         ids=np.array(measurement.ids),
-        n_atoms=measurement.n_atoms,
-        grid=measurement.grid,
-        target=measurement.target,
-        prediction=measurement.prediction,
+        **{name: getattr(measurement, name) for name in _ARRAYS},
     )
     content = measurement.description | {"metrics": measurement.metrics()}
     (folder / DESCRIPTION).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

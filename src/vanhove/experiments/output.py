@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from vanhove.experiments.comparison import MeasuredRow
-from vanhove.experiments.definitions import Experiment
 from vanhove.experiments.measure import PER_MATERIAL
+from vanhove.experiments.table import Experiment
 
 
 def write_result(

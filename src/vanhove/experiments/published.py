@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 
@@ -63,15 +63,41 @@ def published_rows() -> tuple[PublishedRow, ...]:
 
 
 def find_published(
-    source: str, table: str, model: str, variant: str = "", dataset: str = "phonon_dos"
+    source: str,
+    table: str,
+    model: str,
+    variant: str = "",
+    dataset: str = "phonon_dos",
+    split: str = "",
 ) -> PublishedRow:
     """The one row of a table.
+
+    Args:
+        source: the paper; the others as in `PublishedRow`.
+        table: see there.
+        model: see there.
+        variant: see there.
+        dataset: see there.
+        split: needed where the table has the same row for several. Where a table prints a number
+            for each of several groups, they are named ``METRIC[group]``.
 
     Raises:
         ConfigError: the table has no such row.
     """
     key = (source, table, dataset, model, variant)
-    for row in published_rows():
-        if (row.source, row.table, row.dataset, row.model, row.variant) == key:
-            return row
-    raise ConfigError(f"published.csv has no row {', '.join(key)}")
+    found = [
+        row
+        for row in published_rows()
+        if (row.source, row.table, row.dataset, row.model, row.variant) == key
+        and split in ("", row.split)
+    ]
+    if not found:
+        raise ConfigError(f"published.csv has no row {', '.join(key)}")
+    if len(found) == 1:
+        return found[0]
+    return replace(
+        found[0],
+        note="",
+        values={f"{name}[{row.note}]": v for row in found for name, v in row.values.items()},
+        spread={f"{name}[{row.note}]": v for row in found for name, v in row.spread.items()},
+    )

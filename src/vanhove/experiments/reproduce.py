@@ -10,11 +10,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from vanhove.datasets import load_dataset
 from vanhove.errors import ConfigError, DataError
-from vanhove.experiments.bulk_modulus import SEEDS, BulkModulusTest, bulk_modulus_test
 from vanhove.experiments.catalog import Size
 from vanhove.experiments.comparison import (
     MeasuredRow,
@@ -24,21 +24,17 @@ from vanhove.experiments.comparison import (
     published_content,
     row_content,
 )
-from vanhove.experiments.definitions import (
-    Experiment,
-    Row,
-    chosen_rows,
-    find_experiment,
-)
-from vanhove.experiments.measure import CONVENTIONS, PER_MATERIAL, Measurer
+from vanhove.experiments.definitions import chosen_rows, find_experiment
+from vanhove.experiments.measure import CONVENTIONS, PER_MATERIAL, Measurement, Measurer
 from vanhove.experiments.output import write_result
+from vanhove.experiments.table import Experiment, Row, run_folder
 from vanhove.experiments.timing import Effort, time_models
+from vanhove.experiments.validity import PROPERTIES, SEEDS, ValidityTest, validity_test
 from vanhove.training.checkpoint import DatasetInfo
 from vanhove.training.config import RunConfig
 from vanhove.training.evaluation import circumstances
 from vanhove.training.loop import is_finished, train
 
-QUICK: dict[str, object] = {"data.dataset": "tiny", "training.epochs": 2}
 QUICK_EFFORT = Effort(rounds=1, steps=1, materials=8)
 QUICK_NOTE = (
     "QUICK RUN on the tiny toy data set: it shows that the machinery works. NOT A MEASUREMENT: "
@@ -59,12 +55,10 @@ class Options:
     quiet: bool
 
     def config(self, row: Row, seed: int) -> RunConfig:
-        if not self.quick:
-            return row.config(self.size, seed=seed)
-        return row.config(self.size, seed=seed, overrides=QUICK | {"name": f"quick-{row.run}"})
+        return row.config(self.size, seed=seed, runs=self.runs, quick=self.quick)
 
     def folder(self, config: RunConfig) -> Path:
-        return self.runs / f"{config.name}-seed{config.seed}"
+        return run_folder(self.runs, config)
 
     def say(self, text: str) -> None:
         if not self.quiet:
@@ -194,18 +188,34 @@ def _measured_rows(chosen: list[Row], options: Options) -> list[MeasuredRow]:
     measured = []
     for number, row in enumerate(chosen, start=1):
         entry = MeasuredRow(row, options.config(row, 0))
+        options.say(f"row {number} of {len(chosen)}: {row.label}")
         for seed in _seeds(row, options):
-            config = options.config(row, seed)
-            folder = options.folder(config)
-            if not is_finished(folder, config):
-                if options.measured_only:
-                    continue
-                options.say(f"row {number} of {len(chosen)}: {row.label}, seed {seed} ({folder})")
-                if train(config, folder, resume=True, quiet=options.quiet).interrupted:
-                    raise KeyboardInterrupt
-            entry.runs.append(measurer.measure(folder))
+            if not all(_trained(needed, seed, options) for needed in (row.start, row.scale, row)):
+                continue
+            folder = options.folder(options.config(row, seed))
+            measurement = measurer.measure(folder, row.perturbation)
+            if row.scale is not None:
+                scale = options.folder(options.config(row.scale, seed))
+                measurement = measurement.scaled_as(measurer.measure(scale))
+            entry.runs.append(measurement)
         measured.append(entry)
     return measured
+
+
+def _trained(row: Row | None, seed: int, options: Options) -> bool:
+    """Whether the run is there; it is trained first unless nothing is to be trained."""
+    if row is None:
+        return True
+    config = options.config(row, seed)
+    folder = options.folder(config)
+    if is_finished(folder, config):
+        return True
+    if options.measured_only:
+        return False
+    options.say(f"{config.name}, seed {seed} ({folder})")
+    if train(config, folder, resume=True, quiet=options.quiet).interrupted:
+        raise KeyboardInterrupt
+    return True
 
 
 def _seeds(row: Row, options: Options) -> tuple[int, ...]:
@@ -222,19 +232,23 @@ def _compared_rows(
     experiment: Experiment, measured: list[MeasuredRow], options: Options
 ) -> dict[str, Any]:
     columns = list(experiment.columns)
+    if experiment.common_materials:
+        _restrict_to_common(measured)
     present = [entry for entry in measured if entry.runs]
     notes = list(experiment.notes)
-    test: BulkModulusTest | None = None
     extra: dict[str, Any] = {}
-    if experiment.bulk_modulus:
-        if present:
-            test = _bulk_modulus(present[0].config, options, notes)
-        if test is None:
-            columns = [column for column in columns if "bulk_modulus" not in column.key]
-        else:
-            extra["bulk_modulus"] = _describe_test(test)
-            notes += extra["bulk_modulus"]["notes"]
-    rows = [row_content(entry, columns, test) for entry in measured]
+    tests = []
+    for name in experiment.properties if present else ():
+        test = _validity(name, present[0].config, options, notes)
+        if test is not None:
+            tests.append(test)
+            extra[name] = _describe_test(test)
+            notes += extra[name]["notes"]
+    absent = set(PROPERTIES) - {test.of.name for test in tests}
+    columns = [c for c in columns if c.key.removesuffix("_mse") not in absent]
+    rows = [row_content(entry, columns, tests) for entry in measured]
+    if experiment.reference and present:
+        _add_ratios(rows, experiment.reference)
     counts = {len(entry.runs) for entry in present}
     if len(counts) > 1:
         notes.append("Rows have different numbers of seeds; spreads stand where there are several.")
@@ -256,7 +270,7 @@ def _compared_rows(
     }
     if present:
         first = present[0].runs[0]
-        check_same_data(present)
+        check_same_data(present, same_split=not experiment.common_materials)
         content |= {
             "n_materials": len(first.ids),
             "dataset": first.description["dataset"],
@@ -268,31 +282,59 @@ def _compared_rows(
     return content
 
 
-def _bulk_modulus(config: RunConfig, options: Options, notes: list[str]) -> BulkModulusTest | None:
+def _restrict_to_common(measured: list[MeasuredRow]) -> None:
+    """Leave the test materials that all rows share; also between the seeds of a row."""
+    every: list[Measurement] = [run for entry in measured for run in entry.runs]
+    if every:
+        shared = set.intersection(*(set(run.ids) for run in every))
+        ids = [material for material in every[0].ids if material in shared]
+        for entry in measured:
+            entry.runs = [run.restricted(ids) for run in entry.runs]
+
+
+def _add_ratios(rows: list[dict[str, Any]], reference: str) -> None:
+    """``mae_ratio`` of each run: its MAE over that of the reference row's run of that seed."""
+    found = next((row for row in rows if row["label"] == reference), None)
+    whole = {run["seed"]: run["metrics"]["mae"] for run in found["runs"]} if found else {}
+    for row in rows:
+        ratios = []
+        for run in row["runs"]:
+            if run["seed"] in whole:
+                run["metrics"]["mae_ratio"] = run["metrics"]["mae"] / whole[run["seed"]]
+                ratios.append(run["metrics"]["mae_ratio"])
+        if len(ratios) == len(row["runs"]) > 0:
+            row["mean"]["mae_ratio"] = float(np.mean(ratios))
+            if len(ratios) > 1:
+                row["std"]["mae_ratio"] = float(np.std(ratios, ddof=1))
+
+
+def _validity(
+    name: str, config: RunConfig, options: Options, notes: list[str]
+) -> ValidityTest | None:
     try:
-        options.say("bulk modulus: training the networks of the validity test")
-        return bulk_modulus_test(config.data.dataset, seeds=2 if options.quick else SEEDS)
+        options.say(f"{PROPERTIES[name].title}: training the networks of the validity test")
+        return validity_test(name, config.data.dataset, seeds=2 if options.quick else SEEDS)
     except DataError as error:
-        notes.append(f"The bulk-modulus test is left out: {error}.")
+        notes.append(f"The {PROPERTIES[name].title} test is left out: {error}.")
         return None
 
 
-def _describe_test(test: BulkModulusTest) -> dict[str, Any]:
-    counts, bound = test.counts, test.lower_bound
+def _describe_test(test: ValidityTest) -> dict[str, Any]:
+    counts, of = test.counts, test.of
+    learned = "standardised logarithm of the value" if of.logarithm else "value"
+    bound = ", ".join(f"{key} {value:.3f}" for key, value in test.lower_bound.items())
     return {
         "counts": counts,
-        "mean_ln_GPa": test.mean,
-        "std_ln_GPa": test.std,
+        "mean": test.mean,
+        "std": test.std,
         "networks": len(test.networks),
-        "true_spectra": bound,
+        "true_spectra": test.lower_bound,
         "notes": [
-            "Bulk modulus: an MLP learns the standardised logarithm of the modulus from the true "
-            f"DOS ({counts['train']} train, {counts['valid']} valid crystals with a known modulus) "
-            f"and is applied to the predicted DOS of {counts['test']} test crystals; mean over "
-            f"{len(test.networks)} networks. On the true DOS its MSE is "
-            f"{bound['bulk_modulus_mse']:.3f} (MAE {bound['bulk_modulus_mae_GPa']:.1f} GPa): what "
-            "a perfect prediction would give. The paper gives no unit: hold its numbers against "
-            "ours in their order, not in their size.",
+            f"{of.title.capitalize()}: an MLP learns the {learned} from the true DOS "
+            f"({counts['train']} train, {counts['valid']} valid crystals where it is known) and is "
+            f"applied to the predicted DOS of {counts['test']} test crystals; mean over "
+            f"{len(test.networks)} networks. On the true DOS: {bound}; what a perfect prediction "
+            f"would give. {of.note}",
         ],
     }
 

@@ -8,8 +8,9 @@ from importlib.resources import files
 from typing import Any
 
 from vanhove.experiments.catalog import CATALOG, run_config
-from vanhove.experiments.definitions import EXPERIMENTS, Column
+from vanhove.experiments.definitions import EXPERIMENTS
 from vanhove.experiments.published import PAPERS, PHONON_DATA, PublishedRow, published_rows
+from vanhove.experiments.table import Column
 from vanhove.training.config import RunConfig
 
 COLUMNS_PER_BLOCK = 4

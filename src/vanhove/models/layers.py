@@ -74,7 +74,7 @@ class AttentionLayer(nn.Module):
 
 
 class ConstantQueries:
-    """The first layer of a stack whose queries are the same for every crystal, for inference.
+    """The first layer of a stack whose queries are a parameter, for inference.
 
     The feed-forward block begins with ``W norm(x + a k)``, where the queries ``x`` and ``W`` never
     change and ``a k`` is a weighted sum of few keys. Its product is that of constants, computed
@@ -141,7 +141,7 @@ class AttentionStack(nn.Module):
         """
         layers: list[Any] = list(self.layers)
         inference = not (self.training or torch.is_grad_enabled())
-        if x.dim() == 2 and keys is not None and self.constant_queries and inference:
+        if isinstance(x, nn.Parameter) and keys is not None and self.constant_queries and inference:
             x = self.constant_queries(layers.pop(0), x, keys, mask)
         for layer in layers:
             x = layer(x, keys, mask)

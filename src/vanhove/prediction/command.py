@@ -10,15 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import vanhove
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.reading import find_structure_files, read_crystals
 from vanhove.errors import ConfigError, DataError, StructureError
 from vanhove.prediction.predictor import Predictor, load
 from vanhove.progress import track
+from vanhove.spectra.electrons import has_gap_near_edge
 from vanhove.spectra.plotting import terminal_plot
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.spectra.thermodynamics import entropy, heat_capacity, mean_frequency
+from vanhove.weights import default_weights
 
 STDOUT = "-"
 
@@ -28,7 +32,8 @@ class PredictCommand:
     """One call of the command; the fields are its options."""
 
     structures: list[Path]
-    model: str
+    property_name: str
+    model: str | None
     output: Path
     json_path: str | None
     csv: bool
@@ -46,7 +51,7 @@ class PredictCommand:
         sources = list(self._sources())
         single = len(sources) == 1
         plot = single and self.json_path != STDOUT if self.plot is None else self.plot
-        predictor = load(self.model)
+        predictor = load(self.model or default_weights(self.property_name))
         results: list[dict[str, Any]] = []
         errors: list[dict[str, str]] = []
         outcomes = predictor.stream(
@@ -123,10 +128,10 @@ class PredictCommand:
                 spectrum.plot_html(path)
         return paths
 
-    def _properties(self, spectrum: Spectrum) -> dict[str, float]:
-        """Derived numbers of a phonon density of states, if it has any weight."""
-        if spectrum.quantity != "phonon_dos":
-            return {}
+    def _properties(self, spectrum: Spectrum) -> dict[str, Any]:
+        """Derived numbers of a density of states, if it has any weight."""
+        if spectrum.quantity == "electron_dos":
+            return _electron_properties(spectrum)
         grid, values = spectrum.grid, spectrum.values
         try:
             return {
@@ -163,14 +168,28 @@ class PredictCommand:
         os.replace(temporary, path)
 
 
-def _line(spectrum: Spectrum, properties: dict[str, float]) -> str:
+def _electron_properties(spectrum: Spectrum) -> dict[str, Any]:
+    """What an electron density of states tells at and near the band edge (energy 0)."""
+    grid, values = spectrum.grid, spectrum.values
+    if spectrum.normalisation != "states/eV/cell":
+        # Smoothed and scaled: how many states there are at the band edge, compared with the peak.
+        return {
+            "dos_at_zero_over_peak": float(np.interp(0, grid, values) / max(values.max(), 1e-9))
+        }
+    found = {
+        band: has_gap_near_edge(grid, values[None], band) for band in ("valence", "conduction")
+    }
+    return {f"{band}_band_gap": bool(gap[0]) for band, gap in found.items()}
+
+
+def _line(spectrum: Spectrum, properties: dict[str, Any]) -> str:
     mean = properties.get("mean_frequency_cm1")
     shown = f" mean {mean:7.1f} 1/cm" if mean is not None else ""
     meta = spectrum.metadata
     return f"{spectrum.name:32s} {meta['formula']:16s} {meta['crystal_system']:12s}{shown}".rstrip()
 
 
-def _table(spectrum: Spectrum, properties: dict[str, float], written: list[Path]) -> str:
+def _table(spectrum: Spectrum, properties: dict[str, Any], written: list[Path]) -> str:
     meta = spectrum.metadata
     unit = "1/cm" if spectrum.unit == "cm-1" else spectrum.unit
     peak = float(spectrum.grid[spectrum.values.argmax()])
@@ -184,7 +203,10 @@ def _table(spectrum: Spectrum, properties: dict[str, float], written: list[Path]
         ("model", meta["model"]),
         ("highest peak", f"{peak:g} {unit}"),
     ]
-    if properties:
+    if spectrum.quantity == "electron_dos":
+        rows.append(("energy 0", "valence band maximum; Fermi level of a metal"))
+        rows += [(name.replace("_", " "), _shown(value)) for name, value in properties.items()]
+    elif properties:
         temperature = f"{properties['temperature_K']:g} K"
         rows += [
             ("mean frequency", f"{properties['mean_frequency_cm1']:.1f} 1/cm"),
@@ -208,3 +230,9 @@ def _table(spectrum: Spectrum, properties: dict[str, float], written: list[Path]
         f"{table}\n\n{terminal_plot(spectrum)}\n\n"
         f"{unit:>8s}  DOS (normalisation: {spectrum.normalisation}; zeros left out)\n{numbers}"
     )
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.2f}"

@@ -20,7 +20,7 @@ from vanhove.errors import ConfigError, StructureError
 from vanhove.models.model import SpectrumModel
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.training.checkpoint import ModelInfo, load_model
-from vanhove.weights import DEFAULT_WEIGHTS, find_weights
+from vanhove.weights import DEFAULT_WEIGHTS, default_weights, find_weights
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -203,9 +203,19 @@ def load(
 
 def predict(
     structures: StructureLike | Iterable[StructureLike],
-    model: str | PathLike[str] = DEFAULT_WEIGHTS,
+    model: str | PathLike[str] | None = None,
     *,
+    property: str = "phonon-dos",
     primitive: bool = True,
 ) -> Any:
-    """Shortcut for ``load(model).predict(structures)``; see `Predictor.predict`."""
+    """Shortcut for ``load(model).predict(structures)``; see `Predictor.predict`.
+
+    Args:
+        structures: see there.
+        model: as `load`; the shipped weights for ``property`` by default.
+        property: ``"phonon-dos"`` or ``"electron-dos"``; not used with a model.
+        primitive: see there.
+    """
+    if model is None:
+        model = default_weights(property)
     return load(model).predict(structures, primitive=primitive)

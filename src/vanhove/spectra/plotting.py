@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FORMATS = (".png", ".svg", ".pdf")
 COLOUR = "#1f5fa8"
+ACCENT_COLOUR = "#c2571a"
 REFERENCE_COLOUR = "#8a8a8a"
 TEXT_COLOUR = "#333333"
 BLOCKS = " ▁▂▃▄▅▆▇█"

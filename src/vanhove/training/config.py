@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from vanhove.crystal.graph import GraphSettings
 from vanhove.datasets.catalog import SplitName
 from vanhove.datasets.splits import TUNING_POOL
+from vanhove.datasets.subclasses import SubclassName
 from vanhove.errors import ConfigError
 from vanhove.models.model import DECODERS, ENCODERS, ModelSettings
 from vanhove.settings import Settings
@@ -39,6 +40,9 @@ class DataSettings(Settings):
     )
     train_fraction: float | None = Field(
         None, gt=0, le=1, description="train on this fraction of the training part"
+    )
+    subclass: SubclassName | None = Field(
+        None, description="keep the crystals of this kind alone, in all parts"
     )
     electron_target: Literal["dostransformer", "mat2spec"] = Field(
         "dostransformer", description="grid and scale made of a folder of electron DOS"

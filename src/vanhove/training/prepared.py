@@ -13,7 +13,7 @@ from vanhove.crystal.graph import Batch, CrystalGraph, build_graph, collate
 from vanhove.crystal.tables import GraphTable
 from vanhove.datasets import SpectrumDataset, load_dataset
 from vanhove.datasets.graph_store import load_graphs
-from vanhove.errors import ConfigError, DataError, StructureError
+from vanhove.errors import DataError, StructureError
 from vanhove.models.model import SpectrumModel
 from vanhove.training.config import RunConfig
 
@@ -51,7 +51,6 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
 
     Raises:
         DataError: the data set cannot be loaded.
-        ConfigError: the output of the model does not fit the scale of the data.
         StructureError: a structure is unusable or has an element without features.
     """
     dataset = load_dataset(
@@ -60,6 +59,7 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
         seed=config.data.split_seed,
         tuning_fraction=config.data.tuning_fraction,
         train_fraction=config.data.train_fraction,
+        subclass=config.data.subclass,
         electron_target=config.data.electron_target,
     )
     for name in splits:
@@ -68,18 +68,20 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
                 f"the {name} part of {dataset.name} is empty (split {dataset.split_name}); give "
                 "its folder a splits.json with that part, or set data.split to random or grouped"
             )
-    _check_scale(config, dataset)
+    dataset = fit_scale(config, dataset)
     wanted = np.concatenate([dataset.split(name) for name in splits])
     return prepare_rows(dataset, wanted, config, quiet)
 
 
-def _check_scale(config: RunConfig, dataset: SpectrumDataset) -> None:
-    """An output of maximum or sum 1 has no scale of its own: only data of maximum 1 fit it."""
+def fit_scale(config: RunConfig, dataset: SpectrumDataset) -> SpectrumDataset:
+    """The data as the output of the model can give them.
+
+    An output of maximum or sum 1 has no scale of its own: data in states/eV are divided by the
+    maximum of each spectrum first.
+    """
     if config.model.output in ("max", "sum") and dataset.normalisation not in ("max", "min-max"):
-        raise ConfigError(
-            f"model.output {config.model.output} gives spectra without a scale, but those of "
-            f"{dataset.name} are in {dataset.normalisation}; set model.output to raw or softplus"
-        )
+        return dataset.scaled_to_maximum()
+    return dataset
 
 
 def prepare_rows(

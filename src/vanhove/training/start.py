@@ -41,18 +41,29 @@ def tuning_config(
             "checkpoint's own test part, at most 0.2)"
         )
     config = read_info(find_weights(checkpoint)).config
+    settings: dict[str, object] = {"data.tuning_fraction": fraction}
+    if data is not None:
+        settings = {"data": {"dataset": data, "tuning_fraction": fraction}}
+    return tuned(config, checkpoint, only_prompt, settings | dict(overrides or {}))
+
+
+def tuned(
+    config: RunConfig, checkpoint: str, only_prompt: bool, overrides: Mapping[str, object]
+) -> RunConfig:
+    """The run that tunes the weights of ``checkpoint``, which were trained with ``config``.
+
+    Raises:
+        ConfigError: a wrong setting.
+    """
     settings: dict[str, object] = {
         "name": f"{config.name}-tuned" + ("-prompts" if only_prompt else ""),
         "start": {"checkpoint": checkpoint, "trainable": "prompts" if only_prompt else "all"},
         "training.epochs": EPOCHS,
         "training.learning_rate": LEARNING_RATE,
         "training.patience": EPOCHS,
-        "data.tuning_fraction": fraction,
     }
-    if data is not None:
-        settings |= {"data": {"dataset": data, "tuning_fraction": fraction}}
-    settings |= dict(overrides or {})
-    return RunConfig.parse(with_overrides(config.model_dump(mode="json"), settings), checkpoint)
+    content = with_overrides(config.model_dump(mode="json"), settings | dict(overrides))
+    return RunConfig.parse(content, checkpoint)
 
 
 def start_from(model: SpectrumModel, settings: StartSettings) -> None:

@@ -6,17 +6,29 @@ from importlib.resources import files
 from os import PathLike
 from pathlib import Path
 
-from vanhove.errors import CheckpointError
+from vanhove.errors import CheckpointError, ConfigError
 
 SUFFIX = ".safetensors"
-DEFAULT_WEIGHTS = "dostransformer-phonon"
-"""What ``vanhove.predict`` and the command use when no model is named."""
+DEFAULTS = {"phonon-dos": "dostransformer-phonon", "electron-dos": "dostransformer-electron"}
+"""What ``vanhove.predict`` and the command use for a property when no model is named."""
+DEFAULT_WEIGHTS = DEFAULTS["phonon-dos"]
 
 
 def shipped_weights() -> dict[str, Path]:
     """Name -> path of every shipped checkpoint."""
     folder = Path(str(files("vanhove.weights")))
     return {path.name.removesuffix(SUFFIX): path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+
+
+def default_weights(property_name: str) -> str:
+    """The shipped weights for a property.
+
+    Raises:
+        ConfigError: an unknown property.
+    """
+    if property_name not in DEFAULTS:
+        raise ConfigError(f"property {property_name!r}; allowed: {', '.join(DEFAULTS)}")
+    return DEFAULTS[property_name]
 
 
 def find_weights(name_or_path: str | PathLike[str]) -> Path:

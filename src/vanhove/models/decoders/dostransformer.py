@@ -11,6 +11,11 @@ from torch.nn import functional as F
 
 from vanhove.crystal.graph import Batch
 from vanhove.models.decoders.decoder import Decoder, Outputs
+from vanhove.models.decoders.energy_embedding import (
+    EnergyEmbeddingKind,
+    energy_embedding,
+    energy_states,
+)
 from vanhove.models.decoders.pooling import Pooling, pool
 from vanhove.models.layers import AttentionKind, AttentionStack
 from vanhove.models.output import OutputKind
@@ -27,6 +32,10 @@ class DOSTransformerSettings(Settings):
     projections: bool = Field(False, description="learned query, key, value, output projections")
     pooling: Pooling = Field("sum", description="of atoms")
     global_branch: bool = Field(True, description="train the branch without the crystal system")
+    energies: EnergyEmbeddingKind = Field(
+        "learned", description="learned: a vector per grid point; gaussian: smooth along the grid"
+    )
+    energy_centers: int = Field(40, ge=2, description="Gaussians of gaussian energies")
     dropout: float = Field(0.1, ge=0, lt=1, description="probability")
 
 
@@ -95,7 +104,9 @@ class DOSTransformerDecoder(Decoder):
             settings.dropout,
         )
         self.atoms_in = nn.Linear(atom_dim, dim) if atom_dim != dim else nn.Identity()
-        self.energy_embedding = nn.Parameter(torch.randn(n_points, dim))
+        self.energy_embedding = energy_embedding(
+            settings.energies, n_points, dim, settings.energy_centers
+        )
         self.first_cross = AttentionStack(*stack)
         self.pooled = nn.Linear(dim, dim)
         self.global_in = (
@@ -112,7 +123,7 @@ class DOSTransformerDecoder(Decoder):
         """Energy states, pooled crystals, dense atoms, mask."""
         atoms = self.atoms_in(atoms)
         dense, mask = batch.dense(atoms)
-        states = self.first_cross(self.energy_embedding, dense, mask)
+        states = self.first_cross(energy_states(self.energy_embedding), dense, mask)
         pooled = self.pooled(pool(atoms, batch, self.settings.pooling))
         return states, pooled, dense, mask
 

@@ -10,6 +10,11 @@ from torch import Tensor, nn
 
 from vanhove.crystal.graph import Batch
 from vanhove.models.decoders.decoder import Decoder
+from vanhove.models.decoders.energy_embedding import (
+    EnergyEmbeddingKind,
+    energy_embedding,
+    energy_states,
+)
 from vanhove.models.decoders.pooling import Pooling, pool
 from vanhove.models.output import OutputKind
 from vanhove.settings import Settings
@@ -21,6 +26,10 @@ class EnergywiseSettings(Settings):
     name: Literal["energywise"] = "energywise"
     hidden_dim: int = Field(256, ge=1, description="hidden width")
     pooling: Pooling = Field("sum", description="of atoms")
+    energies: EnergyEmbeddingKind = Field(
+        "learned", description="learned: a vector per grid point; gaussian: smooth along the grid"
+    )
+    energy_centers: int = Field(40, ge=2, description="Gaussians of gaussian energies")
     dropout: float = Field(0.0, ge=0, lt=1, description="probability")
 
 
@@ -39,7 +48,9 @@ class EnergywiseDecoder(Decoder):
         super().__init__()
         dim = settings.hidden_dim
         self.pooling = settings.pooling
-        self.energy_embedding = nn.Parameter(torch.randn(n_points, dim))
+        self.energy_embedding = energy_embedding(
+            settings.energies, n_points, dim, settings.energy_centers
+        )
         self.pooled = nn.Linear(atom_dim, dim)
         # The first layer on the joined input, split so that each part is computed once: the
         # energies' per energy, the crystal's per crystal.
@@ -52,5 +63,5 @@ class EnergywiseDecoder(Decoder):
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
         crystal = self.pooled(pool(atoms, batch, self.pooling))
         crystal = self.from_crystal(torch.cat([crystal, system], dim=-1))
-        energies = self.from_energy(self.energy_embedding)
+        energies = self.from_energy(energy_states(self.energy_embedding))
         return self.out(energies[None] + crystal[:, None]).squeeze(-1)
