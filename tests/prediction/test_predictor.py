@@ -10,7 +10,7 @@ import pytest
 import vanhove
 from tests.conftest import STRUCTURES, SUPPORTED
 from tests.crystal.transform import transformed
-from vanhove.errors import CheckpointError, StructureError
+from vanhove.errors import CheckpointError, ConfigError, StructureError
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +112,12 @@ def test_the_shipped_model_does_not_see_how_a_crystal_is_written_down(path):
     alone = predictor.predict(crystal).values
     for spectrum in predictor.predict([*others, crystal, STRUCTURES / "Al2O3.cif"])[:5]:
         assert np.abs(spectrum.values - alone).max() < 1e-5
+
+
+def test_bfloat16_is_close_and_float32_comes_back():
+    path = STRUCTURES / "NaCl.cif"
+    exact, low = (vanhove.load(precision=p).predict(path) for p in ("float32", "bfloat16"))
+    assert low.values.dtype == exact.values.dtype
+    assert 0 < np.abs(low.values - exact.values).max() < 0.05
+    with pytest.raises(ConfigError, match=r"'int4'; allowed: 'float32', 'bfloat16'"):
+        vanhove.load(precision="int4")

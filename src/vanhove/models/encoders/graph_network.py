@@ -53,7 +53,8 @@ class Edges:
 
         Without values, of the weights themselves, ``[n_atoms, 1]``.
         """
-        weighted = self.weight if values is None else values * self.weight
+        # In the precision of the weights: torch is slow at products of two types.
+        weighted = self.weight if values is None else values.to(self.weight.dtype) * self.weight
         zeros = weighted.new_zeros(self.n_atoms, weighted.shape[1])
         return zeros.index_add(0, self.target, weighted)
 
