@@ -26,6 +26,7 @@ RESULTS = ROOT / "results" / "phonon"
 STUDY = RESULTS / "validation"
 CARD = ROOT / "src" / "vanhove" / "weights" / "dostransformer-phonon.md"
 MEASURED = CARD.with_suffix(".json")
+ELECTRON_CARD = CARD.with_name("dostransformer-electron.md")
 SHIPPED = ROOT / "src" / "vanhove" / "experiments" / "measured.json"
 PAGE = ROOT / "docs" / "results-phonon.md"
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
@@ -159,6 +160,48 @@ It gives no error bars.
 """
 
 
+def electron_card(result: dict, table: dict) -> str:
+    """The card of the electron weights; ``table`` is DOSTransformer's table 1 of electrons."""
+    trained, run = result["trained_on"], result["runs"][0]
+    (family,) = [row for row in table["rows"] if row["run"] == "electron-dostransformer"]
+    metrics = "\n".join(
+        f"| {convention} | {result['mean'][key]:.4g} "
+        f"| {family['mean'][key]:.4g} ± {family['std'][key]:.2g} |"
+        for key, convention in result["conventions"].items()
+        if key in family["mean"]
+    )
+    validation = ", ".join(f"{key} {value:.4f}" for key, value in run["validation"].items())
+    return f"""# dostransformer-electron
+
+Predicts the electron density of states of a crystal from its structure: 201 points, -5 to 5 eV from
+the valence band maximum (metals: the Fermi level), smoothed over 0.85 eV, minimum 0, maximum 1.
+
+- **Model**: graph network encoder and DOSTransformer decoder with energy embeddings that vary
+  smoothly along the grid, {run["n_parameters"]:,} parameters, half-precision file.
+- **Data**: `{trained["name"]}` ({trained["n_train"]} train, {trained["n_valid"]} valid,
+  {trained["n_test"]} test; data hash `{trained["hash"][:16]}`, split hash
+  `{trained["split_hash"][:16]}`): PBE, computed for this project; mostly cubic metals with one or
+  two elements and few atoms.
+- **Choice**: the best of {len(family["seeds"])} seeds (seed {run["seed"]}, epoch {run["epoch"] + 1}
+  of {result["config"]["training"]["epochs"]}) by validation RMSE; validation: {validation}.
+
+| test metric | this file | all seeds, mean ± spread |
+|---|---|---|
+{metrics}
+
+## Use it for
+
+Trends among small crystals like those of the data: where bands lie, whether a compound is clearly
+an insulator.
+
+## Do not use it for
+
+Gaps, the density at the Fermi level, magnetic materials, large cells, or anything that needs a
+number: {trained["n_train"]} crystals are far too few, and its R² on the test crystals is about
+zero. It gives no error bars. Elements that were not trained on are refused.
+"""
+
+
 def between_markers(text: str, content: str) -> str:
     head, rest = text.split(BEGIN)
     return f"{head}{BEGIN}\n{content}\n{END}{rest.split(END)[1]}"
@@ -176,6 +219,9 @@ def main(check: bool) -> int:
         PAGE: results_page.page(found),
         SHIPPED: json.dumps(results_page.measured(found), indent=1) + "\n",
     }
+    table = results_page.results("electron")["dostransformer-table1-electron"]
+    electron = json.loads(ELECTRON_CARD.with_suffix(".json").read_text())
+    new[ELECTRON_CARD] = electron_card(electron, table)
     for name in results_page.OTHER_PAGES:
         content = results_page.other_page(name, results_page.results(name))
         new[ROOT / "docs" / f"results-{name}.md"] = content

@@ -74,11 +74,22 @@ def test_the_shipped_weights_are_the_best_seed_by_validation():
     assert card["runs"][0]["validation"] == best["validation"]
 
 
+def test_the_shipped_electron_weights_are_the_best_seed_by_validation():
+    table = json.loads(
+        (ROOT / "results" / "electron" / "dostransformer-table1-electron.json").read_text()
+    )
+    (row,) = [row for row in table["rows"] if row["run"] == "electron-dostransformer"]
+    best = min(row["runs"], key=lambda run: run["validation"]["rmse"])
+    path = shipped_weights()["dostransformer-electron"].with_suffix(".json")
+    assert json.loads(path.read_text())["seeds"] == [best["seed"]]
+
+
 @pytest.mark.data
-def test_the_shipped_weights_give_their_test_numbers():
+@pytest.mark.parametrize("name", sorted(shipped_weights()))
+def test_the_shipped_weights_give_their_test_numbers(name):
     from vanhove.training.evaluation import evaluate
 
-    path = shipped_weights()["dostransformer-phonon"]
+    path = shipped_weights()[name]
     recorded = json.loads(path.with_suffix(".json").read_text())
     measured = evaluate(path, quiet=True)
     assert measured["dataset"] == recorded["dataset"]

@@ -31,8 +31,10 @@ data_app = typer.Typer(
 app.add_typer(data_app, name="data")
 
 ModelOption = Annotated[
-    str,
-    typer.Option("--model", "-m", help="Shipped weights, a checkpoint file or a run folder."),
+    str | None,
+    typer.Option(
+        "--model", "-m", help="Other weights: shipped, a checkpoint file or a run folder."
+    ),
 ]
 SizeOption = Annotated[
     str | None,
@@ -67,12 +69,7 @@ def predict(
         Literal["phonon-dos", "electron-dos"],
         typer.Option("--property", "-p", help="What to predict, with the weights shipped for it."),
     ] = "phonon-dos",
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model", "-m", help="Other weights: shipped, a checkpoint file or a run folder."
-        ),
-    ] = None,
+    model: ModelOption = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for plots and spectra.")
     ] = Path(),
@@ -130,6 +127,82 @@ def predict(
         quiet=quiet,
     ).run()
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def screen(
+    source: Annotated[
+        Path,
+        typer.Argument(help="Folder of structures, npz, JSON(L), extxyz, Parquet, ASE database."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the tables and the report.")],
+    properties: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--property",
+            "-p",
+            help="phonon-dos (default) or electron-dos, and columns to compute (repeatable).",
+        ),
+    ] = None,
+    model: ModelOption = None,
+    where: Annotated[
+        str | None, typer.Option("--where", help="Select by an expression over properties.")
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option("--sort", help="Expression, ascending; -NAME: largest first.")
+    ] = None,
+    top: Annotated[int, typer.Option("--top", help="Candidates in top.csv and the report.")] = 100,
+    engine: Annotated[
+        str, typer.Option("--engine", help="local (processes), or ray (a cluster).")
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option("--workers", "-j", help="Processes [one per processor].")
+    ] = None,
+    given_cell: Annotated[
+        bool, typer.Option("--given-cell", help="Do not reduce to the primitive cell.")
+    ] = False,
+    partition_size: Annotated[
+        int, typer.Option("--partition-size", help="Records in a file of the tables.")
+    ] = 512,
+    limit: Annotated[
+        int | None, typer.Option("--limit", help="Take only the first records of the source.")
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Predict many structures, select and sort them; tables in Parquet and a report in HTML.
+
+    A screening that was stopped or killed continues when the same command is given again. Needs
+    pip install 'vanhove[screen]'.
+
+    \b
+    Example: vanhove screen structures.npz --where "mean_frequency > 400" --out found
+    Example: vanhove screen cifs/ --sort "-heat_capacity_300K" --out found --engine ray
+    """
+    from vanhove.screening.command import screen as run_screening
+
+    try:
+        result = run_screening(
+            source,
+            out,
+            model=model,
+            properties=properties or (),
+            where=where,
+            sort=sort,
+            top=top,
+            engine=engine,  # type: ignore[arg-type]
+            workers=workers,
+            primitive=not given_cell,
+            partition_size=partition_size,
+            limit=limit,
+            quiet=quiet,
+        )
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command continues where it was", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(
+        f"{result.n_predicted} predicted, {result.n_selected} selected, {result.n_failed} failed\n"
+        f"{result.best}\n{result.report}"
+    )
 
 
 @app.command()

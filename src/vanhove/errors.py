@@ -26,6 +26,10 @@ class CheckpointError(VanhoveError):
     """A checkpoint is missing, damaged or does not fit."""
 
 
+class ScreeningError(VanhoveError):
+    """A screening cannot go on; what is finished stays, and the same command continues."""
+
+
 class MissingExtraError(VanhoveError):
     """An optional dependency is not installed; the message gives the pip line."""
 

@@ -121,3 +121,16 @@ def test_bfloat16_is_close_and_float32_comes_back():
     assert 0 < np.abs(low.values - exact.values).max() < 0.05
     with pytest.raises(ConfigError, match=r"'int4'; allowed: 'float32', 'bfloat16'"):
         vanhove.load(precision="int4")
+
+
+def test_the_shipped_electron_weights_tell_an_insulator_from_a_metal():
+    aluminium = vanhove.Crystal(2.025 * (np.ones((3, 3)) - np.eye(3)), [[0, 0, 0]], [13], "Al")
+    insulator, metal = vanhove.predict([STRUCTURES / "MgO.cif", aluminium], property="electron-dos")
+    assert insulator.quantity == metal.quantity == "electron_dos"
+    in_gap = (insulator.grid > 1) & (insulator.grid < 2)
+    assert insulator.values[in_gap].mean() < 0.25 * metal.values[in_gap].mean()
+
+
+def test_an_unknown_property():
+    with pytest.raises(ConfigError, match="property 'bands'; allowed: phonon-dos, electron-dos"):
+        vanhove.predict(STRUCTURES / "MgO.cif", property="bands")

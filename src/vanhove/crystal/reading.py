@@ -20,6 +20,7 @@ from vanhove.crystal.checks import check_crystal
 from vanhove.crystal.cif import OCCUPANCY_TOLERANCE, parse_cif_block, split_cif
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import ATOMIC_NUMBERS
+from vanhove.crystal.optimade import parse_optimade
 from vanhove.crystal.poscar import parse_poscar
 from vanhove.errors import StructureError
 
@@ -61,10 +62,27 @@ def read_crystals(source: Source, *, index: int | str | None = None) -> list[Cry
     crystals = []
     for i in _chosen(len(items), index, name):
         item_name = name if len(items) == 1 else f"{name}[{i}]"
-        crystal = _guarded(convert, items[i], item_name)
+        crystal = guarded(convert, items[i], item_name)
         check_crystal(crystal)
         crystals.append(crystal)
     return crystals
+
+
+def crystal_from_dict(data: dict[str, Any], name: str = "") -> Crystal:
+    """One structure from what a JSON file or a table holds of it.
+
+    Args:
+        data: pymatgen's ``as_dict`` of a structure or an entry with a ``"structure"`` (also as
+            JSON text), ASE's ``numbers``, ``positions``, ``cell`` and ``pbc``, an OPTIMADE entry,
+            or the fields of a `Crystal`.
+        name: of the crystal, and in error messages.
+
+    Raises:
+        StructureError: as `read_crystal`.
+    """
+    crystal = guarded(_from_json, data, name)
+    check_crystal(crystal)
+    return crystal
 
 
 def find_structure_files(
@@ -117,7 +135,7 @@ def _open(source: Any) -> tuple[str, list[Any], Converter]:
         if reader is None:
             raise StructureError(f"not a known structure file; allowed: {ALLOWED_FILES}", path.name)
         split, convert = reader
-        return path.name, _guarded(split, text, path.name), convert
+        return path.name, guarded(split, text, path.name), convert
     # By their attributes: asking pymatgen and ASE for the classes would import both.
     if isinstance(source, Crystal):
         return source.name, [source], lambda crystal, _: crystal
@@ -166,8 +184,8 @@ def _text(path: Path) -> str:
         return content.decode("latin-1")  # authors' names in old CIFs
 
 
-def _guarded(function: Callable[[Any, str], Any], item: Any, name: str) -> Any:
-    """Silence a parser's warnings and turn whatever it raises into a `StructureError`."""
+def guarded(function: Callable[[Any, str], Any], item: Any, name: str) -> Any:
+    """``function(item, name)``: warnings silenced, whatever it raises made a `StructureError`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -275,9 +293,17 @@ def _split_json(text: str, name: str) -> list[Any]:
 
 
 def _from_json(data: Any, name: str) -> Crystal:
+    if isinstance(data, dict) and isinstance(data.get("structure"), str):
+        data = json.loads(data["structure"])
     if isinstance(data, dict) and isinstance(data.get("structure"), dict):
         data = data["structure"]
     keys = set(data) if isinstance(data, dict) else set()
+    if "attributes" in keys or {"lattice_vectors", "cartesian_site_positions"} <= keys:
+        return parse_optimade(data, name)
+    if {"lattice", "fractional_coordinates", "atomic_numbers"} <= keys:
+        return Crystal(
+            data["lattice"], data["fractional_coordinates"], data["atomic_numbers"], name
+        )
     if {"lattice", "sites"} <= keys:
         from pymatgen.core import Structure
 
@@ -294,7 +320,7 @@ def _from_json(data: Any, name: str) -> Crystal:
         raise StructureError("has no lattice: a molecule, not a crystal", name)
     raise StructureError(
         "is JSON but no structure; allowed: pymatgen's Structure.as_dict, an entry with a "
-        '"structure", ASE\'s Atoms',
+        '"structure", ASE\'s Atoms, an OPTIMADE entry',
         name,
     )
 

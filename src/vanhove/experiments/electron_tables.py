@@ -224,15 +224,18 @@ COLUMNS_128 = (
     Column("mse", "MSE", "MSE", comparable=False),
     Column("wasserstein_eV", "WD (eV)", "WD (eV)", comparable=False),
 )
-_GAPS = tuple(
-    Column(
-        f"valence_gap_{key}",
-        f"VB gap {title}",
-        f"VB gap {title}",
-        smaller_is_better=False,
-        comparable=False,
-    )
-    for key, title in (("f1", "F1"), ("precision", "precision"), ("recall", "recall"))
+_GAPS = (
+    *(
+        Column(
+            f"valence_gap_{key}",
+            f"VB gap {title}",
+            f"VB gap {title}",
+            smaller_is_better=False,
+            comparable=False,
+        )
+        for key, title in (("f1", "F1"), ("precision", "precision"), ("recall", "recall"))
+    ),
+    Column("valence_gap_n_true", "crystals with VB gap", digits=0, smaller_is_better=False),
 )
 _SCALE_NOTE = (
     "A SumNorm model gives shapes; the sum of each spectrum is that of the same encoder's Standard "

@@ -47,6 +47,7 @@ CONVENTIONS = (
         "valence_gap_f1": "gap in the valence bands (Mat2Spec's criterion), F1",
         "valence_gap_precision": "gap in the valence bands, precision",
         "valence_gap_recall": "gap in the valence bands, recall",
+        "valence_gap_n_true": "gap in the valence bands, crystals that have it",
         "band_gap_mse": "band gap from the predicted DOS, MSE, eV^2",
         "band_gap_mae_eV": "band gap from the predicted DOS, MAE, eV",
         "fermi_energy_mse": "Fermi energy from the predicted DOS, MSE, eV^2",
@@ -149,7 +150,9 @@ class Measurement:
                 has_gap_near_edge(self.grid, self.target),
                 has_gap_near_edge(self.grid, self.prediction),
             )
-            metrics |= {f"valence_gap_{key}": scores[key] for key in ("f1", "precision", "recall")}
+            metrics |= {
+                f"valence_gap_{key}": scores[key] for key in ("f1", "precision", "recall", "n_true")
+            }
         return metrics
 
     def group_metrics(self) -> dict[str, float]:

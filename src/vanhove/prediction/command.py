@@ -205,7 +205,7 @@ def _table(spectrum: Spectrum, properties: dict[str, Any], written: list[Path]) 
     ]
     if spectrum.quantity == "electron_dos":
         rows.append(("energy 0", "valence band maximum; Fermi level of a metal"))
-        rows += [(name.replace("_", " "), _shown(value)) for name, value in properties.items()]
+        rows += [(_TITLES[name], _shown(value)) for name, value in properties.items()]
     elif properties:
         temperature = f"{properties['temperature_K']:g} K"
         rows += [
@@ -230,6 +230,13 @@ def _table(spectrum: Spectrum, properties: dict[str, Any], written: list[Path]) 
         f"{table}\n\n{terminal_plot(spectrum)}\n\n"
         f"{unit:>8s}  DOS (normalisation: {spectrum.normalisation}; zeros left out)\n{numbers}"
     )
+
+
+_TITLES = {
+    "dos_at_zero_over_peak": "DOS at 0 / peak",
+    "valence_band_gap": "gap in valence",
+    "conduction_band_gap": "gap in conduct.",
+}
 
 
 def _shown(value: object) -> str:

@@ -193,12 +193,16 @@ def load(
     """
     path = find_weights(name_or_path)
     model, info = load_model(path)
-    name = path.parent.name if path.stem == "best" else path.stem
     if precision == "bfloat16":
         model.lower_precision()
     elif precision != "float32":
         raise ConfigError(f"precision {precision!r}; allowed: 'float32', 'bfloat16'")
-    return Predictor(model.to(device), info, name)
+    return Predictor(model.to(device), info, model_name(path))
+
+
+def model_name(path: Path) -> str:
+    """What results call a checkpoint: its file, or the folder of its run."""
+    return path.parent.name if path.stem == "best" else path.stem
 
 
 def predict(
