@@ -18,6 +18,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
+import copy
 import itertools
 import json
 import resource
@@ -33,6 +34,7 @@ import torch
 from clock import GEMM, cold_start, core_seconds, gflops, machine, matrix_product, megabytes, say
 from inputs import batch_of, graphs_of, random_crystal
 from released import ReleasedWork
+from torch.utils.flop_counter import FlopCounterMode
 
 import vanhove
 from vanhove.crystal.checks import check_crystal
@@ -117,6 +119,7 @@ def against_released(rounds: int) -> dict[str, Any]:
         released = ReleasedWork(n_points, electron=n_points == 201)
         target = torch.rand(batch.n_crystals, n_points)
         inference = {GEMM: matrix_product(), "released": forward(released, batch)}
+        arithmetic = {"released": gflop(released, batch)}
         training = {
             GEMM: matrix_product(),
             "released": training_step(released, lambda r=released, t=target: r.loss(batch, t)),
@@ -125,16 +128,28 @@ def against_released(rounds: int) -> dict[str, Any]:
             config = run_config("dostransformer", "compact", settings)
             model, low, trained = (model_of(config, n_points) for _ in range(3))
             low.lower_precision()
+            arithmetic[size] = gflop(model, batch)
             inference[f"{size}, float32"] = forward(model, batch)
             inference[f"{size}, bfloat16"] = forward(low, batch, low=True)
             for name, mixed in (("float32", False), ("bfloat16", True)):
                 loss = loss_of(trained, config, batch)
                 training[f"{size}, {name}"] = training_step(trained, loss, mixed)
         result[str(n_points)] = {
+            "inference_GFLOP_per_crystal": arithmetic,
             "inference": timed(inference, rounds, per=batch.n_crystals),
             "training_step": timed(training, max(2, rounds // 2)),
         }
     return result
+
+
+def gflop(model: torch.nn.Module, batch: Batch) -> float:
+    """Of matrix products, for a crystal of the batch; of a copy, which needs no gradients."""
+    model = copy.deepcopy(model).requires_grad_(False)
+    with torch.no_grad():
+        model(batch)  # what is computed once and kept does not count
+        with FlopCounterMode(display=False, depth=0) as counter:
+            model(batch)
+    return round(counter.get_total_flops() / 1e9 / batch.n_crystals, 4)
 
 
 def timed(
@@ -373,7 +388,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()
-    rounds = 2 if options.quick else 11
+    rounds = 2 if options.quick else 7
     models = ["mlp", "dostransformer"] if options.quick else list(CATALOG)
     result = {
         "benchmark": "speed",
