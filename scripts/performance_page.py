@@ -34,7 +34,7 @@ def times(value: float) -> str:
 
 
 def released_figure(others: dict, n_points: str, key: str, gemm: float) -> float:
-    """ms of the released DOSTransformer, if it gains from a faster machine as the yardstick does."""
+    """ms of the released DOSTransformer, scaled to a machine of this yardstick."""
     (row,) = [
         row
         for row in others["released_codes"]

@@ -178,6 +178,22 @@ def test_a_killed_worker_is_replaced(unbroken, structures, small_run, tmp_path):
     assert parts(tmp_path / "out") == parts(unbroken)
 
 
+def test_a_worker_killed_while_it_writes_leaves_nothing(
+    structures, small_run, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    chunks_of = ArraySource.chunks
+
+    def torn(self, size, limit=None):
+        for chunk in chunks_of(self, size, limit):
+            (out / "spectra" / ".part-000000.parquet.123.tmp").write_bytes(b"PAR1")
+            yield chunk
+
+    monkeypatch.setattr(ArraySource, "chunks", torn)
+    screen(structures, out, model=small_run, workers=1, **{**OPTIONS, "limit": 12})
+    assert not [name for name in content(out) if name.endswith(".tmp")]
+
+
 def test_the_same_in_this_process_and_after_a_surprise(
     unbroken, structures, small_run, tmp_path, monkeypatch
 ):
