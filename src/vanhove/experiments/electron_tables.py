@@ -373,6 +373,7 @@ def _figure_s3() -> Experiment:
             _SMALL,
         ),
         figures=("sizes",),
+        common_materials=True,
         page="electron",
     )
 
