@@ -16,7 +16,7 @@ lint: .venv/dev.stamp
 	$(BIN)/mypy
 
 bench: .venv/run.stamp
-	$(BIN)/python benchmarks/prediction.py
+	$(BIN)/python benchmarks/run.py
 
 # torch first and pinned: a bare "torch" can pull gigabytes of CUDA packages.
 .venv/bin/python:

@@ -56,9 +56,10 @@ def test_a_reproduced_table_is_a_measurement(path):
         assert len(result["ids"]) == result["n_materials"] <= result["dataset"]["n_test"]
 
 
-def test_the_documents_show_the_measured_numbers():
+@pytest.mark.parametrize("script", ["update_results", "performance_page"])
+def test_the_documents_show_the_measured_numbers(script):
     done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "update_results.py", "--check"],
+        [sys.executable, ROOT / "scripts" / f"{script}.py", "--check"],
         capture_output=True,
         text=True,
         check=False,

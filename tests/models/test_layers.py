@@ -10,6 +10,7 @@ from vanhove.models.layers import (
     AttentionStack,
     GaussianBasis,
     cosine_envelope,
+    dropout,
     released_envelope,
 )
 
@@ -29,14 +30,14 @@ def tensors():
 
 def test_bare_attention_is_equation_2(tensors):
     query, keys, mask = tensors
-    layer = AttentionLayer(8, "bare", projections=False, dropout=0.0)
+    layer = AttentionLayer(8, "bare", projections=False, drop=0.0)
     assert not list(layer.parameters())
     torch.testing.assert_close(layer(query, keys, mask), softmax_attention(query, keys, mask))
 
 
 def test_released_attention_is_prenorm_residual_and_feed_forward(tensors):
     query, keys, mask = tensors
-    layer = AttentionLayer(8, "released", projections=False, dropout=0.0)
+    layer = AttentionLayer(8, "released", projections=False, drop=0.0)
     norm = layer.attention_norm
     attended = query + softmax_attention(norm(query), norm(keys), mask)
     expected = attended + layer.feed_forward(attended)
@@ -49,7 +50,7 @@ def test_released_attention_is_prenorm_residual_and_feed_forward(tensors):
 @pytest.mark.parametrize("projections", [True, False])
 def test_padding_is_not_attended_to(tensors, kind, projections):
     query, keys, mask = tensors
-    stack = AttentionStack(8, 2, kind, projections, dropout=0.0).eval()
+    stack = AttentionStack(8, 2, kind, projections, drop=0.0).eval()
     scrambled = torch.where(mask[..., None], keys, 1e3 * torch.randn_like(keys))
     torch.testing.assert_close(stack(query, keys, mask), stack(query, scrambled, mask))
 
@@ -67,3 +68,46 @@ def test_envelopes_fall_smoothly_to_zero(envelope):
     assert (values[r >= 4] == 0).all()
     assert (values.diff() <= 1e-12).all()
     assert values.diff().abs().max() < 0.02
+
+
+@pytest.fixture
+def constant(tensors):
+    """A stack in evaluation, queries that are a parameter, keys and mask."""
+    _, keys, mask = tensors
+    torch.manual_seed(3)
+    stack = AttentionStack(8, 2, "released", False, drop=0.3).eval()
+    for parameter in stack.parameters():
+        torch.nn.init.normal_(parameter)
+    return stack, torch.nn.Parameter(torch.randn(5, 8)), keys, mask
+
+
+def test_constant_queries_have_the_plain_result(constant):
+    stack, queries, keys, mask = constant
+    plain = stack(queries, keys, mask)  # with gradients nothing is kept
+    with torch.inference_mode():
+        torch.testing.assert_close(stack(queries, keys, mask), plain, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(stack(queries, keys, mask), plain, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("change", ["queries", "weights", "loaded"])
+def test_constants_follow_the_parameters(constant, change):
+    stack, queries, keys, mask = constant
+    with torch.inference_mode():
+        before = stack(queries, keys, mask)
+    with torch.no_grad():
+        if change == "queries":
+            queries.mul_(2)
+        elif change == "weights":
+            stack.layers[0].feed_forward[1].weight.mul_(2)
+        else:
+            stack.load_state_dict({k: v + 0.5 for k, v in stack.state_dict().items()})
+    plain = stack(queries, keys, mask)
+    with torch.inference_mode():
+        after = stack(queries, keys, mask)
+    torch.testing.assert_close(after, plain, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(after, before)
+
+
+def test_no_dropout_is_no_work():
+    assert isinstance(dropout(0.0), torch.nn.Identity)
+    assert dropout(0.2).p == 0.2

@@ -114,6 +114,15 @@ def test_the_shipped_model_does_not_see_how_a_crystal_is_written_down(path):
         assert np.abs(spectrum.values - alone).max() < 1e-5
 
 
+def test_bfloat16_is_close_and_float32_comes_back():
+    path = STRUCTURES / "NaCl.cif"
+    exact, low = (vanhove.load(precision=p).predict(path) for p in ("float32", "bfloat16"))
+    assert low.values.dtype == exact.values.dtype
+    assert 0 < np.abs(low.values - exact.values).max() < 0.05
+    with pytest.raises(ConfigError, match=r"'int4'; allowed: 'float32', 'bfloat16'"):
+        vanhove.load(precision="int4")
+
+
 def test_the_shipped_electron_weights_tell_an_insulator_from_a_metal():
     aluminium = vanhove.Crystal(2.025 * (np.ones((3, 3)) - np.eye(3)), [[0, 0, 0]], [13], "Al")
     insulator, metal = vanhove.predict([STRUCTURES / "MgO.cif", aluminium], property="electron-dos")

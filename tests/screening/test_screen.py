@@ -8,10 +8,8 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
-from multiprocessing import active_children
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import numpy as np
@@ -30,16 +28,6 @@ from vanhove.spectra import heat_capacity, mean_frequency
 from vanhove.training.checkpoint import load_model, save_model
 
 pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra screen")
-
-
-def command(structures, out, small_run) -> list[str]:
-    """The options of the unbroken screening, on the command line."""
-    names = [word for name in OPTIONS["properties"] for word in ("--property", name)]
-    return [
-        *(sys.executable, "-m", "vanhove", "screen", str(structures), "--out", str(out)),
-        *("--model", str(small_run), *names, "--where", OPTIONS["where"]),
-        *(f"--sort={OPTIONS['sort']}", "--top", "5", "--partition-size", "12"),
-    ]
 
 
 def test_every_structure_is_in_one_table_once(unbroken, structures, small_run):
@@ -124,29 +112,31 @@ def test_killed_three_times_it_gives_the_same_bytes(unbroken, structures, small_
     """The whole group of processes at once, or the parent alone, at random moments."""
     out = tmp_path / "out"
     random = np.random.default_rng()
-    kills = 0
-    while kills < 3:
+    context = get_context("forkserver")  # torch is imported once for the three
+    context.set_forkserver_preload(["vanhove.screening.partition", "vanhove.screening.command"])
+    for kill in range(3):
         before = len(list((out / "properties").glob("part-*")))
-        process = subprocess.Popen(
-            [*command(structures, out, small_run), "--workers", "1"],
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-        )
+        process = context.Process(target=screen_in_own_group, args=(structures, out, small_run))
+        process.start()
         while len(list((out / "properties").glob("part-*"))) == before:
-            assert process.poll() is None, "it ended before it could be killed"
+            assert process.is_alive(), "it ended before it could be killed"
             time.sleep(0.002)
         time.sleep(random.uniform(0, 0.1))
-        if kills == 1:
+        if kill == 1:
             process.kill()
         else:
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.join()
         wait_for_the_end_of(process.pid)
-        kills += 1
         assert not (out / "report.html").exists(), "it was finished before it was killed"
-    result = screen(structures, out, model=small_run, workers=2, **OPTIONS)
+    result = screen(structures, out, model=small_run, workers=1, **OPTIONS)
     assert 0 < result.n_new_partitions < N_STRUCTURES // 12
     assert content(out) == content(unbroken)
+
+
+def screen_in_own_group(structures, out, small_run) -> None:
+    os.setsid()
+    screen(structures, out, model=small_run, workers=1, **OPTIONS)
 
 
 def wait_for_the_end_of(group: int) -> None:
@@ -186,6 +176,22 @@ def test_a_killed_worker_is_replaced(unbroken, structures, small_run, tmp_path):
     numbers += done
     assert sorted(numbers) == list(range(N_STRUCTURES // 12))
     assert parts(tmp_path / "out") == parts(unbroken)
+
+
+def test_a_worker_killed_while_it_writes_leaves_nothing(
+    structures, small_run, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    chunks_of = ArraySource.chunks
+
+    def torn(self, size, limit=None):
+        for chunk in chunks_of(self, size, limit):
+            (out / "spectra" / ".part-000000.parquet.123.tmp").write_bytes(b"PAR1")
+            yield chunk
+
+    monkeypatch.setattr(ArraySource, "chunks", torn)
+    screen(structures, out, model=small_run, workers=1, **{**OPTIONS, "limit": 12})
+    assert not [name for name in content(out) if name.endswith(".tmp")]
 
 
 def test_the_same_in_this_process_and_after_a_surprise(

@@ -61,6 +61,11 @@ class Ensemble(nn.Module):
         """The members."""
         return cast("list[SpectrumModel]", list(self.members))
 
+    def lower_precision(self) -> None:
+        """As `SpectrumModel.lower_precision`, of every member."""
+        for member in self.models:
+            member.lower_precision()
+
     def predict(self, graphs: Sequence[CrystalGraph]) -> Tensor:
         """The mean of the members, as `SpectrumModel.predict`."""
         return predict_members(self.models, graphs)[0].mean(dim=0)
@@ -94,9 +99,10 @@ def predict_members(
     batch = collate(graphs).to(buffer.device, buffer.dtype)
     values, states = [], None
     for member in members:
-        atoms, system = member.encode(batch)
+        with member.own_precision():
+            atoms, system = member.encode(batch)
+            values.append(rescale(member.decode(atoms, system, batch), member.settings.output))
         if states is None:
-            states = batch.sum_over_atoms(atoms) / batch.n_atoms[:, None]
-        values.append(rescale(member.decode(atoms, system, batch), member.settings.output))
+            states = batch.sum_over_atoms(atoms.float()) / batch.n_atoms[:, None]
     assert states is not None
     return torch.stack(values).float().cpu(), states.float().cpu()

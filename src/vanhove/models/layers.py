@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 AttentionKind = Literal["released", "bare"]
+
+
+def dropout(probability: float) -> nn.Module:
+    """Nothing at probability 0: torch draws and applies the numbers all the same."""
+    return nn.Dropout(probability) if probability > 0 else nn.Identity()
 
 
 class AttentionLayer(nn.Module):
@@ -21,10 +27,10 @@ class AttentionLayer(nn.Module):
     projections.
     """
 
-    def __init__(self, dim: int, kind: AttentionKind, projections: bool, dropout: float):
+    def __init__(self, dim: int, kind: AttentionKind, projections: bool, drop: float):
         super().__init__()
         self.kind = kind
-        self.dropout = dropout
+        self.dropout = dropout(drop)
         self.projections = (
             nn.ModuleDict({k: nn.Linear(dim, dim) for k in ("query", "key", "value", "out")})
             if projections
@@ -35,19 +41,26 @@ class AttentionLayer(nn.Module):
             self.feed_forward = nn.Sequential(
                 nn.LayerNorm(dim),
                 nn.Linear(dim, 4 * dim),
-                nn.ReLU(),
-                nn.Dropout(dropout),
+                nn.ReLU(inplace=True),
+                dropout(drop),
                 nn.Linear(4 * dim, dim),
-                nn.Dropout(dropout),
+                dropout(drop),
             )
+
+    def attention(self, query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor:
+        """What each query takes of each key, ``[batch, n_queries, n_keys]``."""
+        # Keys are mostly fewer than queries: they are scaled.
+        scores = query @ (key * key.shape[-1] ** -0.5).transpose(-2, -1)
+        if mask is not None:
+            scores = scores.masked_fill(~mask[:, None, :], -math.inf)
+        return scores.softmax(dim=-1)
 
     def attend(self, query: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
         key = value = keys
         if self.projections is not None:
             query = self.projections["query"](query)
             key, value = self.projections["key"](keys), self.projections["value"](keys)
-        attention_mask = None if mask is None else mask[:, None, :]
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=attention_mask)
+        attended = self.attention(query, key, mask) @ value
         return attended if self.projections is None else self.projections["out"](attended)
 
     def forward(self, x: Tensor, keys: Tensor | None, mask: Tensor | None) -> Tensor:
@@ -55,31 +68,82 @@ class AttentionLayer(nn.Module):
             return self.attend(x, x if keys is None else keys, mask)
         query = self.attention_norm(x)
         attended = self.attend(query, query if keys is None else self.attention_norm(keys), mask)
-        x = x + F.dropout(attended, self.dropout, self.training)
-        return x + self.feed_forward(x)
+        x = x + self.dropout(attended)
+        # As rows: what works in place on a view of them has to copy in the backward pass.
+        return x + self.feed_forward(x.flatten(0, -2)).view_as(x)
+
+
+class ConstantQueries:
+    """The first layer of a stack whose queries are a parameter, for inference.
+
+    The feed-forward block begins with ``W norm(x + a k)``, where the queries ``x`` and ``W`` never
+    change and ``a k`` is a weighted sum of few keys. Its product is that of constants, computed
+    once and kept, and of the keys: ``(W x + a (W k)) / deviation``, with ``W`` centred and scaled.
+    """
+
+    def __init__(self) -> None:
+        self.versions: tuple | None = None
+        self.kept: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
+
+    def constants(self, layer: AttentionLayer, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Normed queries, ``W``, ``W x`` and the bias; anew when a parameter has changed."""
+        used = (x, *layer.attention_norm.parameters(), *layer.feed_forward[:2].parameters())
+        versions = tuple((p.data_ptr(), p._version, p.dtype) for p in used)
+        if self.kept is None or versions != self.versions:
+            norm, up = layer.feed_forward[0], layer.feed_forward[1]
+            assert isinstance(norm, nn.LayerNorm)
+            assert isinstance(up, nn.Linear)
+            full = torch.autocast(x.device.type, enabled=False)
+            with torch.inference_mode(False), torch.no_grad(), full:
+                scaled = up.weight * norm.weight
+                centred = scaled - scaled.mean(dim=1, keepdim=True)
+                bias = up.bias + up.weight.to(norm.bias.dtype) @ norm.bias
+                self.kept = layer.attention_norm(x), centred, F.linear(x, centred), bias
+            self.versions = versions
+        return self.kept
+
+    def __call__(
+        self, layer: AttentionLayer, x: Tensor, keys: Tensor, mask: Tensor | None
+    ) -> Tensor:
+        query, weight, product, bias = self.constants(layer, x)
+        keys = layer.attention_norm(keys)
+        attention = layer.attention(query, keys, mask)
+        x = x + attention @ keys
+        epsilon = layer.attention_norm.eps  # of all norms
+        scale = torch.native_layer_norm(x, x.shape[-1:], None, None, epsilon)[2]
+        hidden = torch.baddbmm(product.expand(len(keys), -1, -1), attention, F.linear(keys, weight))
+        hidden = hidden.mul_(scale).add_(bias)
+        return x + layer.feed_forward[2:](hidden.flatten(0, 1)).view_as(x)
 
 
 class AttentionStack(nn.Module):
     """Several `AttentionLayer` and, for the released kind, a final LayerNorm."""
 
     def __init__(
-        self, dim: int, n_layers: int, kind: AttentionKind, projections: bool, dropout: float
+        self, dim: int, n_layers: int, kind: AttentionKind, projections: bool, drop: float
     ):
         super().__init__()
         self.layers = nn.ModuleList(
-            AttentionLayer(dim, kind, projections, dropout) for _ in range(n_layers)
+            AttentionLayer(dim, kind, projections, drop) for _ in range(n_layers)
         )
         self.norm = nn.LayerNorm(dim) if kind == "released" else nn.Identity()
+        self.constant_queries = (
+            ConstantQueries() if kind == "released" and not projections else None
+        )
 
     def forward(self, x: Tensor, keys: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Cross-attention to ``keys``, or self-attention when there are none.
 
         Args:
-            x: queries, ``[batch, n_queries, dim]``.
+            x: queries, ``[batch, n_queries, dim]``, or ``[n_queries, dim]`` for all of a batch.
             keys: ``[batch, n_keys, dim]``.
             mask: ``[batch, n_keys]``, True where a key is real.
         """
-        for layer in self.layers:
+        layers: list[Any] = list(self.layers)
+        inference = not (self.training or torch.is_grad_enabled())
+        if isinstance(x, nn.Parameter) and keys is not None and self.constant_queries and inference:
+            x = self.constant_queries(layers.pop(0), x, keys, mask)
+        for layer in layers:
             x = layer(x, keys, mask)
         return self.norm(x)
 
@@ -96,7 +160,9 @@ class GaussianBasis(nn.Module):
 
     def forward(self, distance: Tensor) -> Tensor:
         """``[n]`` -> ``[n, n_basis]``."""
-        return torch.exp(-0.5 * ((distance[:, None] - self.centers) / self.width) ** 2)
+        exponent = -0.5 * ((distance[:, None] - self.centers) / self.width) ** 2
+        # exp is six times slower where its result is too small for a float32.
+        return exponent.clamp(min=-60).exp()
 
 
 def cosine_envelope(distance: Tensor, cutoff: float) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from vanhove.crystal.graph import (
 from vanhove.crystal.kpath import KPoints, PathConvention, high_symmetry_path
 from vanhove.crystal.reading import find_structure_files, read_crystal
 from vanhove.crystal.symmetry import StandardizedCrystal, standardize
-from vanhove.errors import StructureError
+from vanhove.errors import ConfigError, StructureError
 from vanhove.models.calibration import Calibration
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 StructureLike: TypeAlias = "str | PathLike[str] | Structure | Atoms | Crystal"
+Precision = Literal["float32", "bfloat16"]
 
 ATOMS_PER_BATCH = 512
 """A batch is closed before it would hold more atoms; a larger crystal is a batch of its own."""
@@ -244,6 +245,7 @@ def load(
     *,
     device: str | torch.device = "cpu",
     path: PathConvention = "setyawan_curtarolo",
+    precision: Precision = "float32",
 ) -> Predictor:
     """Load a trained model.
 
@@ -252,12 +254,19 @@ def load(
             folder of a run.
         device: where to run, ``"cpu"`` or ``"cuda"``.
         path: of bands, ``"setyawan_curtarolo"``, ``"latimer_munro"`` or ``"hinuma"``.
+        precision: ``"bfloat16"`` is faster on processors that have it, and a little less exact,
+            see docs/performance.md.
 
     Raises:
         CheckpointError: no such weights, or a damaged file.
+        ConfigError: an unknown precision.
     """
     file = find_weights(name_or_path)
     model, info = load_model(file)
+    if precision == "bfloat16":
+        model.lower_precision()
+    elif precision != "float32":
+        raise ConfigError(f"precision {precision!r}; allowed: 'float32', 'bfloat16'")
     return Predictor(model.to(device), info, model_name(file), path)
 
 

@@ -148,6 +148,7 @@ def screen(
     else:
         done = run_ray(job, chunks, workers)
     n_new = sum(1 for _ in track(done, "screening", quiet, total=_todo(reader, plan, tables)))
+    tables.tidy()
 
     findings = collect(out, chosen, order, top)
     write_best(out, chosen, findings)

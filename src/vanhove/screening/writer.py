@@ -95,9 +95,14 @@ class Tables:
         }
 
     def prepare(self) -> None:
-        """Make the folders; take away what a kill left half-written."""
+        """Make the folders; take away what an earlier kill left."""
         for table in TABLES:
             (self.out / table).mkdir(exist_ok=True)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Take away what killed workers left half-written; nobody may be writing."""
+        for table in TABLES:
             for left in (self.out / table).glob(".*.tmp"):
                 left.unlink(missing_ok=True)
 

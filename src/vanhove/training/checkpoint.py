@@ -17,6 +17,7 @@ from torch import Tensor
 
 from vanhove.datasets import SpectrumDataset
 from vanhove.errors import CheckpointError
+from vanhove.memory import keep_freed_memory
 from vanhove.models.calibration import Calibration
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.familiarity import Familiarity
@@ -202,4 +203,5 @@ def _build(info: ModelInfo) -> SpectrumModel | Ensemble:
 
 def build_model(config: RunConfig, n_points: int) -> SpectrumModel:
     """An untrained model for a run."""
+    keep_freed_memory()
     return SpectrumModel(config.model, config.graph.cutoff, n_points)

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vanhove.crystal.graph import Batch
 from vanhove.models.decoders.decoder import Decoder, Outputs
@@ -118,33 +119,43 @@ class DOSTransformerDecoder(Decoder):
         self.second_cross = AttentionStack(*stack)
         self.out = nn.Linear(dim, 1)
 
-    def energies(self, atoms: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Energy states joined with the pooled crystal, dense atoms, mask."""
+    def energies(self, atoms: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Energy states, pooled crystals, dense atoms, mask."""
         atoms = self.atoms_in(atoms)
         dense, mask = batch.dense(atoms)
-        queries = energy_states(self.energy_embedding).expand(batch.n_crystals, -1, -1)
-        states = self.first_cross(queries, dense, mask)
+        states = self.first_cross(energy_states(self.energy_embedding), dense, mask)
         pooled = self.pooled(pool(atoms, batch, self.settings.pooling))
-        joined = torch.cat([states, pooled[:, None, :].expand_as(states)], dim=-1)
-        return joined, dense, mask
+        return states, pooled, dense, mask
 
-    def system_states(self, joined: Tensor, system: Tensor) -> Tensor:
-        per_energy = system[:, None, :].expand(-1, joined.shape[1], -1)
-        return self.system_in(torch.cat([joined, per_energy], dim=-1))
+    def joined(self, layer: nn.Sequential, states: Tensor, *crystal: Tensor) -> Tensor:
+        """``layer`` on the states joined with what is known of the crystal.
+
+        Its matrix is split, so that the share of the crystal is computed once, not per energy.
+        """
+        linear, activation = layer
+        assert isinstance(linear, nn.Linear)
+        of_state, of_crystal = linear.weight.tensor_split([states.shape[-1]], dim=1)
+        per_crystal = F.linear(torch.cat(crystal, dim=-1), of_crystal, linear.bias)
+        return activation(F.linear(states, of_state) + per_crystal[:, None])
 
     def refine(self, states: Tensor, dense: Tensor, mask: Tensor) -> Tensor:
         states = self.self_attention(states)
         return self.out(self.second_cross(states, dense, mask)).squeeze(-1)
 
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
-        joined, dense, mask = self.energies(atoms, batch)
-        return self.refine(self.system_states(joined, system), dense, mask)
+        states, pooled, dense, mask = self.energies(atoms, batch)
+        return self.refine(self.joined(self.system_in, states, pooled, system), dense, mask)
 
     def outputs(self, atoms: Tensor, batch: Batch, system: Tensor, target: Tensor) -> Outputs:
         if self.global_in is None:
             return super().outputs(atoms, batch, system, target)
-        joined, dense, mask = self.energies(atoms, batch)
-        states = torch.cat([self.system_states(joined, system), self.global_in(joined)])
-        both = self.refine(states, dense.repeat(2, 1, 1), mask.repeat(2, 1))
+        states, pooled, dense, mask = self.energies(atoms, batch)
+        branches = torch.cat(
+            [
+                self.joined(self.system_in, states, pooled, system),
+                self.joined(self.global_in, states, pooled),
+            ]
+        )
+        both = self.refine(branches, dense.repeat(2, 1, 1), mask.repeat(2, 1))
         with_system, without = both.chunk(2)
         return Outputs({"system": with_system, "global": without})

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vanhove.crystal.graph import Batch
 from vanhove.models.atom_features import ATOM_FEATURES
-from vanhove.models.layers import GaussianBasis, cosine_envelope, released_envelope
+from vanhove.models.layers import GaussianBasis, cosine_envelope, dropout, released_envelope
 from vanhove.settings import Settings
 
 
@@ -31,6 +33,32 @@ class GraphNetworkSettings(Settings):
     dropout: float = Field(0.1, ge=0, lt=1, description="probability")
 
 
+@dataclass(frozen=True)
+class Edges:
+    """Who sends to whom.
+
+    Attributes:
+        source, target: ``[n_edges]``.
+        weight: of the messages, ``[n_edges, 1]``.
+        n_atoms: in all.
+    """
+
+    source: Tensor
+    target: Tensor
+    weight: Tensor
+    n_atoms: int
+
+    def summed(self, values: Tensor | None = None) -> Tensor:
+        """Weighted sums over the edges of each atom, ``[n_edges, d]`` -> ``[n_atoms, d]``.
+
+        Without values, of the weights themselves, ``[n_atoms, 1]``.
+        """
+        # In the precision of the weights: torch is slow at products of two types.
+        weighted = self.weight if values is None else values.to(self.weight.dtype) * self.weight
+        zeros = weighted.new_zeros(self.n_atoms, weighted.shape[1])
+        return zeros.index_add(0, self.target, weighted)
+
+
 class Processor(nn.Module):
     """One round of message passing: edges from their ends, then atoms from their edges.
 
@@ -38,7 +66,7 @@ class Processor(nn.Module):
     matrices so that the atoms' share is computed per atom, not per edge.
     """
 
-    def __init__(self, dim: int, dropout: float):
+    def __init__(self, dim: int, drop: float):
         super().__init__()
         self.from_atoms = nn.Linear(dim, 4 * dim, bias=False)
         self.from_edge = nn.Linear(dim, 2 * dim)
@@ -46,28 +74,43 @@ class Processor(nn.Module):
         for weight in (self.from_atoms.weight, self.from_edge.weight, self.from_edge.bias):
             nn.init.uniform_(weight, -bound, bound)
         self.edge_out = nn.Sequential(
-            nn.LayerNorm(2 * dim), nn.PReLU(), nn.Dropout(dropout), nn.Linear(2 * dim, dim)
+            nn.LayerNorm(2 * dim), nn.PReLU(), dropout(drop), nn.Linear(2 * dim, dim)
         )
         self.node = nn.Sequential(
             nn.Linear(2 * dim, 2 * dim),
             nn.LayerNorm(2 * dim),
             nn.PReLU(),
-            nn.Dropout(dropout),
+            dropout(drop),
             nn.Linear(2 * dim, dim),
         )
 
     def forward(
-        self, x: Tensor, e: Tensor, source: Tensor, target: Tensor, edge_weight: Tensor
-    ) -> tuple[Tensor, Tensor]:
+        self, x: Tensor, from_edge: Tensor, edges: Edges, last: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """New atom states, and the messages ``[n_edges, dim]`` unless this is the last round.
+
+        Args:
+            x: atom states, ``[n_atoms_total, dim]``.
+            from_edge: the edges' own share of the first layer, ``[n_edges, 2 * dim]``.
+            edges: of ``from_edge``, which is overwritten.
+            last: nobody needs the messages themselves: what they are made of is summed over the
+                edges of each atom, and the last matrix acts on atoms, not on edges.
+        """
         from_source, from_target = self.from_atoms(x).chunk(2, dim=-1)
-        message = self.edge_out(
-            from_source.index_select(0, source)
-            + from_target.index_select(0, target)
-            + self.from_edge(e)
-        )
-        weighted = message * edge_weight
-        received = weighted.new_zeros(x.shape).index_add(0, target, weighted)
-        return x + self.node(torch.cat([x, received], dim=-1)), e + message
+        # In place: a new array of this size each time costs more than the sum.
+        hidden = from_edge
+        hidden += from_source.index_select(0, edges.source)
+        hidden += from_target.index_select(0, edges.target)
+        hidden = self.edge_out[:-1](hidden)
+        out = self.edge_out[-1]
+        assert isinstance(out, nn.Linear)
+        if last:
+            received = F.linear(edges.summed(hidden), out.weight) + edges.summed() * out.bias
+            message = None
+        else:
+            message = out(hidden)
+            received = edges.summed(message)
+        return x + self.node(torch.cat([x, received], dim=-1)), message
 
 
 class GraphNetwork(nn.Module):
@@ -100,29 +143,46 @@ class GraphNetwork(nn.Module):
             Processor(dim, settings.dropout) for _ in range(settings.n_layers)
         )
 
-    def edges(self, vector: Tensor) -> tuple[Tensor, Tensor]:
-        """Features ``[n_edges, n]`` and message weights ``[n_edges, 1]`` of edge vectors."""
+    def edge_kinds(self, vector: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Edge vectors -> features and weights of the kinds of edges, and the kind of each edge.
+
+        Symmetry makes most lengths equal: what depends on the length alone is computed once for
+        each of them.
+        """
         distance = torch.linalg.vector_norm(vector, dim=-1)
         if self.invariant:
-            envelope = cosine_envelope(distance, self.cutoff)[:, None]
-            return self.basis(distance) * envelope, envelope
+            lengths, kind = torch.unique(distance, return_inverse=True)
+            envelope = cosine_envelope(lengths, self.cutoff)[:, None]
+            return self.basis(lengths) * envelope, envelope, kind
         direction = vector / distance.clamp(min=1e-12)[:, None]
         harmonics = torch.cat([torch.ones_like(distance)[:, None], 3**0.5 * direction], dim=-1)
         return (
             released_envelope(distance, self.cutoff)[:, None] * harmonics,
             torch.ones_like(distance)[:, None],
+            torch.arange(len(distance), device=distance.device),
         )
+
+    def message_weights(self, envelope: Tensor, target: Tensor, n_atoms: int) -> Tensor:
+        """``[n_edges, 1]``, from the envelope of each edge."""
+        if self.settings.aggregation == "mean":
+            total = envelope.new_zeros(n_atoms, 1).index_add(0, target, envelope)
+            return envelope / total.clamp(min=1e-6).index_select(0, target)
+        return envelope / self.settings.typical_degree if self.invariant else envelope
 
     def forward(self, features: Tensor, batch: Batch) -> Tensor:
         source, target = batch.edge_index
-        edge_features, weight = self.edges(batch.edge_vector)
-        if self.settings.aggregation == "mean":
-            total = weight.new_zeros(len(batch.atomic_numbers), 1).index_add(0, target, weight)
-            weight = weight / total.clamp(min=1e-6).index_select(0, target)
-        elif self.invariant:
-            weight = weight / self.settings.typical_degree
+        edge_features, envelope, kind = self.edge_kinds(batch.edge_vector)
+        weight = self.message_weights(envelope.index_select(0, kind), target, len(features))
+        edges = Edges(source, target, weight, len(features))
         x = self.atom_in(features)
-        e = self.edge_in(edge_features)
-        for processor in self.processors:
-            x, e = processor(x, e, source, target, weight)
+        kinds = self.edge_in(edge_features)
+        e = None  # before the first message, edges of a kind share their state
+        for number, processor in enumerate(self.processors, start=1):
+            assert isinstance(processor, Processor)
+            from_edge = processor.from_edge(kinds if e is None else e)
+            if e is None:
+                from_edge = from_edge.index_select(0, kind)
+            x, message = processor(x, from_edge, edges, last=number == len(self.processors))
+            if message is not None:
+                e = (kinds.index_select(0, kind) if e is None else e) + message
         return x

@@ -1,0 +1,414 @@
+"""How fast vanhove is, part by part, in one run on one machine.
+
+Usage:
+    python benchmarks/run.py                       # writes results/speed/benchmark.json
+    python benchmarks/run.py --quick -o try.json   # fewer rounds: to see that it runs
+    python scripts/performance_page.py             # docs/performance.md from the JSON
+
+Times are processor seconds of one thread (other work on the machine counts little), medians of
+rounds in which everything that is compared takes turns with a float32 matrix product, the
+yardstick. The standard batch is 8 made-up crystals without symmetry, 12 atoms with 12 neighbours
+each. Parts that need ``phonon_petretto`` are left out where it cannot be had.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import argparse
+import copy
+import itertools
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from clock import GEMM, cold_start, core_seconds, gflops, machine, matrix_product, megabytes, say
+from inputs import batch_of, graphs_of, random_crystal
+from released import ReleasedWork
+from torch.utils.flop_counter import FlopCounterMode
+
+import vanhove
+from vanhove.crystal.checks import check_crystal
+from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.graph import Batch, GraphSettings, build_graph, collate
+from vanhove.crystal.neighbors import neighbor_list
+from vanhove.crystal.symmetry import standardize
+from vanhove.datasets.graph_store import load_graphs
+from vanhove.errors import DataError
+from vanhove.experiments.catalog import CATALOG, Size, run_config
+from vanhove.memory import keep_freed_memory
+from vanhove.models.layers import GaussianBasis
+from vanhove.models.model import SpectrumModel
+from vanhove.training.checkpoint import load_model
+from vanhove.training.config import RunConfig
+from vanhove.training.losses import training_loss
+from vanhove.training.prepared import predict_rows, prepare
+from vanhove.weights import DEFAULT_WEIGHTS, find_weights
+
+ROOT = Path(__file__).parents[1]
+STRUCTURES = ROOT / "examples" / "structures"
+OUTPUT = ROOT / "results" / "speed" / "benchmark.json"
+ENERGIES = (51, 201)
+BATCHES = (1, 8, 64)
+PUBLISHED_SIZE = {"model.encoder.hidden_dim": 256, "model.decoder.hidden_dim": 256} | {
+    f"model.{part}.dropout": 0.0 for part in ("encoder", "decoder")
+}
+"""Our DOSTransformer as wide and deep as the published one."""
+
+
+def model_of(config: RunConfig, n_points: int) -> SpectrumModel:
+    torch.manual_seed(0)
+    return SpectrumModel(config.model, config.graph.cutoff, n_points).eval()
+
+
+def forward(model: Callable[[Batch], Any], batch: Batch, low: bool = False) -> Callable[[], Any]:
+    def call() -> Any:
+        with (
+            torch.inference_mode(),
+            torch.autocast("cpu", torch.bfloat16, enabled=low),
+        ):
+            return model(batch)
+
+    return call
+
+
+def training_step(
+    parameters: torch.nn.Module, loss: Callable[[], torch.Tensor], low: bool = False
+) -> Callable[[], None]:
+    """Loss, gradient and a step of AdamW; the optimiser is the same for everyone."""
+    optimizer = torch.optim.AdamW(parameters.parameters(), lr=1e-4, fused=True)
+
+    def call() -> None:
+        parameters.train()
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            value = loss()
+        value.backward()
+        optimizer.step()
+
+    return call
+
+
+def loss_of(model: SpectrumModel, config: RunConfig, batch: Batch) -> Callable[[], torch.Tensor]:
+    n_points = model(batch).shape[1]
+    target = torch.rand(batch.n_crystals, n_points)
+
+    def loss() -> torch.Tensor:
+        outputs, normalised = model.outputs(batch, target)
+        return training_loss(outputs, normalised, config.training.loss, config.training.beta).mean()
+
+    return loss
+
+
+def against_released(rounds: int) -> dict[str, Any]:
+    """The arithmetic of the released DOSTransformer and ours, in turns, on the standard batch."""
+    batch = batch_of(8)
+    sizes = {"published": PUBLISHED_SIZE, "compact": {}}
+    result: dict[str, Any] = {}
+    for n_points in ENERGIES:
+        say(f"released arithmetic against ours, {n_points} energies")
+        released = ReleasedWork(n_points, electron=n_points == 201)
+        target = torch.rand(batch.n_crystals, n_points)
+        inference = {GEMM: matrix_product(), "released": forward(released, batch)}
+        arithmetic = {"released": gflop(released, batch)}
+        training = {
+            GEMM: matrix_product(),
+            "released": training_step(released, lambda r=released, t=target: r.loss(batch, t)),
+        }
+        for size, settings in sizes.items():
+            config = run_config("dostransformer", "compact", settings)
+            model, low, trained = (model_of(config, n_points) for _ in range(3))
+            low.lower_precision()
+            arithmetic[size] = gflop(model, batch)
+            inference[f"{size}, float32"] = forward(model, batch)
+            inference[f"{size}, bfloat16"] = forward(low, batch, low=True)
+            for name, mixed in (("float32", False), ("bfloat16", True)):
+                loss = loss_of(trained, config, batch)
+                training[f"{size}, {name}"] = training_step(trained, loss, mixed)
+        result[str(n_points)] = {
+            "inference_GFLOP_per_crystal": arithmetic,
+            "inference": timed(inference, rounds, per=batch.n_crystals),
+            "training_step": timed(training, max(2, rounds // 2)),
+        }
+    return result
+
+
+def gflop(model: torch.nn.Module, batch: Batch) -> float:
+    """Of matrix products, for a crystal of the batch; of a copy, which needs no gradients."""
+    model = copy.deepcopy(model).requires_grad_(False)
+    with torch.no_grad():
+        model(batch)  # what is computed once and kept does not count
+        with FlopCounterMode(display=False, depth=0) as counter:
+            model(batch)
+    return round(counter.get_total_flops() / 1e9 / batch.n_crystals, 4)
+
+
+def timed(
+    functions: Mapping[str, Callable[[], Any]], rounds: int, per: int = 1, at_least: float = 0.3
+) -> dict[str, Any]:
+    """Core milliseconds per crystal or call, and the matrix product of the same rounds."""
+    seconds = core_seconds(functions, rounds, at_least)
+    yardstick = seconds.pop(GEMM)
+    return {
+        "gemm_GFLOPs": gflops(yardstick),
+        "core_ms": {name: round(1e3 * value / per, 3) for name, value in seconds.items()},
+    }
+
+
+def catalog_models(rounds: int, names: list[str]) -> dict[str, Any]:
+    """Every model of the catalog, compact: forward at three batch sizes, a training step."""
+    batches = {size: batch_of(size) for size in BATCHES}
+    result: dict[str, Any] = {}
+    for name in names:
+        size: Size = "compact"
+        config = run_config(name, size)
+        result[name] = {"n_parameters": {}, "forward_ms_per_crystal": {}, "training_step_ms": {}}
+        for n_points in ENERGIES:
+            say(f"model {name}, {n_points} energies")
+            model = model_of(config, n_points)
+            functions: dict[str, Callable[[], Any]] = {GEMM: matrix_product()}
+            functions |= {str(n): forward(model, batch) for n, batch in batches.items()}
+            times = timed(functions, rounds, at_least=0.1)["core_ms"]
+            step = training_step(model, loss_of(model, config, batches[8]))
+            entry = result[name]
+            entry["n_parameters"][str(n_points)] = sum(p.numel() for p in model.parameters())
+            entry["forward_ms_per_crystal"][str(n_points)] = {
+                n: round(value / int(n), 3) for n, value in times.items()
+            }
+            entry["training_step_ms"][str(n_points)] = timed(
+                {GEMM: matrix_product(), "step": step}, rounds, at_least=0.1
+            )["core_ms"]["step"]
+    return result
+
+
+def scaling(rounds: int) -> dict[str, dict[str, float]]:
+    """Core ms per crystal of the compact DOSTransformer when one size grows."""
+    say("cost against sizes")
+    config = run_config("dostransformer")
+    standard = {"atoms": 12, "neighbours": 12, "energies": 51, "batch": 8}
+    grown = {
+        "atoms": (2, 6, 12, 24, 48, 96),
+        "neighbours": (6, 12, 24, 48),
+        "energies": (51, 101, 201, 401),
+        "batch": (1, 2, 8, 32, 128),
+    }
+    result = {}
+    for what, values in grown.items():
+        functions, sizes = {GEMM: matrix_product()}, {}
+        for value in values:
+            size = standard | {what: value}
+            batch = batch_of(size["batch"], size["atoms"], size["neighbours"])
+            functions[str(value)] = forward(model_of(config, size["energies"]), batch)
+            sizes[str(value)] = size["batch"]
+        times = timed(functions, rounds)["core_ms"]
+        result[what] = {key: round(times[key] / sizes[key], 3) for key in sizes}
+    return result
+
+
+def example_crystals() -> list[Crystal]:
+    return [standardize(c).primitive for c in vanhove.load_dataset("tiny").crystals]
+
+
+def with_pymatgen(structures: list[Any], cutoff: float, n_basis: int) -> list[tuple]:
+    """Neighbours and Gaussians of distances as much public code makes them, edge by edge."""
+    centers = np.linspace(0, cutoff, n_basis)
+    width = cutoff / (n_basis - 1)
+    graphs = []
+    for structure in structures:
+        source, target, distance, features = [], [], [], []
+        for atom, neighbors in enumerate(structure.get_all_neighbors(cutoff)):
+            for neighbor in neighbors:
+                source.append(neighbor.index)
+                target.append(atom)
+                distance.append(neighbor.nn_distance)
+                features.append(np.exp(-0.5 * ((neighbor.nn_distance - centers) / width) ** 2))
+        graphs.append(tuple(map(np.array, (source, target, distance, features))))
+    return graphs
+
+
+def with_vanhove(crystals: list[Crystal], cutoff: float, n_basis: int) -> list[tuple]:
+    """The same graphs and features; the Gaussians of all crystals together, as in a batch."""
+    found = [neighbor_list(crystal, cutoff) for crystal in crystals]
+    distance = torch.from_numpy(np.concatenate([n.distance for n in found])).float()
+    lengths, kind = torch.unique(distance, return_inverse=True)
+    features = GaussianBasis(n_basis, cutoff)(lengths)[kind].numpy()
+    ends = np.cumsum([len(n.source) for n in found])[:-1]
+    return [
+        (n.source, n.target, n.distance, part)
+        for n, part in zip(found, np.split(features, ends), strict=True)
+    ]
+
+
+def same_edges(ours: list[tuple], theirs: list[tuple], cutoff: float) -> bool:
+    """Whether ends, distances and features of all edges agree, whatever their order.
+
+    Edges exactly as long as the cutoff do not count: pymatgen has them, and we do not.
+    """
+
+    def in_order(graph: tuple) -> np.ndarray:
+        source, target, distance, features = graph
+        rows = np.column_stack([source, target, distance, features])
+        return rows[np.lexsort((distance.round(4), source, target))]
+
+    def inside(graph: tuple) -> tuple:
+        return tuple(part[graph[2] < cutoff - 1e-6] for part in graph)
+
+    pairs = [(in_order(inside(a)), in_order(inside(b))) for a, b in zip(ours, theirs, strict=True)]
+    return all(a.shape == b.shape and np.allclose(a, b, atol=1e-4) for a, b in pairs)
+
+
+def graph_building(rounds: int) -> dict[str, Any]:
+    """Structure to graph, beside pymatgen and in steps; the symmetry search is told apart."""
+    crystals = example_crystals()
+    sets = {"examples": crystals, "standard": [random_crystal(12, seed) for seed in range(16)]}
+    result: dict[str, Any] = {"n_crystals": len(crystals), "neighbours_and_gaussians": []}
+    for (name, chosen), cutoff in itertools.product(sets.items(), (4.0, 8.0)):
+        say(f"structure to graph, {name}, {cutoff:g} angstrom")
+        structures = [crystal.to_structure() for crystal in chosen]
+        ours = partial(with_vanhove, chosen, cutoff, 41)
+        theirs = partial(with_pymatgen, structures, cutoff, 41)
+        functions = {GEMM: matrix_product(), "vanhove": ours, "pymatgen": theirs}
+        times = timed(functions, rounds, per=len(chosen))["core_ms"]
+        found = ours()
+        result["neighbours_and_gaussians"].append(
+            {
+                "crystals": name,
+                "cutoff": cutoff,
+                "edges_per_crystal": round(float(np.mean([len(g[0]) for g in found])), 1),
+                "same_edges": same_edges(found, theirs(), cutoff),
+                "core_ms": times,
+                "ratio": round(times["pymatgen"] / times["vanhove"], 1),
+            }
+        )
+    settings = GraphSettings()
+    graphs = [build_graph(crystal, settings) for crystal in crystals]
+    steps = {
+        GEMM: matrix_product(),
+        "check": lambda: [check_crystal(crystal) for crystal in crystals],
+        "symmetry": lambda: [standardize(crystal) for crystal in crystals],
+        "neighbours": lambda: [neighbor_list(crystal, settings.cutoff) for crystal in crystals],
+        "all": lambda: [build_graph(crystal, settings) for crystal in crystals],
+        "collate": lambda: collate(graphs),
+    }
+    result["steps_core_ms"] = timed(steps, rounds, per=len(crystals))["core_ms"]
+    standard = {size: graphs_of(size) for size in BATCHES}
+    collated = {GEMM: matrix_product()} | {
+        str(size): (lambda chosen=chosen: collate(chosen)) for size, chosen in standard.items()
+    }
+    times = timed(collated, rounds)["core_ms"]
+    result["collate_core_ms_per_crystal"] = {
+        size: round(times[size] / int(size), 4) for size in times
+    }
+    return result
+
+
+def from_files(rounds: int) -> dict[str, Any]:
+    """Predicting the example files with the shipped model once it is loaded."""
+    say("end to end from CIF")
+    predictor = vanhove.load(DEFAULT_WEIGHTS)
+    low = vanhove.load(DEFAULT_WEIGHTS, precision="bfloat16")
+    known = set(predictor.info.elements)
+    paths = [
+        path
+        for path in sorted(STRUCTURES.glob("*.cif"))
+        if set(vanhove.read_crystal(path).atomic_numbers.tolist()) <= known
+    ]
+    crystals = [vanhove.read_crystal(path) for path in paths]
+    times = timed(
+        {
+            GEMM: matrix_product(),
+            "read": lambda: [vanhove.read_crystal(path) for path in paths],
+            "structure to spectrum": lambda: predictor.predict(crystals),
+            "file to spectrum": lambda: predictor.predict(paths),
+            "file to spectrum, bfloat16": lambda: low.predict(paths),
+        },
+        rounds,
+        per=len(paths),
+    )
+    return {"n_files": len(paths), **times}
+
+
+def from_nothing(repeats: int) -> dict[str, Any]:
+    say("cold start")
+    with tempfile.TemporaryDirectory() as folder:
+        structure = str(STRUCTURES / "NaCl.cif")
+        predict = ["predict", structure, "--output", folder, "--quiet"]
+        return {
+            "vanhove --help": cold_start(["--help"], repeats),
+            "vanhove predict NaCl.cif": cold_start(predict, repeats),
+        }
+
+
+def on_phonon_petretto() -> dict[str, Any] | None:
+    """What bfloat16 costs on validation data, and how fast a prepared data set opens."""
+    say("validation data")
+    path = find_weights(DEFAULT_WEIGHTS)
+    (exact, info), (low, _) = load_model(path), load_model(path)
+    low.lower_precision()
+    try:
+        data = prepare(info.config, ("valid",), quiet=True)
+    except DataError as error:
+        say(f"left out: {error}")
+        return None
+    rows = data.rows("valid")
+    target = data.targets[rows]
+    predictions = {
+        "float32": predict_rows(exact, data, rows),
+        "bfloat16": predict_rows(low, data, rows),
+    }
+    mae = {name: float((p - target).abs().mean()) for name, p in predictions.items()}
+    crystals, started = data.dataset.crystals, time.perf_counter()
+    load_graphs(crystals, info.config.graph, quiet=True)
+    opened = time.perf_counter() - started
+    return {
+        "model": DEFAULT_WEIGHTS,
+        "dataset": {"name": data.dataset.name, "hash": data.dataset.data_hash},
+        "split": "valid",
+        "n_materials": len(rows),
+        "mae": mae,
+        "mae_change": mae["bfloat16"] / mae["float32"] - 1,
+        "largest_difference": float((predictions["float32"] - predictions["bfloat16"]).abs().max()),
+        "prepared": {"n_crystals": len(crystals), "open_wall_seconds": round(opened, 4)},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--output", "-o", type=Path, default=OUTPUT)
+    parser.add_argument("--quick", action="store_true", help="few rounds, few models")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    rounds = 2 if options.quick else 7
+    models = ["mlp", "dostransformer"] if options.quick else list(CATALOG)
+    result = {
+        "benchmark": "speed",
+        "quick": options.quick,
+        "machine": machine(),
+        "versions": {"vanhove": vanhove.__version__, "torch": torch.__version__},
+        "gemm_GFLOPs": gflops(core_seconds({GEMM: matrix_product()}, rounds)[GEMM]),
+        "against_released": against_released(rounds),
+        "graphs": graph_building(rounds),
+        "from_files": from_files(rounds),
+        "cold_start": from_nothing(1 if options.quick else 5),
+        "validation": on_phonon_petretto(),
+        "scaling_core_ms_per_crystal": scaling(max(2, rounds // 2)),
+        "models": catalog_models(2 if options.quick else 3, models),
+        "peak_MB": megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss),
+    }
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    say(f"written to {options.output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,307 @@
+"""Write docs/performance.md from the JSON of the benchmarks.
+
+Usage:
+    python benchmarks/run.py
+    python benchmarks/screening.py -o results/speed/screening.json
+    python scripts/performance_page.py          # or --check, for continuous integration
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+SPEED = ROOT / "results" / "speed"
+PAGE = ROOT / "docs" / "performance.md"
+CARD = ROOT / "src" / "vanhove" / "weights" / "dostransformer-phonon.json"
+SIZES = {"published": "as wide and deep as published", "compact": "as shipped"}
+
+
+def read(name: str) -> dict[str, Any]:
+    return json.loads((SPEED / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def table(header: list[str], rows: list[list[object]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def times(value: float) -> str:
+    return f"{value:.2f}x"
+
+
+def released_figure(others: dict, n_points: str, key: str, gemm: float) -> float:
+    """ms of the released DOSTransformer, scaled to a machine of this yardstick."""
+    (row,) = [
+        row
+        for row in others["released_codes"]
+        if row["ours"] == "dostransformer" and str(row["n_points"]) == n_points
+    ]
+    return row[key] * others["gemm_GFLOPs"] / gemm
+
+
+def against_released(result: dict, others: dict) -> list[str]:
+    parts = []
+    for part, key, unit in (
+        ("inference", "inference_ms", "ms per crystal"),
+        ("training_step", "training_step_ms", "ms per step of 8 crystals"),
+    ):
+        rows: list[list[object]] = []
+        for n_points, entry in result["against_released"].items():
+            measured, gemm = entry[part]["core_ms"], entry[part]["gemm_GFLOPs"]
+            figure = released_figure(others, n_points, key, gemm)
+            rows.append([n_points, "released", f"{measured['released']:.4g}", "1", ""])
+            for name, ms in measured.items():
+                if name == "released":
+                    continue
+                size, precision = name.split(", ")
+                what = f"{SIZES[size]}, {precision}"
+                ratios = times(measured["released"] / ms), times(figure / ms)
+                rows.append([n_points, what, f"{ms:.4g}", *ratios])
+        header = ["energies", "model", unit, "faster, same run", "faster, yardstick"]
+        parts += [f"### {part.replace('_', ' ').capitalize()}", table(header, rows)]
+    arithmetic = "; ".join(
+        f"{n_points} energies: {entry['inference_GFLOP_per_crystal']['released']:.3f} GFLOP for a "
+        f"crystal in the released code, {entry['inference_GFLOP_per_crystal']['published']:.3f} "
+        f"here, {entry['inference_GFLOP_per_crystal']['compact']:.3f} as shipped"
+        for n_points, entry in result["against_released"].items()
+    )
+    gemms = {
+        n: entry["inference"]["gemm_GFLOPs"] for n, entry in result["against_released"].items()
+    }
+    figures = "; ".join(
+        f"{n} energies: {released_figure(others, n, 'inference_ms', gemm):.3g} ms"
+        for n, gemm in gemms.items()
+    )
+    row = others["released_codes"][0]
+    rate = 1e3 * row["GFLOP_per_crystal"] / row["inference_ms"]
+    return [
+        "## DOSTransformer",
+        "*Released* is the arithmetic of the released code written anew (`benchmarks/released.py`, "
+        "the same number of operations), timed in turns with ours: *faster, same run*. *Faster, "
+        "yardstick* compares with figures that the released code itself was once measured with, "
+        f"at {others['gemm_GFLOPs']} GFLOP/s, scaled by the yardstick ({figures}). That scaling "
+        f"flatters the released code: its figures amount to {rate:.0f} GFLOP/s, more than the "
+        "yardstick they came with.",
+        f"What is saved is arithmetic ({arithmetic}): both branches are trained but one predicts; "
+        "what depends on atoms, crystals or constants alone is not computed for each edge or each "
+        "energy; the last messages are summed before the last matrix. The spectra are those of the "
+        "plain model (`tests/models`). The shipped model is also half as wide. In training both "
+        "branches are needed, so that less can be saved; mixed precision "
+        "(`training.precision: bfloat16`, as the shipped weights were trained) does the rest.",
+        *parts,
+    ]
+
+
+def precision(result: dict) -> list[str]:
+    found = result["validation"]
+    mae = found["mae"]
+    return [
+        "## bfloat16",
+        f'`vanhove.load(precision="bfloat16")`, {found["n_materials"]} crystals of the validation '
+        f"split of `{found['dataset']['name']}`: MAE {mae['float32']:.5f} in float32, "
+        f"{mae['bfloat16']:.5f} in bfloat16, a change of {100 * found['mae_change']:+.3f} %; the "
+        f"largest difference of a value is {found['largest_difference']:.3f}. It pays on "
+        "processors with bfloat16 instructions "
+        f"(here: {'yes' if result['machine']['bfloat16_instructions'] else 'no'}).",
+    ]
+
+
+def graphs(result: dict) -> list[str]:
+    found = result["graphs"]
+    rows: list[list[object]] = [
+        [
+            row["crystals"],
+            f"{row['cutoff']:g}",
+            row["edges_per_crystal"],
+            f"{row['core_ms']['pymatgen']:.3g}",
+            f"{row['core_ms']['vanhove']:.3g}",
+            f"{row['ratio']:.1f}x",
+            "yes" if row["same_edges"] else "no",
+        ]
+        for row in found["neighbours_and_gaussians"]
+    ]
+    header = ["crystals", "cutoff, Å", "edges", "pymatgen", "vanhove", "ratio", "same edges"]
+    steps = found["steps_core_ms"]
+    collate = ", ".join(f"{n}: {ms:.3g}" for n, ms in found["collate_core_ms_per_crystal"].items())
+    prepared = result["validation"]["prepared"]
+    return [
+        "## From structure to graph",
+        "Neighbours and 41 Gaussians of each distance, ms per crystal: with pymatgen's "
+        "`get_all_neighbors` and NumPy, edge by edge, and with `vanhove.crystal` (vesin).",
+        table(header, rows),
+        f"A whole graph with the settings of the shipped model takes {steps['all']:.3g} ms: "
+        f"symmetry search {steps['symmetry']:.3g}, checks {steps['check']:.3g}, neighbours "
+        f"{steps['neighbours']:.3g}. Joining the standard crystals into a batch, ms per crystal, "
+        f"by size of the batch: {collate}. The prepared graphs of a data set of "
+        f"{prepared['n_crystals']:,} crystals are mapped into memory: they open in "
+        f"{1e3 * prepared['open_wall_seconds']:.0f} ms.",
+    ]
+
+
+def models(result: dict, others: dict) -> list[str]:
+    theirs = {(row["ours"], str(row["n_points"])): row for row in others["released_codes"]}
+    scale = others["gemm_GFLOPs"] / result["gemm_GFLOPs"]
+    rows: list[list[object]] = []
+    for name, entry in result["models"].items():
+        for n_points, forward in entry["forward_ms_per_crystal"].items():
+            released = theirs.get((name, n_points))
+            rows.append(
+                [
+                    f"`{name}`",
+                    n_points,
+                    f"{entry['n_parameters'][n_points] / 1e6:.2f}",
+                    *(f"{ms:.3g}" for ms in forward.values()),
+                    f"{entry['training_step_ms'][n_points]:.3g}",
+                    f"{scale * released['inference_ms']:.3g}" if released else "",
+                    f"{scale * released['training_step_ms']:.3g}" if released else "",
+                ]
+            )
+    header = [
+        *("model", "energies", "million parameters"),
+        *("batch of 1", "of 8", "of 64", "training step"),
+        *("released, of 8", "released, training step"),
+    ]
+    return [
+        "## Every model",
+        "Our compact settings (`vanhove models`), float32, standard crystals: forward in ms per "
+        "crystal for three sizes of batch, and a training step of 8 crystals in ms. *Released*: "
+        f"the public codes, measured at {others['gemm_GFLOPs']} GFLOP/s and scaled by the "
+        "yardstick; their models are larger (a published size is an option here, "
+        "`--size published`), so these columns tell what one pays, not how well the same "
+        "arithmetic is done.",
+        table(header, rows),
+    ]
+
+
+def scaling(result: dict) -> list[str]:
+    rows: list[list[object]] = [
+        [what, ", ".join(f"{size}: {ms:.3g}" for size, ms in costs.items())]
+        for what, costs in result["scaling_core_ms_per_crystal"].items()
+    ]
+    return [
+        "## Cost against size",
+        "The shipped kind of DOSTransformer, ms per crystal, when one size of the standard batch "
+        "(12 atoms, 12 neighbours, 51 energies, batch of 8) changes.",
+        table(["what", "size: ms per crystal"], rows),
+    ]
+
+
+def from_files(result: dict) -> list[str]:
+    files = result["from_files"]["core_ms"]
+    rows: list[list[object]] = [
+        [f"`{name}`", run["wall_seconds"], run["core_seconds"], f"{run['peak_MB']:.0f}"]
+        for name, run in result["cold_start"].items()
+    ]
+    return [
+        "## From files, and from nothing",
+        f"{result['from_files']['n_files']} example CIF files with the loaded model, ms per file: "
+        + ", ".join(f"{name} {ms:.3g}" for name, ms in files.items())
+        + ". The command from a cold start:",
+        table(["command", "seconds", "core-seconds", "peak memory, MB"], rows),
+        "Wall seconds are those of a machine that also did other work.",
+    ]
+
+
+def screening(found: dict) -> list[str]:
+    rows: list[list[object]] = [
+        [
+            f"{run['structures']:,}",
+            f"{run['predicted']:,}",
+            f"{run['seconds']:.0f}",
+            f"{run['structures_per_second']:.0f}",
+            f"{run['predicted_per_second']:.0f}",
+            f"{run['core_ms_per_structure']:.2f}",
+            f"{run['peak_pss_MB']:.0f}",
+        ]
+        for run in found["runs"]
+    ]
+    header = [
+        *("structures", "predicted", "seconds", "structures/s", "predicted/s"),
+        *("core ms per structure", "peak memory, MB"),
+    ]
+    return [
+        "## Screening",
+        f"`vanhove screen` with `{found['model']}` and {found['workers']} worker processes on "
+        f"{found['machine']['logical_cpus']} cores, from an archive of Materials Project "
+        "structures to tables and report, cold start included "
+        f"(yardstick {found['gemm_float32_GFLOPs']} GFLOP/s). Structures with elements that the "
+        "model does not know are refused, which costs little: *predicted* counts the others. Peak "
+        "memory is that of all processes together. See [screen.md](screen.md).",
+        table(header, rows),
+        "Other work took a part of both cores meanwhile (load average "
+        f"{found['machine']['load_average_before'][0]:.1f} before), which lowers the rates and "
+        "hardly the core ms.",
+    ]
+
+
+def todays_route(result: dict, others: dict) -> list[str]:
+    card = json.loads(CARD.read_text(encoding="utf-8"))
+    route, mean = others["potential"], card["mean"]
+    ours = result["from_files"]["core_ms"]["file to spectrum"] / 1e3
+    rows: list[list[object]] = [
+        [
+            f"vanhove, `{card['model']}`, from CIF to spectrum",
+            card["n_materials"],
+            *(f"{mean[key]:.3g}" for key in ("mse_x10", "mae", "r2")),
+            f"{ours:.3g}",
+        ],
+        [
+            route["route"],
+            route["n_materials"],
+            *(route[key] for key in ("mse_x10", "mae", "r2")),
+            f"{route['core_seconds_mean']} (median {route['core_seconds_median']})",
+        ],
+    ]
+    header = ["phonon DOS from", "materials", "MSE×10", "MAE", "R²", "core-seconds per crystal"]
+    return [
+        "## Beside today's route",
+        "Test crystals of `phonon_petretto`. The potential was not fitted to these data; it gives "
+        "more than a density of states (bands, unstable modes), and it left out its "
+        "four largest crystals. Our core-seconds are of the example files, which are smaller than "
+        "the test crystals on average.",
+        table(header, rows),
+    ]
+
+
+def page() -> str:
+    result, others, screened = read("benchmark"), read("others"), read("screening")
+    machine, versions = result["machine"], result["versions"]
+    parts = [
+        "<!-- Written by scripts/performance_page.py from results/speed: do not edit. -->",
+        "# Speed",
+        "`make bench` (`python benchmarks/run.py`) measures everything here but the screening "
+        "(`python benchmarks/screening.py`) and the figures of other codes "
+        "(`results/speed/others.json`). Times are processor time of one thread, medians; all that "
+        "is compared takes turns with a float32 matrix product of 1024 by 1024, the yardstick, so "
+        "that machines can be compared: "
+        f"{result['gemm_GFLOPs']} GFLOP/s (medians; {machine['cpu']}, torch {versions['torch']}). "
+        "The standard batch is 8 crystals of 12 atoms with 12 neighbours each, without symmetry.",
+        *against_released(result, others),
+        *precision(result),
+        *screening(screened),
+        *todays_route(result, others),
+        *graphs(result),
+        *from_files(result),
+        *scaling(result),
+        *models(result, others),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def main(check: bool) -> int:
+    content = page()
+    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == content:
+        return 0
+    if check:
+        print(f"{PAGE.relative_to(ROOT)} is stale: run python scripts/performance_page.py")
+        return 1
+    PAGE.write_text(content, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))
