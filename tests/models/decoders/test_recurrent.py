@@ -1,11 +1,16 @@
 from __future__ import annotations
 
-from typing import get_args
-
 import pytest
 import torch
 
-from tests.models.decoders.test_xtal2dos import ATOM_DIM, N_POINTS, SYSTEM_DIM, inputs, spectra
+from tests.models.decoders.test_xtal2dos import (
+    ATOM_DIM,
+    N_POINTS,
+    OUTPUTS,
+    SYSTEM_DIM,
+    inputs,
+    spectra,
+)
 from tests.models.decoders.test_xtal2dos import batch as batch
 from vanhove.models.decoders.recurrent import RecurrentDecoder, RecurrentSettings
 from vanhove.models.output import OutputKind, activate
@@ -26,7 +31,7 @@ def make(output: OutputKind, **settings) -> RecurrentDecoder:
 
 
 @pytest.mark.parametrize(("attention", "chunk"), VARIANTS)
-@pytest.mark.parametrize("output", get_args(OutputKind))
+@pytest.mark.parametrize("output", OUTPUTS)
 def test_fed_with_its_own_prediction_teacher_forcing_gives_it_again(
     output, attention, chunk, batch
 ):

@@ -12,7 +12,7 @@ from vanhove.models.decoders.autoregression import Feedback, log_probabilities
 from vanhove.models.decoders.xtal2dos import Xtal2DoSDecoder, Xtal2DoSSettings
 from vanhove.models.output import OutputKind, activate, normalise_target
 
-OUTPUTS = get_args(OutputKind)
+OUTPUTS = [kind for kind in get_args(OutputKind) if kind != "energies"]  # of spectra
 N_POINTS, ATOM_DIM, SYSTEM_DIM = 17, 6, 3
 
 
