@@ -218,6 +218,21 @@ CATALOG: dict[str, CatalogModel] = {
             "training.weight_decay": 1e-5,
         },
     ),
+    "vanhove-phonon": CatalogModel(
+        "vanhove",
+        "this project, docs/vanhove-phonon.md",
+        "MIT",
+        _pair("alignn", "atomwise")
+        | {
+            "model.encoder.hidden_dim": 64,
+            "model.encoder.n_alignn_layers": 2,
+            "model.encoder.n_gcn_layers": 2,
+            "model.encoder.line_graph_cutoff": 3.5,
+            "model.output": "softplus",
+            "training.epochs": 40,
+            "training.shape_weight": 0.03,
+        },
+    ),
     "matformer": CatalogModel(
         "Matformer",
         _MATFORMER,

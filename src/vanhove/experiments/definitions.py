@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from vanhove.errors import ConfigError
 from vanhove.experiments.electron_tables import ELECTRON_EXPERIMENTS
+from vanhove.experiments.flagship_tables import FLAGSHIP_EXPERIMENTS
 from vanhove.experiments.phonon_tables import PHONON_EXPERIMENTS
 from vanhove.experiments.table import Experiment, Row
 from vanhove.experiments.transfer_tables import TRANSFER_EXPERIMENTS
 
 EXPERIMENTS: dict[str, Experiment] = {
     **PHONON_EXPERIMENTS,
+    **FLAGSHIP_EXPERIMENTS,
     **TRANSFER_EXPERIMENTS,
     **ELECTRON_EXPERIMENTS,
 }
