@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 import bands_page
+import flagship_page
 import results_page
 
 from vanhove.experiments.published import PAPERS, PHONON_DATA, PublishedRow, published_rows
@@ -226,6 +227,9 @@ def main(check: bool) -> int:
     new[ELECTRON_CARD] = electron_card(electron, table)
     new[BANDS_CARD] = bands_page.card(json.loads(BANDS_CARD.with_suffix(".json").read_text()))
     new[ROOT / "docs" / "results-bands.md"] = bands_page.page()
+    flagship = flagship_page.PAGE
+    new[flagship] = between_markers(flagship.read_text(), flagship_page.study_table())
+    new[flagship_page.CARD] = flagship_page.card()
     for name in results_page.OTHER_PAGES:
         content = results_page.other_page(name, results_page.results(name))
         new[ROOT / "docs" / f"results-{name}.md"] = content

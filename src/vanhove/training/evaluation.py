@@ -121,6 +121,7 @@ def evaluate(
         runs.append(
             {
                 "seed": info.config.seed,
+                **({} if info.ensemble is None else {"seeds": info.ensemble.seeds}),
                 **uncertainty,
                 "epoch": info.epoch,
                 "validation": info.validation,

@@ -1,0 +1,105 @@
+"""docs/vanhove-phonon.md and the card of its weights, from the JSON of evaluations.
+
+vanhove evaluate runs/STUDY --split valid -o results/vanhove-phonon/validation/STUDY.json
+vanhove evaluate vanhove-phonon --split test -o src/vanhove/weights/vanhove-phonon.json
+"""
+
+import json
+from pathlib import Path
+
+from vanhove.experiments.flagship_tables import MODEL
+from vanhove.weights import shipped_weights
+
+ROOT = Path(__file__).parents[1]
+STUDY = ROOT / "results" / MODEL / "validation"
+CARD = ROOT / "src" / "vanhove" / "weights" / f"{MODEL}.md"
+PAGE = ROOT / "docs" / f"{MODEL}.md"
+METRICS = {
+    "mse_x10": ("MSE×10", 4),
+    "mae": ("MAE", 4),
+    "r2": ("R²", 3),
+    "mean_frequency_mae_cm1": ("mean frequency", 1),
+    "heat_capacity_300K_mae": ("C_V(300 K)", 3),
+}
+PROPERTIES = {
+    "mean_frequency_cm1": "mean frequency, 1/cm",
+    "heat_capacity_J_per_K_mol_atoms": "C_V(300 K), J/(K mol of atoms)",
+    "entropy_J_per_K_mol_atoms": "entropy(300 K), J/(K mol of atoms)",
+}
+
+
+def numbers(metrics: dict) -> str:
+    return " | ".join(f"{metrics[key]:.{digits}f}" for key, (_, digits) in METRICS.items())
+
+
+def study_table() -> str:
+    """One line per evaluation, best first; the file's stem says what it is."""
+    results = {path.stem: json.loads(path.read_text()) for path in sorted(STUDY.glob("*.json"))}
+    titles = json.loads((STUDY.parent / "study.json").read_text())
+    lines = [
+        "| model | " + " | ".join(title for title, _ in METRICS.values()) + " |",
+        "|---" * (len(METRICS) + 1) + "|",
+    ]
+    for stem in sorted(results, key=lambda stem: results[stem]["mean"]["mse_x10"]):
+        lines.append(f"| {titles[stem]} | {numbers(results[stem]['mean'])} |")
+    return "\n".join(lines)
+
+
+def card() -> str:
+    result = json.loads(CARD.with_suffix(".json").read_text())
+    trained, run = result["trained_on"], result["runs"][0]
+    bars = run["uncertainty"]
+    megabytes = shipped_weights()[MODEL].stat().st_size / 1e6
+    metrics = "\n".join(
+        f"| {convention} | {result['mean'][key]:.4g} |"
+        for key, convention in result["conventions"].items()
+    )
+    coverage = "\n".join(
+        f"| {level} | {bars['coverage'][level]:.3f} | {bars['coverage_with_weight'][level]:.3f} |"
+        for level in bars["coverage"]
+    )
+    properties = "\n".join(
+        f"| {title} | {own['mae']:.3g} | {own['half_width']:.3g} | {own['coverage']:.3f} |"
+        for key, title in PROPERTIES.items()
+        for own in [bars["properties"][key]]
+    )
+    return f"""# {MODEL}
+
+Predicts the phonon density of states of a crystal from its structure, with error bars: 51 points, 0
+to 1000 1/cm, scaled so that the largest value of a training spectrum is 1.
+
+- **Model**: {len(run["seeds"])} members of {run["n_parameters"] // len(run["seeds"]):,} parameters
+  (seeds {", ".join(map(str, run["seeds"]))}), half-precision file of {megabytes:.1f} MB; all seeds
+  that were trained are in it. What it is made of: `docs/vanhove-phonon.md`.
+- **Data**: `{trained["name"]}` ({trained["n_train"]} train, {trained["n_valid"]} valid,
+  {trained["n_test"]} test; data hash `{trained["hash"][:16]}`, split hash
+  `{trained["split_hash"][:16]}`): DFPT with PBEsol, Petretto et al., Sci. Data 5, 180065 (2018);
+  before that, 8,380 crystals of JARVIS without any material or formula of its validation and test
+  parts.
+
+| test metric | value |
+|---|---|
+{metrics}
+
+| interval | share of test points inside | of points with weight |
+|---|---|---|
+{coverage}
+
+| property | MAE | mean half width of the 90 % interval | share inside |
+|---|---|---|---|
+{properties}
+
+Rank correlation of a material's mean error bar and its MAE: {bars["rank_correlation"]:.2f}.
+
+## Use it for
+
+Crystals like those of the data: ordered, inorganic, relaxed, up to 40 atoms in the primitive cell,
+and a familiarity that is not close to 0. Elements that neither data set holds are refused.
+
+## Do not use it for
+
+Molecular crystals, defects, surfaces, strongly distorted or unstable structures (Petretto's data
+hold no imaginary modes), frequencies above 1000 1/cm (stretching of light atoms is cut off), or
+absolute numbers of modes (the scale is relative). The error bars hold on average over materials
+like the validation ones, not for each material.
+"""
