@@ -321,3 +321,14 @@ def _die(pipe, job):
     pipe.send("ready")
     pipe.recv()
     os._exit(11)
+
+
+def test_models_with_error_bars_tell_how_familiar_a_crystal_is(structures, small_ensemble):
+    names = ("familiarity", "mean_std")
+    assert "familiarity" in Properties(load_model(small_ensemble)[1]).defaults
+    job = Job(Path(), str(small_ensemble), ArraySource, names, "familiarity >= 0", True)
+    rows = Worker(job).predict(next(open_source(structures).chunks(4))).properties
+    assert rows
+    for row in rows:
+        assert 0 <= row["familiarity"] <= 1
+        assert row["mean_std"] > 0

@@ -241,6 +241,23 @@ ELECTRON_PROPERTIES = (
         lambda spectrum: sommerfeld_coefficient(spectrum, per="atom"),
     ),
 )
+ENSEMBLE_PROPERTIES = (
+    Property(
+        "familiarity",
+        "number",
+        "",
+        "0 (like nothing the model was trained on) to 1",
+        _of_metadata("familiarity"),
+    ),
+    Property(
+        "mean_std",
+        "number",
+        "",
+        "error bar of the density of states, mean over the grid",
+        lambda spectrum: None if spectrum.std is None else spectrum.std.mean(),
+    ),
+)
+"""Of models with error bars."""
 _NEEDS_THE_GAP_ON_THE_GRID = (
     "dos_at_zero_over_peak",
     "gap",
@@ -275,6 +292,8 @@ class Properties:
             lost: tuple[str, ...] = _NEEDS_THE_GAP_ON_THE_GRID if without_gap else ()
             lost += _NEEDS_THE_SCALE if info.normalisation != "states/eV/cell" else ()
             known += [item for item in ELECTRON_PROPERTIES if item.name not in lost]
+        if info.ensemble is not None:
+            known += ENSEMBLE_PROPERTIES
         self._known = {item.name: item for item in known}
 
     def __getitem__(self, name: str) -> Property:
@@ -305,7 +324,7 @@ class Properties:
     @property
     def defaults(self) -> tuple[str, ...]:
         """What is computed when nothing is asked for."""
-        wanted = DEFAULTS.get(self.quantity, ())
+        wanted = (*DEFAULTS.get(self.quantity, ()), "familiarity")
         return (
             "n_atoms",
             "crystal_system",
