@@ -38,3 +38,19 @@ def test_unknown_name_lists_names():
 def test_unknown_split():
     with pytest.raises(DataError, match=r"'scaffold'; allowed: .*'random', 'grouped'"):
         load_dataset("tiny", split="scaffold")
+
+
+def test_held_out_elements_are_tested_on_and_nothing_else():
+    dataset = load_dataset("tiny", split="elements", elements=("O", "S"), seed=1)
+    for part, rows in dataset.splits.items():
+        for row in rows:
+            holds = bool({8, 16} & set(dataset.crystals[row].atomic_numbers.tolist()))
+            assert holds == (part == "test")
+    assert sum(map(len, dataset.splits.values())) == len(dataset)
+    assert dataset.split_name == "elements O S (seed 1)"
+
+
+@pytest.mark.parametrize(("elements", "said"), [((), "give symbols"), (("Xx",), "'Xx' is none")])
+def test_held_out_elements_must_be_elements(elements, said):
+    with pytest.raises(DataError, match=said):
+        load_dataset("tiny", split="elements", elements=elements)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 
+from vanhove.crystal.elements import ATOMIC_NUMBERS
 from vanhove.datasets.band_folder import load_band_folder
 from vanhove.datasets.dataset import SpectrumDataset
 from vanhove.datasets.electron_folder import load_electron_dataset
@@ -42,7 +43,7 @@ DATASETS: dict[str, Callable[[], SpectrumDataset]] = {
 }
 
 
-SplitName = Literal["random", "grouped", "species", "crystal_system"]
+SplitName = Literal["random", "grouped", "species", "crystal_system", "elements"]
 TRAINED_SPECIES = (2, 3)
 HELD_OUT_SYSTEMS = ("monoclinic", "triclinic")
 
@@ -55,6 +56,7 @@ def load_dataset(
     tuning_fraction: float | None = None,
     train_fraction: float | None = None,
     subclass: SubclassName | None = None,
+    elements: Sequence[str] = (),
     electron_target: str = "dostransformer",
 ) -> SpectrumDataset:
     """A data set of the catalog, or the user's own folder.
@@ -68,13 +70,15 @@ def load_dataset(
             or ``"grouped"`` (all materials of one reduced formula in the same part); or one of
             DOSTransformer's out-of-distribution scenarios: ``"species"`` trains on binary and
             ternary crystals and tests on all others, ``"crystal_system"`` trains on five systems
-            and tests on monoclinic and triclinic crystals.
+            and tests on monoclinic and triclinic crystals; ``"elements"`` tests on all crystals that
+            hold one of ``elements``.
         seed: of a new split.
         tuning_fraction: train on this fraction of the test part instead, and test on the rest of
             it, see `tuning_split`.
         train_fraction: keep this fraction of the training part; smaller parts lie in larger ones.
         subclass: keep the crystals of this kind alone, in all parts, see
             `vanhove.datasets.subclasses`.
+        elements: symbols, of split ``"elements"``, such as ``["S"]``.
         electron_target: what to make of a folder of electron DOS, see `load_electron_dataset`;
             ``"bands"`` reads band structures instead, see `load_band_folder`.
 
@@ -103,7 +107,9 @@ def load_dataset(
         )
     if split is not None:
         dataset = replace(
-            dataset, splits=_new_split(dataset, split, seed), split_name=f"{split} (seed {seed})"
+            dataset,
+            splits=_new_split(dataset, split, seed, elements),
+            split_name=" ".join([split, *elements, f"(seed {seed})"]),
         )
     if subclass is not None:
         dataset = of_subclass(dataset, subclass)
@@ -125,8 +131,14 @@ def load_dataset(
     return dataset
 
 
-def _new_split(dataset: SpectrumDataset, split: SplitName, seed: int) -> dict[str, np.ndarray]:
+def _new_split(
+    dataset: SpectrumDataset, split: SplitName, seed: int, elements: Sequence[str]
+) -> dict[str, np.ndarray]:
     crystals = dataset.crystals
+    if split == "elements":
+        held_out = _atomic_numbers(elements)
+        holds = [bool(held_out & set(crystal.atomic_numbers.tolist())) for crystal in crystals]
+        return held_out_split(holds, {True}, seed=seed)
     if split == "random":
         return random_split(len(dataset), seed=seed)
     if split == "grouped":
@@ -135,3 +147,13 @@ def _new_split(dataset: SpectrumDataset, split: SplitName, seed: int) -> dict[st
         species = [len(np.unique(crystal.atomic_numbers)) for crystal in crystals]
         return held_out_split(species, set(species) - set(TRAINED_SPECIES), seed=seed)
     return held_out_split(crystal_systems(crystals), HELD_OUT_SYSTEMS, seed=seed)
+
+
+def _atomic_numbers(elements: Sequence[str]) -> set[int]:
+    unknown = [symbol for symbol in elements if symbol not in ATOMIC_NUMBERS]
+    if unknown or not elements:
+        raise DataError(
+            f"split 'elements' with elements {list(elements)}; give symbols such as S or Fe"
+            + (f" ({unknown[0]!r} is none)" if unknown else "")
+        )
+    return {ATOMIC_NUMBERS[symbol] for symbol in elements}

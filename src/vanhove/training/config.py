@@ -29,7 +29,7 @@ class DataSettings(Settings):
     split: SplitName | None = Field(
         None,
         description="null: the stored split; grouped: one formula, one part; species, "
-        "crystal_system: test on kinds of crystals that were not trained on",
+        "crystal_system, elements: test on kinds of crystals that were not trained on",
     )
     split_seed: int = Field(0, description="of a new split")
     tuning_fraction: float | None = Field(
@@ -43,6 +43,9 @@ class DataSettings(Settings):
     )
     subclass: SubclassName | None = Field(
         None, description="keep the crystals of this kind alone, in all parts"
+    )
+    elements: tuple[str, ...] = Field(
+        (), description="of split elements: symbols whose crystals are tested on"
     )
     electron_target: Literal["dostransformer", "mat2spec", "bands"] = Field(
         "dostransformer",

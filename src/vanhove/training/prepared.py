@@ -70,6 +70,7 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
         tuning_fraction=config.data.tuning_fraction,
         train_fraction=config.data.train_fraction,
         subclass=config.data.subclass,
+        elements=config.data.elements,
         electron_target=config.data.electron_target,
     )
     for name in splits:
