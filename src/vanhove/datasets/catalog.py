@@ -70,7 +70,7 @@ def load_dataset(
             or ``"grouped"`` (all materials of one reduced formula in the same part); or one of
             DOSTransformer's out-of-distribution scenarios: ``"species"`` trains on binary and
             ternary crystals and tests on all others, ``"crystal_system"`` trains on five systems
-            and tests on monoclinic and triclinic crystals; ``"elements"`` tests on all crystals that
+            and tests on monoclinic and triclinic crystals; ``"elements"`` tests on all that
             hold one of ``elements``.
         seed: of a new split.
         tuning_fraction: train on this fraction of the test part instead, and test on the rest of
