@@ -28,6 +28,13 @@ PROPERTIES = {
 }
 
 
+def results() -> tuple[dict, dict]:
+    """The evaluation of the shipped ensemble, and the table's row of its members."""
+    table = json.loads((ROOT / "results" / "phonon" / f"{MODEL}.json").read_text())
+    (single,) = [row for row in table["rows"] if row["run"] == MODEL]
+    return json.loads(CARD.with_suffix(".json").read_text()), single
+
+
 def numbers(metrics: dict) -> str:
     return " | ".join(f"{metrics[key]:.{digits}f}" for key, (_, digits) in METRICS.items())
 
@@ -46,7 +53,7 @@ def study_table() -> str:
 
 
 def card() -> str:
-    result = json.loads(CARD.with_suffix(".json").read_text())
+    result, _ = results()
     trained, run = result["trained_on"], result["runs"][0]
     bars = run["uncertainty"]
     megabytes = shipped_weights()[MODEL].stat().st_size / 1e6

@@ -10,7 +10,7 @@ from vanhove.errors import CheckpointError, ConfigError
 
 SUFFIX = ".safetensors"
 DEFAULTS = {
-    "phonon-dos": "dostransformer-phonon",
+    "phonon-dos": "vanhove-phonon",
     "electron-dos": "dostransformer-electron",
     "bands": "bandformer-electron",
 }
