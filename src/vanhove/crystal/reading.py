@@ -73,9 +73,7 @@ def _crystals(
     return crystals
 
 
-def parse_crystals(
-    content: bytes, name: str, *, index: int | str | None = None
-) -> list[Crystal]:
+def parse_crystals(content: bytes, name: str, *, index: int | str | None = None) -> list[Crystal]:
     """As `read_crystals`, of the content of a file: nothing is opened.
 
     Args:
