@@ -13,7 +13,7 @@ import vanhove
 from tests.conftest import STRUCTURES
 from tests.server.conftest import PHONONS
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra test-page")
+playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra test-serve")
 expect = playwright.expect
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -177,7 +177,7 @@ def test_a_batch_and_its_cancel(open_page, tmp_path):
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_everybody_can_use_it(open_page, scheme, width):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs test-page")
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs test-serve")
     page = open_page(color_scheme=scheme, viewport={"width": width, "height": 844})
     page.get_by_label(re.compile("^pair")).check()
     page.get_by_role("button", name="Predict the example SrTiO3", exact=True).click()

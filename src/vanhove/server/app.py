@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
@@ -12,9 +13,11 @@ from fastapi import FastAPI, File, Form, HTTPException, Query, Request, Response
 from fastapi import Path as FromPath
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from vanhove import __version__
+from vanhove.errors import ConfigError
 from vanhove.server import answers
 from vanhove.server.batches import Batch, Batches
 from vanhove.server.guard import MULTIPART_ROOM, Guard
@@ -126,6 +129,17 @@ def create_app(
         detail = f"too many requests wait; try again in {RETRY_AFTER} s"
         return JSONResponse({"detail": detail}, 429, {"Retry-After": RETRY_AFTER})
 
+    @app.exception_handler(405)
+    async def wrong_method(request: Request, _: HTTPException) -> JSONResponse:
+        allowed = {
+            method
+            for route in app.routes
+            if isinstance(route, APIRoute) and route.path_regex.match(request.url.path)
+            for method in route.methods
+        }
+        headers = {"Allow": ", ".join(sorted(allowed))}
+        return JSONResponse({"detail": "Method Not Allowed"}, 405, headers)
+
     _add_predictions(app, workers, settings)
     _add_batches(app, batches, settings)
     for name, file in page_files().items():
@@ -179,7 +193,7 @@ def _add_batches(app: FastAPI, batches: Batches, settings: ServerSettings) -> No
 
     @app.post("/api/batches", status_code=202, response_model=answers.BatchAnswer, responses=ASKING)
     async def start_batch(
-        files: Annotated[list[UploadFile], File(description="structure files")],
+        files: Annotated[list[UploadFile], File(min_length=1, description="structure files")],
         model: Annotated[ModelName, Form(description="name")],
     ) -> answers.BatchAnswer:
         """Predict many structure files, each of which may hold several structures."""
@@ -269,25 +283,34 @@ def serve(settings: ServerSettings, host: str = "127.0.0.1", port: int = 8000) -
         port: to listen at; 0 takes a free one.
 
     Raises:
-        ConfigError: the models cannot be loaded.
+        ConfigError: the models cannot be loaded, or the port is taken.
         MissingExtraError: plotly is not installed.
     """
     asyncio.run(_serve(settings, host, port))
 
 
 async def _serve(settings: ServerSettings, host: str, port: int) -> None:
-    pool = Pool(settings)
     is_local = host in LOOPBACK or host == "::1"
+    pool = Pool(settings)
     app = create_app(settings, pool=pool, hosts=LOOPBACK if is_local else ())
-    await pool.start()
-    config = uvicorn.Config(
-        app, host, port, log_level="warning", server_header=False, timeout_keep_alive=10
-    )
-    config.load()
-    server = uvicorn.Server(config)
-    shown = f"[{host}]" if ":" in host else host
-    print(f"http://{shown}:{port}  (Ctrl-C ends it)", flush=True)
+    with _listen(host, port) as listening:
+        config = uvicorn.Config(
+            app, log_level="warning", server_header=False, timeout_keep_alive=10
+        )
+        await pool.start()
+        shown = f"[{host}]" if ":" in host else host
+        print(f"http://{shown}:{listening.getsockname()[1]}  (Ctrl-C ends it)", flush=True)
+        try:
+            await uvicorn.Server(config).serve(sockets=[listening])
+        finally:
+            pool.stop()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        await server.serve()
-    finally:
-        pool.stop()
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen at {host}, port {port}: {error.strerror}; choose another --port"
+        ) from None

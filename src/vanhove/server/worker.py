@@ -309,21 +309,28 @@ def _bands(bands: BandStructure) -> answers.BandsAnswer:
 
 def _thermal(spectrum: Spectrum, calibration: Calibration | None) -> answers.ThermalCurves | None:
     """C_V and entropy from 0 to 1000 K; None for a density of states without any weight."""
-    kelvin = TEMPERATURES.tolist()
+    grid = spectrum.grid
+    functions = {"heat_capacity": heat_capacity, "entropy": entropy}
     try:
-        found = [phonon_properties(spectrum, t, calibration) for t in kelvin]
-        curves = [f(spectrum.grid, spectrum.values, TEMPERATURES) for f in (heat_capacity, entropy)]
+        curves = {name: of(grid, spectrum.values, TEMPERATURES) for name, of in functions.items()}
     except DataError:
         return None
 
     def widths(name: str) -> list[float] | None:
-        key = WIDTH_KEYS[f"{name}_{ROOM}K"]
-        return [item[key] for item in found] if key in found[0] else None
+        known = f"{name}_J_per_K_mol_atoms"
+        if calibration is None or spectrum.samples is None or known not in calibration.properties:
+            return None
+        usable = spectrum.samples[spectrum.samples.max(axis=-1) > 0]
+        members = functions[name](grid, usable, TEMPERATURES)
+        return [
+            float(calibration.property_std(known, members[:, i], kelvin)[1])
+            for i, kelvin in enumerate(TEMPERATURES.tolist())
+        ]
 
     return answers.ThermalCurves(
-        temperature_K=kelvin,
-        heat_capacity=curves[0].tolist(),
-        entropy=curves[1].tolist(),
+        temperature_K=TEMPERATURES.tolist(),
+        heat_capacity=curves["heat_capacity"].tolist(),
+        entropy=curves["entropy"].tolist(),
         heat_capacity_half_width_90=widths("heat_capacity"),
         entropy_half_width_90=widths("entropy"),
     )
