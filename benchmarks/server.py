@@ -1,7 +1,7 @@
 """How ``vanhove serve`` stands up to many clients: latency, errors, memory.
 
 Usage:
-    python benchmarks/server.py                        # one minute, writes results/speed/server.json
+    python benchmarks/server.py            # one minute, writes results/speed/server.json
     python benchmarks/server.py --seconds 10 -o try.json
 
 Each client asks, waits for the answer and asks again: most of them one example structure with the
@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 from clock import machine, say
+
 from screening import family, memory
 
 ROOT = Path(__file__).parents[1]

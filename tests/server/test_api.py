@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -254,6 +256,22 @@ def test_a_worker_that_dies_or_is_late_is_replaced(server, monkeypatch):
     assert "took longer than 0.01 s" in answer.json()["detail"]
     assert predict(server).status_code == 200
     assert process.n_starts == n_starts + 1
+
+
+def test_a_worker_that_dies_over_an_upload_dies_alone(server):
+    (process,) = server.pool.workers
+    assert predict(server).status_code == 200  # it runs
+    pid = process.process.pid
+    os.kill(pid, signal.SIGSTOP)
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(predict(server)))
+    asking.start()
+    time.sleep(0.3)
+    os.kill(pid, signal.SIGKILL)
+    asking.join(20)
+    assert answers[0].status_code == 422
+    assert "the process that read this ended" in answers[0].json()["detail"]
+    assert predict(server).status_code == 200
 
 
 def test_a_full_queue_is_answered_429(server):

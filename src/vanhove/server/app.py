@@ -135,7 +135,7 @@ def create_app(
             method
             for route in app.routes
             if isinstance(route, APIRoute) and route.path_regex.match(request.url.path)
-            for method in route.methods
+            for method in route.methods or ()
         }
         headers = {"Allow": ", ".join(sorted(allowed))}
         return JSONResponse({"detail": "Method Not Allowed"}, 405, headers)

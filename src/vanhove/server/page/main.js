@@ -59,23 +59,30 @@ function setUpAbout(catalog) {
 function setUpForm(catalog) {
   byId("file").addEventListener("change", (e) => { if (e.target.files.length) takeFile(e.target.files[0]); });
   dropTarget(byId("drop"), ([file]) => takeFile(file));
-  byId("text").addEventListener("input", () => { chosenFile = null; textName = ""; });
+  const fileHelp = byId("file-help").textContent;
+  byId("text").addEventListener("input", () => { takeText(""); });
   byId("ask").addEventListener("submit", (e) => { e.preventDefault(); predict(catalog.limits); });
   for (const example of catalog.examples) {
     byId("examples").append(element("button", {
       type: "button",
       "aria-label": `Predict the example ${example.name}`,
       onclick: () => {
-        chosenFile = null;
-        textName = example.file_name;
+        takeText(example.file_name);
         byId("text").value = example.text;
         predict(catalog.limits);
       },
     }, withSubscripts(example.name)));
   }
 
+  function takeText(name) {
+    chosenFile = null;
+    textName = name;
+    byId("file-help").textContent = fileHelp;
+  }
+
   function takeFile(file) {
     chosenFile = file;
+    byId("file-help").textContent = file.name;
     byId("text").value = "";
     predict(catalog.limits);
   }
