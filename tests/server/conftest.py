@@ -17,8 +17,8 @@ uvicorn = pytest.importorskip("uvicorn", reason="needs the extra serve")
 PHONONS = "dostransformer-phonon"
 LIMITS = {
     "queue": 4,
-    "seconds": 6.0,
-    "upload_seconds": 1.0,
+    "seconds": 20.0,
+    "upload_seconds": 2.0,
     "max_bytes": 500_000,
     "max_batch_bytes": 1_000_000,
     "max_batch_structures": 40,

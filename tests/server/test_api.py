@@ -378,27 +378,30 @@ def test_a_batch(server):
         ("=bad.cif", "nothing"),
         ("two.xyz", _extxyz(crystal) * 2),
         ("MgO.cif", (STRUCTURES / "MgO.cif").read_text()),
+        ("large.cif", "#" * 500_001),
     ]
     started = start_batch(server, files)
     assert started.status_code == 202
     batch = wait_for(server, started.json()["id"])
     assert batch["state"] == "done"
-    assert batch["n_files_done"] == 4
+    assert batch["n_files_done"] == 5
     assert [row["name"] for row in batch["rows"]] == [
         "Si.cif",
         "=bad.cif",
         "two.xyz[0]",
         "two.xyz[1]",
         "MgO.cif",
+        "large.cif",
     ]
+    assert "500,001 bytes; allowed" in batch["rows"][5]["error"]
     assert "is no CIF" in batch["rows"][1]["error"]
     assert batch["rows"][4]["values"]["formula"] == "MgO"
     assert batch["columns"]["mean_frequency"] == "1/cm"
     rest = server.client.get(f"/api/batches/{batch['id']}?first_row=4").json()
-    assert len(rest["rows"]) == 1
+    assert len(rest["rows"]) == 2
     table = server.client.get(f"/api/batches/{batch['id']}/table.csv").text.splitlines()
     assert "mean_frequency [1/cm]" in table[0]
-    assert len(table) == 6
+    assert len(table) == 7
     assert table[2].startswith("'=bad.cif")
 
 
@@ -414,6 +417,7 @@ def test_a_batch_is_cancelled(server):
 def test_limits_of_batches(server):
     many = start_batch(server, [(f"{i}.cif", "x") for i in range(41)])
     assert many.status_code == 413
+    assert start_batch(server, [("Si.cif", SILICON)], model="none").status_code == 422
     crystal = vanhove.read_crystal(STRUCTURES / "Si.cif")
     ids = []
     for _ in range(3):

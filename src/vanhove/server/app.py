@@ -201,7 +201,10 @@ def _add_batches(app: FastAPI, batches: Batches, settings: ServerSettings) -> No
             raise HTTPException(
                 413, f"{len(files)} files; allowed: {settings.max_batch_structures}"
             )
-        contents = [(_name(file), _sized(await file.read(), settings)) for file in files]
+        if model not in batches.pool.models:
+            known_models = ", ".join(batches.pool.models)
+            raise HTTPException(422, f"no model of that name; allowed: {known_models}")
+        contents = [(_name(file), await file.read()) for file in files]
         return batches.start(model, contents).answer()
 
     @app.get(

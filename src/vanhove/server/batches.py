@@ -11,7 +11,7 @@ import time
 from typing import Literal
 
 from vanhove.server.answers import BatchAnswer, FileAnswer, Row
-from vanhove.server.pool import Busy, Pool
+from vanhove.server.pool import Answer, Busy, Pool
 from vanhove.server.settings import ServerSettings
 
 
@@ -128,10 +128,16 @@ class Batches:
             if batch.state != "running" and now - batch.ended > self.settings.batch_seconds:
                 del self._batches[batch.id]
 
+    async def _ask(self, model: str, name: str, content: bytes) -> Answer:
+        most = self.settings.max_bytes
+        if len(content) > most:
+            return Answer.problem(413, f"{len(content):,} bytes; allowed for one file: {most:,}")
+        order = {"what": "table", "name": name, "model": model}
+        return await self.pool.ask(order, content, patient=True)
+
     async def _run(self, batch: Batch) -> None:
         for name, content in batch.files:
-            order = {"what": "table", "name": name, "model": batch.model}
-            answer = await self.pool.ask(order, content, patient=True)
+            answer = await self._ask(batch.model, name, content)
             if answer.status == 200:
                 found = FileAnswer.model_validate_json(answer.body)
                 batch.columns |= found.columns

@@ -166,6 +166,11 @@ class Pool:
         for worker in self.workers:
             self.idle.put_nowait(worker)
 
+    @property
+    def models(self) -> list[str]:
+        """Names of the models."""
+        return [model["name"] for model in json.loads(self.catalog)["models"]]
+
     def stop(self) -> None:
         """Kill all workers."""
         for worker in self.workers:
