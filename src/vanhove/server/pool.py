@@ -12,6 +12,7 @@ from typing import Any
 
 from vanhove.errors import ConfigError, VanhoveError
 from vanhove.server.settings import ServerSettings
+from vanhove.server.start import run_worker
 
 START_SECONDS = 300.0
 """For a worker to import torch and load its models on a busy machine."""
@@ -65,8 +66,6 @@ class WorkerProcess:
             ConfigError: the models cannot be loaded, or the process dies at once.
         """
         context: Any = process_context()
-        from vanhove.server.start import run_worker
-
         self.connection, other = context.Pipe()
         self.process = context.Process(
             target=run_worker, args=(other, self.settings), daemon=True, name="vanhove-worker"
