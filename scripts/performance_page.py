@@ -267,6 +267,32 @@ def todays_route(result: dict, others: dict) -> list[str]:
     ]
 
 
+def server(found: dict) -> list[str]:
+    part, short = found["default_queue"], found["short_queue"]
+    rows: list[list[object]] = [
+        [kind, late["n"], f"{late['median']:.2f}", f"{late['p95']:.2f}", f"{late['largest']:.2f}"]
+        for kind, late in part["latency_seconds"].items()
+    ]
+    memory = part["memory_PSS_MB"]
+    return [
+        "## Server",
+        f"`vanhove serve` with {found['workers']} worker process and {found['clients']} clients at "
+        f"once for {part['seconds']:.0f} s, each of which asks again as soon as it is answered "
+        f"({found['machine']['logical_cpus']} cores, which other work and the clients share: load "
+        f"average {found['machine']['load_average'][0]:.1f} before). Seconds from asking to the "
+        "whole answer, the wait in the queue included; *broken* structures are refused:",
+        table(["request", "answers", "median", "95 %", "largest"], rows),
+        f"{part['answered_per_second']:.0f} answers per second, {part['other_errors']} other "
+        f"errors, {part['statuses'].get('429', 0)} answers of 429. Memory of all processes: "
+        f"{memory['first']:.0f} MB at first, {memory['last']:.0f} MB at last, "
+        f"{memory['largest']:.0f} MB at most. With a queue of {short['queue']} instead of "
+        f"{part['queue']}, {short['statuses'].get('429', 0)} of {short['requests']} requests were "
+        f"answered 429 and {short['other_errors']} had other errors; the median latency of a "
+        f"phonon density of states was {short['latency_seconds']['phonon DOS']['median']:.2f} s. "
+        "See [serve.md](serve.md).",
+    ]
+
+
 def page() -> str:
     result, others, screened = read("benchmark"), read("others"), read("screening")
     machine, versions = result["machine"], result["versions"]
@@ -274,7 +300,8 @@ def page() -> str:
         "<!-- Written by scripts/performance_page.py from results/speed: do not edit. -->",
         "# Speed",
         "`make bench` (`python benchmarks/run.py`) measures everything here but the screening "
-        "(`python benchmarks/screening.py`) and the figures of other codes "
+        "(`python benchmarks/screening.py`), the server (`python benchmarks/server.py`) and the "
+        "figures of other codes "
         "(`results/speed/others.json`). Times are processor time of one thread, medians; all that "
         "is compared takes turns with a float32 matrix product of 1024 by 1024, the yardstick, so "
         "that machines can be compared: "
@@ -283,6 +310,7 @@ def page() -> str:
         *against_released(result, others),
         *precision(result),
         *screening(screened),
+        *server(read("server")),
         *todays_route(result, others),
         *graphs(result),
         *from_files(result),

@@ -30,7 +30,7 @@ def vanhove(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
 def test_help_and_version():
     assert "vanhove predict crystal.cif" in vanhove("--help").stdout
     assert re.fullmatch(r"vanhove \d+\.\d+\.\d+\n", vanhove("--version").stdout)
-    for command in ("predict", "screen", "train", "evaluate", "export", "models"):
+    for command in ("predict", "screen", "train", "evaluate", "export", "models", "serve"):
         assert "Example: vanhove" in vanhove(command, "--help").stdout
 
 

@@ -37,7 +37,12 @@ BLOCK = re.compile(
     r"(?:^<!-- test: (?P<order>.+?) -->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-SKIP_REASONS = ("builds a virtual environment", "a long training on downloaded data")
+SKIP_REASONS = (
+    "builds a virtual environment",
+    "a long training on downloaded data",
+    "serves until it is stopped",
+    "asks a running server",  # tests/server/test_docs.py
+)
 NO_WEIGHTS = f"no weights '{DEFAULT_WEIGHTS}'"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from vanhove.errors import ConfigError, VanhoveError
+from vanhove.errors import ConfigError, MissingExtraError, VanhoveError
 
 if TYPE_CHECKING:
     from vanhove.training.loop import TrainingResult
@@ -463,6 +463,57 @@ def reproduce(
         raise typer.Exit(130) from None
     typer.echo(experiment_table(result))
     typer.echo(f"\n{output / result['stem']}.json")
+
+
+@app.command()
+def serve(
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", help="Also offer this checkpoint or run folder (repeatable)."
+        ),
+    ] = None,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen at; 0.0.0.0: for everyone.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port to listen at.")
+    ] = 8000,
+    workers: Annotated[
+        int, typer.Option("--workers", "-j", min=1, help="Processes that predict.")
+    ] = 1,
+    queue: Annotated[
+        int, typer.Option("--queue", min=0, help="Requests that may wait before 429.")
+    ] = 64,
+    max_atoms: Annotated[
+        int, typer.Option("--max-atoms", min=1, help="In the cell of a structure.")
+    ] = 500,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0.1, help="For one prediction.")
+    ] = 30.0,
+) -> None:
+    """Serve a web page and an API for predictions, without any other site.
+
+    Needs pip install 'vanhove[serve]'. There is no login: think before you leave 127.0.0.1.
+
+    \b
+    Example: vanhove serve
+    Example: vanhove serve --port 8080 --model runs/mine --workers 2
+    """
+    try:
+        from vanhove.server.app import serve as run_server
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(str(error.name), "serve", "vanhove serve") from None
+    from vanhove.server.settings import ServerSettings
+
+    settings = ServerSettings(
+        models=tuple(models or ()),
+        workers=workers,
+        queue=queue,
+        max_atoms=max_atoms,
+        seconds=seconds,
+    )
+    run_server(settings, host, port)
 
 
 @app.command()

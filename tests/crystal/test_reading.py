@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import STRUCTURES
 from tests.crystal.broken_files import cif, write_broken_files
 from vanhove.crystal import Crystal, find_structure_files, read_crystal, read_crystals, standardize
+from vanhove.crystal.reading import crystal_from_dict, parse_crystals
 from vanhove.errors import StructureError
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "structures"
@@ -485,3 +487,22 @@ def test_cold_import_is_cheap():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert not {"torch", "pymatgen", "spglib", "vesin", "scipy"} & set(result.stdout.split())
+
+
+def test_bytes_are_read_as_the_file_is_and_nothing_is_opened():
+    content = (STRUCTURES / "Si.cif").read_bytes()
+    (crystal,) = parse_crystals(content, "/no/such/folder/Si.cif")
+    assert crystal.name == "Si.cif"
+    np.testing.assert_array_equal(
+        crystal.fractional_coordinates, read_crystal(STRUCTURES / "Si.cif").fractional_coordinates
+    )
+    with pytest.raises(StructureError, match="not a known structure file"):
+        parse_crystals(content, "Si")
+
+
+def test_site_properties_of_pymatgen_are_not_decoded():
+    """Decoding them would import whatever module they name."""
+    data = read_crystal(STRUCTURES / "Si.cif").to_structure().as_dict()
+    for site in data["sites"]:
+        site["properties"] = {"x": {"@module": "no_such_module", "@class": "Y"}}
+    assert crystal_from_dict(data).formula == "Si"

@@ -58,7 +58,12 @@ def read_crystal(source: Source, *, index: int | None = None) -> Crystal:
 
 def read_crystals(source: Source, *, index: int | str | None = None) -> list[Crystal]:
     """As `read_crystal`; ``index`` ``":"`` or ``"all"`` takes every structure of a file."""
-    name, items, convert = _open(source)
+    return _crystals(*_open(source), index)
+
+
+def _crystals(
+    name: str, items: list[Any], convert: Converter, index: int | str | None
+) -> list[Crystal]:
     crystals = []
     for i in _chosen(len(items), index, name):
         item_name = name if len(items) == 1 else f"{name}[{i}]"
@@ -66,6 +71,17 @@ def read_crystals(source: Source, *, index: int | str | None = None) -> list[Cry
         check_crystal(crystal)
         crystals.append(crystal)
     return crystals
+
+
+def parse_crystals(content: bytes, name: str, *, index: int | str | None = None) -> list[Crystal]:
+    """As `read_crystals`, of the content of a file: nothing is opened.
+
+    Args:
+        content: of the file.
+        name: its name, which tells the format; in error messages.
+        index: see `read_crystals`.
+    """
+    return _crystals(*_parse(content, Path(name)), index)
 
 
 def crystal_from_dict(data: dict[str, Any], name: str = "") -> Crystal:
@@ -130,12 +146,7 @@ Converter = Callable[[Any, str], Crystal]
 def _open(source: Any) -> tuple[str, list[Any], Converter]:
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
-        reader = _reader(path)
-        text = _text(path)
-        if reader is None:
-            raise StructureError(f"not a known structure file; allowed: {ALLOWED_FILES}", path.name)
-        split, convert = reader
-        return path.name, guarded(split, text, path.name), convert
+        return _parse(_content(path), path)
     # By their attributes: asking pymatgen and ASE for the classes would import both.
     if isinstance(source, Crystal):
         return source.name, [source], lambda crystal, _: crystal
@@ -147,6 +158,15 @@ def _open(source: Any) -> tuple[str, list[Any], Converter]:
         f"a {type(source).__name__} is no crystal structure; allowed: a path, "
         "a pymatgen Structure, an ASE Atoms, a Crystal"
     )
+
+
+def _parse(content: bytes, path: Path) -> tuple[str, list[Any], Converter]:
+    reader = _reader(path)
+    text = _text(content, path.name)
+    if reader is None:
+        raise StructureError(f"not a known structure file; allowed: {ALLOWED_FILES}", path.name)
+    split, convert = reader
+    return path.name, guarded(split, text, path.name), convert
 
 
 def _reader(path: Path) -> tuple[Callable[[str, str], list[Any]], Converter] | None:
@@ -165,19 +185,22 @@ def _reader(path: Path) -> tuple[Callable[[str, str], list[Any]], Converter] | N
     return None
 
 
-def _text(path: Path) -> str:
+def _content(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise StructureError("no such file", str(path)) from None
     except IsADirectoryError:
         raise StructureError("is a folder; a file is needed", str(path)) from None
     except OSError as error:
         raise StructureError(f"cannot be opened: {error.strerror}", str(path)) from None
+
+
+def _text(content: bytes, name: str) -> str:
     if not content.strip():
-        raise StructureError("is empty", path.name)
+        raise StructureError("is empty", name)
     if re.search(rb"[\x00-\x08\x0e-\x1f]", content):
-        raise StructureError("is binary or UTF-16; plain text is needed", path.name)
+        raise StructureError("is binary or UTF-16; plain text is needed", name)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -307,7 +330,7 @@ def _from_json(data: Any, name: str) -> Crystal:
     if {"lattice", "sites"} <= keys:
         from pymatgen.core import Structure
 
-        return _from_structure(Structure.from_dict(data), name)
+        return _from_structure(Structure.from_dict(_geometry(data)), name)
     if {"numbers", "positions", "cell"} <= keys:
         return _from_arrays(
             _ase_array(data["cell"]),
@@ -323,6 +346,25 @@ def _from_json(data: Any, name: str) -> Crystal:
         '"structure", ASE\'s Atoms, an OPTIMADE entry',
         name,
     )
+
+
+def _geometry(data: dict[str, Any]) -> dict[str, Any]:
+    """Lattice, species and places of pymatgen's dictionary.
+
+    The rest is left out: decoding "@module" entries in site properties would import that module.
+    """
+    sites = [
+        {
+            "species": [
+                {key: kind[key] for key in ("element", "occu", "oxidation_state") if key in kind}
+                for kind in site["species"]
+            ],
+            **{key: site[key] for key in ("abc", "xyz", "label") if key in site},
+        }
+        for site in data["sites"]
+    ]
+    lattice = data["lattice"]
+    return {"lattice": {key: lattice[key] for key in lattice if key[:1] != "@"}, "sites": sites}
 
 
 def _ase_array(value: Any) -> Any:

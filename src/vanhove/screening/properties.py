@@ -314,6 +314,12 @@ class Properties:
         raise ConfigError(f"no property {name!r} with this model; allowed: {self.listed}")
 
     @property
+    def own(self) -> tuple[str, ...]:
+        """Those that follow from the spectrum, without a temperature in their name."""
+        of_crystal = {item.name for item in CRYSTAL_PROPERTIES}
+        return tuple(name for name in self._known if name not in of_crystal)
+
+    @property
     def listed(self) -> str:
         """All names, for messages."""
         names = list(self._known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -405,20 +406,27 @@ class BandStructure:
             structure=None if self.crystal is None else self.crystal.to_structure(),
         )
 
-    def to_csv(self, path: str | Path) -> None:
-        """One line for each k-point: distance, label, fractional coordinates, energies."""
-        with Path(path).open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            names = [f"band_{n + 1}_{self.unit.replace('-', '')}" for n in range(self.n_bands)]
-            writer.writerow(["distance_per_angstrom", "label", "k1", "k2", "k3", *names])
-            for x, label, k, energies in zip(
-                self.kpoints.distances.tolist(),
-                self.kpoints.labels,
-                self.kpoints.fractional.tolist(),
-                self.energies.tolist(),
-                strict=True,
-            ):
-                writer.writerow([x, label, *k, *energies])
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """One line for each k-point: distance, label, fractional coordinates, energies.
+
+        Also written to ``path`` when given.
+        """
+        stream = io.StringIO(newline="")
+        writer = csv.writer(stream, lineterminator="\n")
+        names = [f"band_{n + 1}_{self.unit.replace('-', '')}" for n in range(self.n_bands)]
+        writer.writerow(["distance_per_angstrom", "label", "k1", "k2", "k3", *names])
+        for x, label, k, energies in zip(
+            self.kpoints.distances.tolist(),
+            self.kpoints.labels,
+            self.kpoints.fractional.tolist(),
+            self.energies.tolist(),
+            strict=True,
+        ):
+            writer.writerow([x, label, *k, *energies])
+        text = stream.getvalue()
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8", newline="")
+        return text
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; `from_dict` reads them."""

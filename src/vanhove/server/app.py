@@ -1,0 +1,319 @@
+"""The service: routes, and nothing that reads structures."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, Literal
+
+import uvicorn
+from fastapi import FastAPI, File, Form, HTTPException, Query, Request, Response, UploadFile
+from fastapi import Path as FromPath
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field
+
+from vanhove import __version__
+from vanhove.errors import ConfigError
+from vanhove.server import answers
+from vanhove.server.batches import Batch, Batches
+from vanhove.server.guard import MULTIPART_ROOM, Guard
+from vanhove.server.page_files import PageFile, page_files
+from vanhove.server.pool import Answer, Busy, Pool
+from vanhove.server.settings import ServerSettings
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+RETRY_AFTER = "2"
+"""Seconds."""
+MOST_MODELS = 10
+NAME_LENGTH = 255
+DESCRIPTION = """Predict the spectra of crystals from the structure alone.
+
+Structures are CIF, POSCAR, extxyz or JSON text. Answers other than 200 and 202 hold a `detail`, one
+line that says what was got and what is allowed. A full queue is answered 429 with `Retry-After`.
+"""
+ModelName = Annotated[str, Field(min_length=1, max_length=100)]
+BatchId = Annotated[str, FromPath(max_length=64)]
+FileName = Annotated[str, Field(max_length=NAME_LENGTH)]
+
+
+class PredictRequest(BaseModel):
+    """A structure as text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(min_length=1, description="CIF, POSCAR, extxyz or JSON")
+    name: FileName = Field("", description="a file name; tells the format, else it is guessed")
+    models: list[ModelName] = Field(
+        min_length=1, max_length=MOST_MODELS, description="names as in /api/catalog"
+    )
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The documented errors of a route."""
+    described = {
+        400: "Not a form or no JSON",
+        404: "No such batch",
+        413: "The body is too large",
+        422: "The structure, or another field, cannot be used",
+        429: "Too many requests wait; come back after Retry-After seconds",
+        503: "The workers cannot be started",
+    }
+    common = {
+        403: "A page of another origin asks",
+        408: "The body did not arrive in time",
+        415: "The body is compressed",
+        421: "Another host was meant",
+    }
+    chosen = {status: described[status] for status in statuses} | common
+    return {
+        status: {"model": answers.Problem, "description": text} for status, text in chosen.items()
+    }
+
+
+ASKING = _problems(400, 413, 422, 429, 503)
+
+
+def create_app(
+    settings: ServerSettings | None = None, *, pool: Pool | None = None, hosts: tuple[str, ...] = ()
+) -> FastAPI:
+    """The application, for any ASGI server.
+
+    Args:
+        settings: models and limits.
+        pool: of workers, perhaps started; by default one is started with the application.
+        hosts: names by which the server may be called; empty: any.
+
+    Raises:
+        MissingExtraError: plotly is not installed.
+    """
+    settings = settings or ServerSettings()
+    workers = pool or Pool(settings)
+    batches = Batches(workers, settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if not workers.catalog:
+            await workers.start()
+        yield
+        batches.stop()
+        workers.stop()
+
+    app = FastAPI(
+        title="vanhove",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # these pages would load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.add_middleware(
+        Guard,  # type: ignore[arg-type]
+        hosts=hosts,
+        body_limit=lambda path: (
+            MULTIPART_ROOM
+            + (settings.max_batch_bytes if path == "/api/batches" else settings.max_bytes)
+        ),
+        seconds=settings.upload_seconds,
+    )
+
+    @app.exception_handler(RequestValidationError)
+    async def refuse(_: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"detail": _first(error)}, 422)
+
+    @app.exception_handler(Busy)
+    async def busy(_: Request, __: Busy) -> JSONResponse:
+        detail = f"too many requests wait; try again in {RETRY_AFTER} s"
+        return JSONResponse({"detail": detail}, 429, {"Retry-After": RETRY_AFTER})
+
+    @app.exception_handler(405)
+    async def wrong_method(request: Request, _: HTTPException) -> JSONResponse:
+        allowed = {
+            method
+            for route in app.routes
+            if isinstance(route, APIRoute) and route.path_regex.match(request.url.path)
+            for method in route.methods or ()
+        }
+        headers = {"Allow": ", ".join(sorted(allowed))}
+        return JSONResponse({"detail": "Method Not Allowed"}, 405, headers)
+
+    _add_predictions(app, workers, settings)
+    _add_batches(app, batches, settings)
+    for name, file in page_files().items():
+        _add_file(app, name, file)
+    return app
+
+
+def _add_predictions(app: FastAPI, workers: Pool, settings: ServerSettings) -> None:
+    @app.get("/api/catalog", response_model=answers.Catalog, responses=_problems())
+    async def catalog() -> Response:
+        """Models, examples and limits."""
+        return Response(workers.catalog, media_type="application/json")
+
+    @app.post("/api/predict", response_model=answers.PredictAnswer, responses=ASKING)
+    async def predict(request: PredictRequest) -> Response:
+        """Predict a structure that is given as text, with one or several models."""
+        content = request.text.encode("utf-8", "replace")
+        order = {"what": "predict", "name": request.name, "models": request.models}
+        return _response(await workers.ask(order, _sized(content, settings)))
+
+    @app.post("/api/predict/file", response_model=answers.PredictAnswer, responses=ASKING)
+    async def predict_file(
+        file: Annotated[UploadFile, File(description="CIF, POSCAR, extxyz or JSON")],
+        models: Annotated[
+            list[ModelName], Form(min_length=1, max_length=MOST_MODELS, description="names")
+        ],
+    ) -> Response:
+        """Predict a structure file, with one or several models."""
+        order = {"what": "predict", "name": _name(file), "models": models}
+        return _response(await workers.ask(order, _sized(await file.read(), settings)))
+
+    @app.post("/api/reference", response_model=answers.ReferenceAnswer, responses=ASKING)
+    async def reference(
+        file: Annotated[UploadFile, File(description="JSON or CSV as vanhove writes it")],
+        normalisation: Annotated[
+            Literal["max", "sum", "3N", "states/eV/cell", "min-max"],
+            Form(description="that the spectrum is brought to"),
+        ] = "max",
+    ) -> Response:
+        """Read a spectrum, to lay it over a predicted one."""
+        order = {"what": "reference", "name": _name(file), "normalisation": normalisation}
+        return _response(await workers.ask(order, _sized(await file.read(), settings)))
+
+
+def _add_batches(app: FastAPI, batches: Batches, settings: ServerSettings) -> None:
+    def known(id_: str) -> Batch:
+        batch = batches.get(id_)
+        if batch is None:
+            raise HTTPException(404, "no such batch; ended ones are dropped after a while")
+        return batch
+
+    @app.post("/api/batches", status_code=202, response_model=answers.BatchAnswer, responses=ASKING)
+    async def start_batch(
+        files: Annotated[list[UploadFile], File(min_length=1, description="structure files")],
+        model: Annotated[ModelName, Form(description="name")],
+    ) -> answers.BatchAnswer:
+        """Predict many structure files, each of which may hold several structures."""
+        if len(files) > settings.max_batch_structures:
+            raise HTTPException(
+                413, f"{len(files)} files; allowed: {settings.max_batch_structures}"
+            )
+        if model not in batches.pool.models:
+            known_models = ", ".join(batches.pool.models)
+            raise HTTPException(422, f"no model of that name; allowed: {known_models}")
+        contents = [(_name(file), await file.read()) for file in files]
+        return batches.start(model, contents).answer()
+
+    @app.get(
+        "/api/batches/{id}",
+        response_model=answers.BatchAnswer,
+        responses=_problems(404, 422),
+    )
+    async def batch(
+        id: BatchId,
+        first_row: Annotated[int, Query(ge=0, le=10**9, description="leave out these")] = 0,
+    ) -> answers.BatchAnswer:
+        """Progress and rows."""
+        return known(id).answer(first_row)
+
+    @app.delete(
+        "/api/batches/{id}",
+        response_model=answers.BatchAnswer,
+        responses=_problems(404, 422),
+    )
+    async def cancel_batch(id: BatchId) -> answers.BatchAnswer:
+        """Stop a batch; the rows that are there stay."""
+        found = known(id)
+        found.cancel()
+        return found.answer()
+
+    @app.get(
+        "/api/batches/{id}/table.csv",
+        response_class=Response,
+        responses=_problems(404, 422) | {200: {"content": {"text/csv": {}}}},
+    )
+    async def table(id: BatchId) -> Response:
+        """The rows as a CSV file."""
+        disposition = {"Content-Disposition": 'attachment; filename="vanhove-batch.csv"'}
+        return Response(known(id).to_csv(), media_type="text/csv", headers=disposition)
+
+
+def _add_file(app: FastAPI, name: str, file: PageFile) -> None:
+    headers = {"ETag": file.tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+
+    @app.get(f"/{name}", include_in_schema=False)
+    async def page(request: Request) -> Response:
+        if request.headers.get("if-none-match") == file.tag:
+            return Response(status_code=304, headers=headers)
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            packed = headers | {"Content-Encoding": "gzip"}
+            return Response(file.compressed, media_type=file.media_type, headers=packed)
+        return Response(file.content, media_type=file.media_type, headers=headers)
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, media_type="application/json")
+
+
+def _name(file: UploadFile) -> str:
+    return (file.filename or "")[-NAME_LENGTH:]
+
+
+def _sized(content: bytes, settings: ServerSettings) -> bytes:
+    if len(content) > settings.max_bytes:
+        raise HTTPException(
+            413, f"{len(content):,} bytes; allowed for one file: {settings.max_bytes:,}"
+        )
+    return content
+
+
+def _first(error: RequestValidationError) -> str:
+    """One line of a validation error."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}".encode("utf-8", "replace").decode()
+
+
+def serve(settings: ServerSettings, host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Run the server until it is interrupted.
+
+    Args:
+        settings: models and limits.
+        host: address to listen at; on a loopback address requests must name a loopback host.
+        port: to listen at; 0 takes a free one.
+
+    Raises:
+        ConfigError: the models cannot be loaded, or the port is taken.
+        MissingExtraError: plotly is not installed.
+    """
+    asyncio.run(_serve(settings, host, port))
+
+
+async def _serve(settings: ServerSettings, host: str, port: int) -> None:
+    is_local = host in LOOPBACK or host == "::1"
+    pool = Pool(settings)
+    app = create_app(settings, pool=pool, hosts=LOOPBACK if is_local else ())
+    with _listen(host, port) as listening:
+        config = uvicorn.Config(
+            app, log_level="warning", server_header=False, timeout_keep_alive=10
+        )
+        await pool.start()
+        shown = f"[{host}]" if ":" in host else host
+        print(f"http://{shown}:{listening.getsockname()[1]}  (Ctrl-C ends it)", flush=True)
+        try:
+            await uvicorn.Server(config).serve(sockets=[listening])
+        finally:
+            pool.stop()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen at {host}, port {port}: {error.strerror}; choose another --port"
+        ) from None

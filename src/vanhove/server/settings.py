@@ -1,0 +1,40 @@
+"""What a server offers and the limits it keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """Settings of `vanhove.server.app.create_app`.
+
+    Attributes:
+        models: checkpoints and run folders besides the shipped weights.
+        workers: processes that read and predict.
+        queue: requests that may wait; more are answered 429.
+        seconds: for one request in a worker.
+        upload_seconds: for the body of a request to arrive.
+        max_bytes: of a structure or a spectrum.
+        max_lines: of a structure or a spectrum; ten times as many where there may be several.
+        max_atoms: of the cell that is given.
+        memory_gigabytes: of data in one worker.
+        max_batch_bytes: of all files of a batch.
+        max_batch_structures: of a batch, and of a file in it; at most 1000 files.
+        max_batches: kept at a time; ended ones make room.
+        batch_seconds: that an ended batch is kept.
+    """
+
+    models: tuple[str, ...] = ()
+    workers: int = 1
+    queue: int = 64
+    seconds: float = 30.0
+    upload_seconds: float = 30.0
+    max_bytes: int = 2_000_000
+    max_lines: int = 20_000
+    max_atoms: int = 500
+    memory_gigabytes: float = 4.0
+    max_batch_bytes: int = 50_000_000
+    max_batch_structures: int = 1000
+    max_batches: int = 8
+    batch_seconds: float = 3600.0
