@@ -65,7 +65,7 @@ def test_the_catalog_names_models_and_examples(server):
 
 
 def test_a_prediction_is_that_of_the_library(server):
-    ours = vanhove.predict(STRUCTURES / "Si.cif")
+    ours = vanhove.predict(STRUCTURES / "Si.cif", PHONONS)
     found = prediction(predict(server, name="Si.cif"))
     assert found["spectrum"]["grid"] == ours.grid.tolist()
     np.testing.assert_allclose(found["spectrum"]["values"], ours.values, atol=1e-5)
