@@ -12,7 +12,9 @@ from vanhove.weights import shipped_weights
 
 ROOT = Path(__file__).parents[1]
 STUDY = ROOT / "results" / MODEL / "validation"
-CARD = ROOT / "src" / "vanhove" / "weights" / f"{MODEL}.md"
+CARDS = [
+    ROOT / "src" / "vanhove" / "weights" / f"{name}.md" for name in (MODEL, f"{MODEL}-fast")
+]
 PAGE = ROOT / "docs" / f"{MODEL}.md"
 METRICS = {
     "mse_x10": ("MSE×10", 4),
@@ -32,7 +34,7 @@ def results() -> tuple[dict, dict]:
     """The evaluation of the shipped ensemble, and the table's row of its members."""
     table = json.loads((ROOT / "results" / "phonon" / f"{MODEL}.json").read_text())
     (single,) = [row for row in table["rows"] if row["run"] == MODEL]
-    return json.loads(CARD.with_suffix(".json").read_text()), single
+    return json.loads(CARDS[0].with_suffix(".json").read_text()), single
 
 
 def numbers(metrics: dict) -> str:
@@ -52,11 +54,15 @@ def study_table() -> str:
     return "\n".join(lines)
 
 
-def card() -> str:
-    result, _ = results()
+def card(path: Path) -> str:
+    result = json.loads(path.with_suffix(".json").read_text())
     trained, run = result["trained_on"], result["runs"][0]
     bars = run["uncertainty"]
-    megabytes = shipped_weights()[MODEL].stat().st_size / 1e6
+    megabytes = shipped_weights()[path.stem].stat().st_size / 1e6
+    seeds = ", ".join(map(str, run["seeds"]))
+    members = f"{len(run['seeds'])} members (seeds {seeds}: all that were trained)"
+    if len(run["seeds"]) == 1:
+        members = f"one member (seed {seeds}, the best by validation), for speed,"
     metrics = "\n".join(
         f"| {convention} | {result['mean'][key]:.4g} |"
         for key, convention in result["conventions"].items()
@@ -70,14 +76,13 @@ def card() -> str:
         for key, title in PROPERTIES.items()
         for own in [bars["properties"][key]]
     )
-    return f"""# {MODEL}
+    return f"""# {path.stem}
 
 Predicts the phonon density of states of a crystal from its structure, with error bars: 51 points, 0
 to 1000 1/cm, scaled so that the largest value of a training spectrum is 1.
 
-- **Model**: {len(run["seeds"])} members of {run["n_parameters"] // len(run["seeds"]):,} parameters
-  (seeds {", ".join(map(str, run["seeds"]))}), half-precision file of {megabytes:.1f} MB; all seeds
-  that were trained are in it. What it is made of: `docs/vanhove-phonon.md`.
+- **Model**: {members} of {run["n_parameters"] // len(run["seeds"]):,} parameters, half-precision
+  file of {megabytes:.1f} MB. What it is made of: `docs/vanhove-phonon.md`.
 - **Data**: `{trained["name"]}` ({trained["n_train"]} train, {trained["n_valid"]} valid,
   {trained["n_test"]} test; data hash `{trained["hash"][:16]}`, split hash
   `{trained["split_hash"][:16]}`): DFPT with PBEsol, Petretto et al., Sci. Data 5, 180065 (2018);

@@ -243,7 +243,7 @@ def main(check: bool) -> int:
     new[BANDS_CARD] = bands_page.card(json.loads(BANDS_CARD.with_suffix(".json").read_text()))
     new[ROOT / "docs" / "results-bands.md"] = bands_page.page()
     flagship = flagship_page.PAGE
-    new[flagship_page.CARD] = flagship_page.card()
+    new |= {path: flagship_page.card(path) for path in flagship_page.CARDS}
     new[flagship] = between_markers(flagship.read_text(), flagship_page.study_table())
     for name in results_page.OTHER_PAGES:
         content = results_page.other_page(name, results_page.results(name))
