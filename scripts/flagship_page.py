@@ -12,9 +12,7 @@ from vanhove.weights import shipped_weights
 
 ROOT = Path(__file__).parents[1]
 STUDY = ROOT / "results" / MODEL / "validation"
-CARDS = [
-    ROOT / "src" / "vanhove" / "weights" / f"{name}.md" for name in (MODEL, f"{MODEL}-fast")
-]
+CARDS = [ROOT / "src" / "vanhove" / "weights" / f"{name}.md" for name in (MODEL, f"{MODEL}-fast")]
 PAGE = ROOT / "docs" / f"{MODEL}.md"
 METRICS = {
     "mse_x10": ("MSE×10", 4),
