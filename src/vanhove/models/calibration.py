@@ -25,16 +25,18 @@ TEMPERATURES = (50.0, 100.0, 200.0, 300.0, 500.0, 1000.0)
 _NEARBY = 5  # points
 _SMALLEST = 1e-6
 
-THERMAL: dict[str, Callable[..., np.ndarray]] = {
+PHONON_PROPERTIES: dict[str, Callable[[np.ndarray, np.ndarray, float], np.ndarray]] = {
+    "mean_frequency_cm1": lambda grid, values, temperature: mean_frequency(grid, values),
     "heat_capacity_J_per_K_mol_atoms": heat_capacity,
     "entropy_J_per_K_mol_atoms": entropy,
 }
+"""Of a grid, spectra ``[..., n_points]`` and a temperature (K): ``[...]``."""
 
 
 class PropertyCalibration(BaseModel):
     """Of one derived property: ``std = floor + slope * (standard deviation over the members)``.
 
-    Each list has one value per temperature of `TEMPERATURES`, or a single one.
+    Each list has one value per temperature of `TEMPERATURES`.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -79,20 +81,19 @@ class Calibration(BaseModel):
         return np.maximum(mean - factor * std, 0), mean + factor * std
 
     def property_std(
-        self, name: str, members: np.ndarray, temperature: float | None = None
+        self, name: str, members: np.ndarray, temperature: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """Standard deviation and half of the 90 % interval of a property.
 
         Args:
             name: a key of `properties`.
             members: the property from each member's spectrum, ``[n_members, ...]``.
-            temperature: K, for thermal properties; outside `TEMPERATURES` the nearest counts.
+            temperature: K; outside `TEMPERATURES` the nearest counts.
         """
         calibration = self.properties[name]
-        place = TEMPERATURES[0] if temperature is None else temperature
 
         def at(values: list[float]) -> float:
-            return float(np.interp(place, TEMPERATURES[: len(values)], values))
+            return float(np.interp(temperature, TEMPERATURES, values))
 
         std = at(calibration.floor) + at(calibration.slope) * np.std(members, axis=0)
         return std, at(calibration.factors["0.9"]) * std
@@ -161,13 +162,12 @@ def _fit_properties(
     members, target = members[:, kept], target[kept]
     mean = members.mean(axis=0)
 
-    def fit(of: Callable[[np.ndarray], np.ndarray]) -> PropertyCalibration:
-        """``of`` gives ``[..., n_temperatures]``."""
-        error, spread = np.abs(of(mean) - of(target)), of(members).std(axis=0)
-        floors, slopes = [], []
+    def fit(name: str) -> PropertyCalibration:
+        of, floors, slopes = PHONON_PROPERTIES[name], [], []
         factors: dict[str, list[float]] = {f"{level:g}": [] for level in LEVELS}
-        for column in range(error.shape[-1]):
-            own, by = error[:, column], spread[:, column]
+        for kelvin in TEMPERATURES:
+            own = np.abs(of(grid, mean, kelvin) - of(grid, target, kelvin))
+            by = of(grid, members, kelvin).std(axis=0)
             (floor, slope), _ = nnls(np.stack([np.ones_like(by), by], axis=-1), own)
             std = np.maximum(floor + slope * by, _SMALLEST)
             scale = np.sqrt((own**2).mean() / (std**2).mean())
@@ -177,8 +177,4 @@ def _fit_properties(
                 factors[f"{level:g}"].append(conformal_quantile(own / (scale * std), level))
         return PropertyCalibration(floor=floors, slope=slopes, factors=factors)
 
-    temperatures = np.array(TEMPERATURES)
-    found = {"mean_frequency_cm1": fit(lambda values: mean_frequency(grid, values)[..., None])}
-    for name, function in THERMAL.items():
-        found[name] = fit(lambda values, f=function: f(grid, values, temperatures))  # type: ignore[misc]
-    return found
+    return {name: fit(name) for name in PHONON_PROPERTIES}

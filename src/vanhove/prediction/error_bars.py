@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-
-from vanhove.models.calibration import THERMAL, Calibration
+from vanhove.models.calibration import PHONON_PROPERTIES, Calibration
 from vanhove.models.ensemble import EnsemblePrediction
 from vanhove.spectra.spectrum import Spectrum
-from vanhove.spectra.thermodynamics import mean_frequency
 
 
 def with_error_bars(
@@ -44,19 +40,12 @@ def phonon_properties(
         DataError: a density of states without any weight.
     """
     grid = spectrum.grid
-    functions: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "mean_frequency_cm1": lambda values: mean_frequency(grid, values),
-        **{
-            name: lambda values, of=of: of(grid, values, temperature)  # type: ignore[misc]
-            for name, of in THERMAL.items()
-        },
-    }
     found = {"temperature_K": temperature}
-    for name, of in functions.items():
-        found[name] = float(of(spectrum.values))
+    for name, of in PHONON_PROPERTIES.items():
+        found[name] = float(of(grid, spectrum.values, temperature))
         if calibration is None or spectrum.samples is None or name not in calibration.properties:
             continue
         usable = spectrum.samples[spectrum.samples.max(axis=-1) > 0]
-        at = None if name == "mean_frequency_cm1" else temperature
-        found[f"{name}_half_width_90"] = float(calibration.property_std(name, of(usable), at)[1])
+        _, half = calibration.property_std(name, of(grid, usable, temperature), temperature)
+        found[f"{name}_half_width_90"] = float(half)
     return found

@@ -10,11 +10,10 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from vanhove.models.calibration import LEVELS, Calibration
+from vanhove.models.calibration import LEVELS, PHONON_PROPERTIES, Calibration
 from vanhove.models.ensemble import Ensemble, EnsemblePrediction, predict_members
 from vanhove.models.model import SpectrumModel
 from vanhove.spectra.metrics import mae_per_material
-from vanhove.spectra.thermodynamics import entropy, heat_capacity, mean_frequency
 from vanhove.training.prepared import PreparedData
 
 WEIGHT = 0.01
@@ -105,15 +104,13 @@ def _property_coverage(
 ) -> dict[str, dict[str, float | None]]:
     kept = (members.max(axis=-1) > 0).all(axis=0) & (target.max(axis=-1) > 0)
     members, target = members[:, kept], target[kept]
-    functions = {
-        "mean_frequency_cm1": lambda values: mean_frequency(grid, values),
-        "heat_capacity_J_per_K_mol_atoms": lambda values: heat_capacity(grid, values, _TEMPERATURE),
-        "entropy_J_per_K_mol_atoms": lambda values: entropy(grid, values, _TEMPERATURE),
-    }
     found = {}
-    for name, function in functions.items():
-        error = np.abs(function(members.mean(axis=0)) - function(target))
-        std, half = calibration.property_std(name, function(members), _TEMPERATURE)
+    for name, of in PHONON_PROPERTIES.items():
+        own = of(grid, members, _TEMPERATURE)
+        error = np.abs(
+            of(grid, members.mean(axis=0), _TEMPERATURE) - of(grid, target, _TEMPERATURE)
+        )
+        std, half = calibration.property_std(name, own, _TEMPERATURE)
         found[name] = {
             "mae": float(error.mean()),
             "coverage": float((error <= half).mean()),
