@@ -73,11 +73,17 @@ class Ensemble(nn.Module):
     def predict_with_errors(self, graphs: Sequence[CrystalGraph]) -> EnsemblePrediction:
         """The members' predictions, error bars and familiarity."""
         members, states = predict_members(self.models, graphs)
-        values = members.double().numpy()
+        return self.assess(members.double().numpy(), states, graphs)
+
+    def assess(
+        self, members: np.ndarray, states: Tensor, graphs: Sequence[CrystalGraph]
+    ) -> EnsemblePrediction:
+        """Error bars and familiarity for what `predict_members` gave."""
+        familiarity = self.familiarity(states.to(self.familiarity.mean.device), graphs)
         return EnsemblePrediction(
-            members=values,
-            std=self.calibration.std(values),
-            familiarity=self.familiarity(states, graphs).numpy(),
+            members=members,
+            std=self.calibration.std(members),
+            familiarity=familiarity.cpu().numpy(),
         )
 
 

@@ -43,9 +43,18 @@ def phonon_properties(
     found = {"temperature_K": temperature}
     for name, of in PHONON_PROPERTIES.items():
         found[name] = float(of(grid, spectrum.values, temperature))
-        if calibration is None or spectrum.samples is None or name not in calibration.properties:
-            continue
-        usable = spectrum.samples[spectrum.samples.max(axis=-1) > 0]
-        _, half = calibration.property_std(name, of(grid, usable, temperature), temperature)
-        found[f"{name}_half_width_90"] = float(half)
+        half = half_width(spectrum, calibration, name, temperature)
+        if half is not None:
+            found[f"{name}_half_width_90"] = half
     return found
+
+
+def half_width(
+    spectrum: Spectrum, calibration: Calibration | None, name: str, temperature: float
+) -> float | None:
+    """Half of the 90 % interval of a key of `PHONON_PROPERTIES`; None without error bars."""
+    if calibration is None or spectrum.samples is None or name not in calibration.properties:
+        return None
+    usable = spectrum.samples[spectrum.samples.max(axis=-1) > 0]
+    values = PHONON_PROPERTIES[name](spectrum.grid, usable, temperature)
+    return float(calibration.property_std(name, values, temperature)[1])

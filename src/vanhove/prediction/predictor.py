@@ -176,8 +176,9 @@ class Predictor:
             graphs = [item.graph for _, item in chunk]
             if isinstance(self.model, Ensemble):
                 prediction = self.model.predict_with_errors(graphs)
+                mean = prediction.mean
                 for row, (place, item) in enumerate(chunk):
-                    spectrum = self._spectrum(item, prediction.mean[row])
+                    spectrum = self._spectrum(item, mean[row])
                     outcomes[place] = with_error_bars(
                         spectrum, self.model.calibration, prediction, row
                     )

@@ -26,7 +26,7 @@ from vanhove.datasets.tiny import load_tiny
 from vanhove.errors import ConfigError, DataError, StructureError, VanhoveError
 from vanhove.models.calibration import Calibration
 from vanhove.prediction.bands import band_properties
-from vanhove.prediction.error_bars import phonon_properties
+from vanhove.prediction.error_bars import half_width, phonon_properties
 from vanhove.prediction.predictor import Predictor, load
 from vanhove.screening.properties import CRYSTAL_PROPERTIES, Properties, Property
 from vanhove.server import answers, uploads
@@ -317,15 +317,11 @@ def _thermal(spectrum: Spectrum, calibration: Calibration | None) -> answers.The
         return None
 
     def widths(name: str) -> list[float] | None:
-        known = f"{name}_J_per_K_mol_atoms"
-        if calibration is None or spectrum.samples is None or known not in calibration.properties:
-            return None
-        usable = spectrum.samples[spectrum.samples.max(axis=-1) > 0]
-        members = functions[name](grid, usable, TEMPERATURES)
-        return [
-            float(calibration.property_std(known, members[:, i], kelvin)[1])
-            for i, kelvin in enumerate(TEMPERATURES.tolist())
+        found = [
+            half_width(spectrum, calibration, f"{name}_J_per_K_mol_atoms", kelvin)
+            for kelvin in TEMPERATURES.tolist()
         ]
+        return [half for half in found if half is not None] or None
 
     return answers.ThermalCurves(
         temperature_K=TEMPERATURES.tolist(),

@@ -43,15 +43,7 @@ def predict_rows_with_errors(
 ) -> EnsemblePrediction:
     """`Ensemble.predict_with_errors` of many rows, in their order."""
     values, states = member_predictions(model.models, data, rows)
-    return EnsemblePrediction(
-        members=values,
-        std=model.calibration.std(values),
-        familiarity=model.familiarity(
-            states.to(model.familiarity.mean.device), [data.graph(int(row)) for row in rows]
-        )
-        .cpu()
-        .numpy(),
-    )
+    return model.assess(values, states, [data.graph(int(row)) for row in rows])
 
 
 def uncertainty_metrics(
