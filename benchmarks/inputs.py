@@ -39,6 +39,7 @@ def graph_of(crystal: Crystal, n_neighbors: int) -> CrystalGraph:
         edge_vector=torch.from_numpy(found.vector[kept].astype(np.float32)),
         crystal_system=6,
         lattice_lengths=torch.full((3,), float(crystal.lattice[0, 0])),
+        lattice=torch.from_numpy(crystal.lattice.astype(np.float32)),
     )
 
 

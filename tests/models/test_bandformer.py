@@ -42,7 +42,7 @@ def make(**decoder) -> SpectrumModel:
             "output": "energies",
         }
     )
-    return SpectrumModel(settings, GRAPH.cutoff, 24).eval().double()
+    return SpectrumModel(settings, GRAPH.cutoff, range(24)).eval().double()
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,9 @@ TOLERANCE = 1e-5
 
 def make(variant: str = "default") -> SpectrumModel:
     torch.manual_seed(0)
-    return SpectrumModel(ModelSettings.model_validate(VARIANTS[variant]), GRAPH.cutoff, 51).eval()
+    return SpectrumModel(
+        ModelSettings.model_validate(VARIANTS[variant]), GRAPH.cutoff, range(51)
+    ).eval()
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -101,7 +103,7 @@ def test_released_inputs_depend_on_the_rotation(crystals):
         {"encoder": {"edge_features": "spherical_harmonics", "aggregation": "mean"}}
     )
     torch.manual_seed(0)
-    released = SpectrumModel(settings, 4.0, 51).eval()
+    released = SpectrumModel(settings, 4.0, range(51)).eval()
     graph = GraphSettings(self_edges=True, primitive=False)
     crystal = max(crystals, key=lambda c: c.n_atoms)
     rotation = Rotation.from_euler("xyz", [0.3, 0.5, 0.7]).as_matrix()

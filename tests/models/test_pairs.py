@@ -60,7 +60,7 @@ def make(encoder: str, decoder: str, output: OutputKind = "raw") -> SpectrumMode
         pytest.importorskip("e3nn")
     torch.manual_seed(0)
     settings = ModelSettings.model_validate(pair_settings(encoder, decoder, output))
-    return SpectrumModel(settings, GRAPH.cutoff, N_POINTS).eval()
+    return SpectrumModel(settings, GRAPH.cutoff, np.linspace(0, 1000, N_POINTS)).eval()
 
 
 @pytest.fixture(scope="module")

@@ -44,8 +44,8 @@ class CrystalGraph:
         crystal_system: index into ``CRYSTAL_SYSTEMS``.
         lattice_lengths: ``[3]`` float32, angstrom, ascending: the shortest independent translations
             of the cell.
+        lattice: ``[3, 3]`` float32, rows, angstrom.
         kpoints: ``[n_kpoints, 3]`` float32, Cartesian, 1/angstrom; None unless bands are wanted.
-        lattice: ``[3, 3]`` float32, rows, angstrom, of the same cell; goes with the k-points.
     """
 
     atomic_numbers: Tensor
@@ -53,8 +53,8 @@ class CrystalGraph:
     edge_vector: Tensor
     crystal_system: int
     lattice_lengths: Tensor
+    lattice: Tensor
     kpoints: Tensor | None = None
-    lattice: Tensor | None = None
 
     @property
     def n_atoms(self) -> int:
@@ -96,6 +96,7 @@ def graph_of_cell(cell: Crystal, crystal_system: str, settings: GraphSettings) -
         edge_vector=torch.from_numpy(edge_vector.astype(np.float32)),
         crystal_system=CRYSTAL_SYSTEMS.index(crystal_system),
         lattice_lengths=torch.from_numpy(successive_minima(cell.lattice).astype(np.float32)),
+        lattice=torch.from_numpy(cell.lattice.astype(np.float32)),
     )
 
 
@@ -113,8 +114,8 @@ class Batch:
         crystal_system: ``[n_crystals]``, index into ``CRYSTAL_SYSTEMS``.
         lattice_lengths: ``[n_crystals, 3]``, angstrom, ascending.
         max_atoms: the largest of ``n_atoms``.
+        lattice: ``[n_crystals, 3, 3]``, rows, angstrom.
         kpoints: ``[n_crystals, n_kpoints, 3]``, Cartesian, 1/angstrom, or None.
-        lattice: ``[n_crystals, 3, 3]``, rows, angstrom, or None.
     """
 
     atomic_numbers: Tensor
@@ -126,8 +127,8 @@ class Batch:
     crystal_system: Tensor
     lattice_lengths: Tensor
     max_atoms: int
+    lattice: Tensor
     kpoints: Tensor | None = None
-    lattice: Tensor | None = None
 
     @property
     def n_crystals(self) -> int:
@@ -174,7 +175,6 @@ def collate(graphs: Sequence[CrystalGraph]) -> Batch:
     n_edges = torch.tensor([graph.edge_index.shape[1] for graph in graphs])
     first_atom = torch.cumsum(n_atoms, 0) - n_atoms
     crystal_of_atom = torch.repeat_interleave(n_atoms)
-    lattices = [graph.lattice for graph in graphs if graph.lattice is not None]
     kpoints = [graph.kpoints for graph in graphs if graph.kpoints is not None]
     if len({len(points) for points in kpoints}) > 1 or len(kpoints) not in (0, len(graphs)):
         raise ValueError("graphs of one batch need the same number of k-points")
@@ -189,6 +189,6 @@ def collate(graphs: Sequence[CrystalGraph]) -> Batch:
         crystal_system=torch.tensor([graph.crystal_system for graph in graphs]),
         lattice_lengths=torch.stack([graph.lattice_lengths for graph in graphs]),
         max_atoms=int(n_atoms.max()),
+        lattice=torch.stack([graph.lattice for graph in graphs]),
         kpoints=torch.stack(kpoints) if kpoints else None,
-        lattice=torch.stack(lattices) if len(lattices) == len(graphs) else None,
     )

@@ -98,6 +98,7 @@ def graph_arrays(
         "edge_index": torch.cat([g.edge_index for g in graphs], dim=1).numpy().astype(np.int32),
         "edge_vector": torch.cat([graph.edge_vector for graph in graphs]).numpy().T,
         "lattice_lengths": torch.stack([graph.lattice_lengths for graph in graphs]).numpy().T,
+        "lattice": torch.stack([graph.lattice for graph in graphs]).numpy().transpose(1, 2, 0),
     }
 
 
@@ -107,6 +108,7 @@ _EMPTY = CrystalGraph(
     edge_vector=torch.zeros(0, 3),
     crystal_system=-1,
     lattice_lengths=torch.zeros(3),
+    lattice=torch.zeros(3, 3),
 )
 
 
@@ -126,7 +128,13 @@ class GraphTable:
         self._first_edge = _starts(arrays["n_edges"])
         self._flat: dict[str, Tensor] = {
             name: torch.from_numpy(arrays[name])
-            for name in ("atomic_numbers", "edge_index", "edge_vector", "lattice_lengths")
+            for name in (
+                "atomic_numbers",
+                "edge_index",
+                "edge_vector",
+                "lattice_lengths",
+                "lattice",
+            )
         }
 
     def __len__(self) -> int:
@@ -151,6 +159,7 @@ class GraphTable:
             edge_vector=self._flat["edge_vector"][:, edges].T.contiguous(),
             crystal_system=system,
             lattice_lengths=self._flat["lattice_lengths"][:, row].contiguous(),
+            lattice=self._flat["lattice"][:, :, row].contiguous(),
         )
 
 

@@ -60,7 +60,7 @@ def time_models(
         for config in configs:
             data = prepare_rows(dataset, np.concatenate([train, test]), config, quiet=True)
             seen = data.crystal_systems(torch.from_numpy(train))
-            run = Run(config, data.targets.shape[1], seen, device)
+            run = Run(config, data.dataset.grid.tolist(), seen, device)
             trainer = Trainer(run, data, Path(), group, quiet=True)
             timers.append(_Timer(trainer, torch.from_numpy(train), torch.from_numpy(test), effort))
         for number in range(effort.rounds + 1):

@@ -42,7 +42,6 @@ class FreeElectrons(nn.Module):
     @torch.no_grad()
     def forward(self, batch: Batch) -> Tensor:
         assert batch.kpoints is not None
-        assert batch.lattice is not None
         lattice = batch.lattice.float()
         reciprocal = 2 * math.pi * torch.linalg.inv(lattice).transpose(1, 2)
         # Back into the cell around zero, so that the vectors reach far enough on all sides.

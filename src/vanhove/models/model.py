@@ -17,6 +17,10 @@ from vanhove.models.decoders.bandformer import BandformerDecoder, BandformerSett
 from vanhove.models.decoders.decoder import Outputs
 from vanhove.models.decoders.dostransformer import DOSTransformerDecoder, DOSTransformerSettings
 from vanhove.models.decoders.energywise import EnergywiseDecoder, EnergywiseSettings
+from vanhove.models.decoders.lattice_dynamics import (
+    LatticeDynamicsDecoder,
+    LatticeDynamicsSettings,
+)
 from vanhove.models.decoders.mat2spec import Mat2SpecDecoder, Mat2SpecSettings
 from vanhove.models.decoders.pooled import PooledDecoder, PooledSettings
 from vanhove.models.decoders.recurrent import RecurrentDecoder, RecurrentSettings
@@ -51,11 +55,15 @@ DECODERS: dict[str, tuple[Any, Any]] = {
     "xtal2dos": (Xtal2DoSSettings, Xtal2DoSDecoder),
     "recurrent": (RecurrentSettings, RecurrentDecoder),
     "atomwise": (AtomwiseSettings, AtomwiseDecoder),
+    "lattice_dynamics": (LatticeDynamicsSettings, LatticeDynamicsDecoder),
     "bandformer": (BandformerSettings, BandformerDecoder),
 }
 BAND_DECODERS = ("bandformer",)
-"""Those that predict ``[n_crystals, n_kpoints, n_bands]`` for graphs with k-points; they also take
-the cutoff."""
+"""Those that predict ``[n_crystals, n_kpoints, n_bands]`` for graphs with k-points."""
+PHONON_DECODERS = ("lattice_dynamics",)
+"""Those that know what a phonon is: their grid must be one of frequencies in 1/cm."""
+_ALSO_TAKE = {"bandformer": ("cutoff",), "lattice_dynamics": ("cutoff", "grid")}
+"""What a decoder's constructor takes besides the sizes."""
 DEFAULT_ENCODER, DEFAULT_DECODER = "graph_network", "dostransformer"
 
 
@@ -101,10 +109,10 @@ class SpectrumModel(nn.Module):
     Args:
         settings: the encoder, the decoder and what surrounds them.
         cutoff: of the graphs it will see, angstrom.
-        n_points: of the grid it was trained on.
+        grid: it is trained on.
     """
 
-    def __init__(self, settings: ModelSettings, cutoff: float, n_points: int):
+    def __init__(self, settings: ModelSettings, cutoff: float, grid: Sequence[float]):
         super().__init__()
         self.settings = settings
         self.low_precision = False
@@ -116,13 +124,15 @@ class SpectrumModel(nn.Module):
             atom_dim=self.atom_features.dim + (self.system.dim if self.system_at_atoms else 0),
             cutoff=cutoff,
         )
+        wanted = _ALSO_TAKE.get(settings.decoder.name, ())
+        known = {"cutoff": cutoff, "grid": grid}
         self.decoder = DECODERS[settings.decoder.name][1](
             settings.decoder,
             atom_dim=self.encoder.out_dim,
             system_dim=0 if self.system_at_atoms else self.system.dim,
-            n_points=n_points,
+            n_points=len(grid),
             output=settings.output,
-            **({"cutoff": cutoff} if settings.decoder.name in BAND_DECODERS else {}),
+            **{key: value for key, value in known.items() if key in wanted},
         )
 
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:

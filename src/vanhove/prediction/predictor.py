@@ -153,11 +153,7 @@ class Predictor:
         path = high_symmetry_path(crystal, self.path, settings.symmetry_tolerance).continuous()
         cell = graph_of_cell(path.crystal, standard.crystal_system, settings)
         kpoints = path.sample(len(self.grid))
-        graph = replace(
-            cell,
-            kpoints=torch.from_numpy(kpoints.cartesian.astype(np.float32)),
-            lattice=torch.from_numpy(path.crystal.lattice.astype(np.float32)),
-        )
+        graph = replace(cell, kpoints=torch.from_numpy(kpoints.cartesian.astype(np.float32)))
         return _Prepared(crystal, standard, graph, path.crystal, kpoints)
 
     def _finish(self, pending: list[_Prepared | StructureError]) -> list[Any]:

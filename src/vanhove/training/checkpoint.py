@@ -7,6 +7,7 @@ A *model* checkpoint (``best.safetensors``, shipped weights) holds all that a pr
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -193,15 +194,15 @@ def _parse_info(path: Path, header: str) -> ModelInfo:
 
 def _build(info: ModelInfo) -> SpectrumModel | Ensemble:
     if info.ensemble is None:
-        return build_model(info.config, len(info.grid))
-    members = [build_model(info.config, len(info.grid)) for _ in info.ensemble.seeds]
+        return build_model(info.config, info.grid)
+    members = [build_model(info.config, info.grid) for _ in info.ensemble.seeds]
     familiarity = Familiarity(
         info.ensemble.n_train, info.ensemble.n_valid, members[0].encoder.out_dim
     )
     return Ensemble(members, familiarity, info.ensemble.calibration)
 
 
-def build_model(config: RunConfig, n_points: int) -> SpectrumModel:
-    """An untrained model for a run."""
+def build_model(config: RunConfig, grid: Sequence[float]) -> SpectrumModel:
+    """An untrained model for a run on data with that grid."""
     keep_freed_memory()
-    return SpectrumModel(config.model, config.graph.cutoff, n_points)
+    return SpectrumModel(config.model, config.graph.cutoff, grid)

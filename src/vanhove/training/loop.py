@@ -355,7 +355,7 @@ def train(
         group.wait()  # until every process has looked, before the first one writes
         data = prepare(config, ("train", "valid"), quiet or not group.is_first)
         seen = data.crystal_systems(data.rows("train"))
-        run = Run(config, data.targets.shape[1], seen, device)
+        run = Run(config, data.dataset.grid.tolist(), seen, device)
         if saved is not None:
             run.restore(saved["tensors"], saved["progress"])  # type: ignore[arg-type]
         log = None

@@ -13,10 +13,10 @@ from vanhove.crystal.graph import Batch, CrystalGraph, build_graph, collate
 from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.crystal.tables import GraphTable
 from vanhove.datasets import SpectrumDataset, load_dataset
-from vanhove.datasets.graph_store import load_graphs, load_symmetry
+from vanhove.datasets.graph_store import load_graphs
 from vanhove.errors import ConfigError, DataError, StructureError
 from vanhove.models.ensemble import Ensemble
-from vanhove.models.model import BAND_DECODERS, SpectrumModel
+from vanhove.models.model import BAND_DECODERS, PHONON_DECODERS, SpectrumModel
 from vanhove.training.config import RunConfig
 
 
@@ -28,14 +28,13 @@ class PreparedData:
         dataset: where they come from.
         graphs: by row.
         targets: ``[n_materials, n_points]`` float32; of bands ``[n_materials, n_points, n_bands]``.
-        paths: of bands, Cartesian k-points (1/angstrom) ``[n_materials, n_points, 3]`` and the
-            lattices (rows, angstrom) ``[n_materials, 3, 3]`` of the graphs' cells, float32.
+        kpoints: of bands, Cartesian, 1/angstrom, ``[n_materials, n_points, 3]`` float32.
     """
 
     dataset: SpectrumDataset
     graphs: GraphTable
     targets: Tensor
-    paths: tuple[Tensor, Tensor] | None = None
+    kpoints: Tensor | None = None
 
     def rows(self, split: str) -> Tensor:
         return torch.from_numpy(np.asarray(self.dataset.split(split), dtype=np.int64))
@@ -49,10 +48,9 @@ class PreparedData:
 
     def graph(self, row: int) -> CrystalGraph:
         graph = self.graphs.graph(row)
-        if self.paths is None:
+        if self.kpoints is None:
             return graph
-        kpoints, lattices = self.paths
-        return replace(graph, kpoints=kpoints[row], lattice=lattices[row])
+        return replace(graph, kpoints=self.kpoints[row])
 
 
 def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> PreparedData:
@@ -79,14 +77,19 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
                 f"the {name} part of {dataset.name} is empty (split {dataset.split_name}); give "
                 "its folder a splits.json with that part, or set data.split to random or grouped"
             )
-    _check_bands(config, dataset)
+    _check_kind(config, dataset)
     dataset = fit_scale(config, dataset)
     wanted = np.concatenate([dataset.split(name) for name in splits])
     return prepare_rows(dataset, wanted, config, quiet)
 
 
-def _check_bands(config: RunConfig, dataset: SpectrumDataset) -> None:
+def _check_kind(config: RunConfig, dataset: SpectrumDataset) -> None:
     decoder = config.model.decoder
+    if decoder.name in PHONON_DECODERS and dataset.unit != "cm-1":
+        raise ConfigError(
+            f"model.decoder {decoder.name} knows phonons on a grid in 1/cm; {dataset.name} holds "
+            f"{dataset.quantity} in {dataset.unit}: choose another decoder or data set"
+        )
     has_bands = decoder.name in BAND_DECODERS
     if has_bands != (dataset.kpoints is not None):
         raise ConfigError(
@@ -120,23 +123,15 @@ def prepare_rows(
     for row in rows[graphs.crystal_system[torch.from_numpy(rows)].numpy() < 0].tolist():
         build_graph(dataset.crystals[row], config.graph)  # raises the reason
     targets = torch.from_numpy(dataset.values)
-    return PreparedData(dataset, graphs, targets, _paths(dataset, config, quiet))
+    return PreparedData(dataset, graphs, targets, _kpoints(dataset))
 
 
-def _paths(
-    dataset: SpectrumDataset, config: RunConfig, quiet: bool
-) -> tuple[Tensor, Tensor] | None:
+def _kpoints(dataset: SpectrumDataset) -> Tensor | None:
     if dataset.kpoints is None:
         return None
     # The primitive cell keeps the orientation of the crystal, to whose cell k-points refer.
     bases = np.stack([reciprocal_lattice(crystal.lattice) for crystal in dataset.crystals])
-    if config.graph.primitive:
-        symmetry = load_symmetry(dataset.crystals, config.graph.symmetry_tolerance, quiet)
-        lattices = symmetry.lattice.transpose(2, 0, 1)
-    else:
-        lattices = np.stack([crystal.lattice for crystal in dataset.crystals])
-    kpoints = torch.from_numpy(dataset.kpoints @ bases)
-    return kpoints.float(), torch.from_numpy(np.array(lattices)).float()
+    return torch.from_numpy(dataset.kpoints @ bases).float()
 
 
 def _check_elements(dataset: SpectrumDataset, rows: np.ndarray, config: RunConfig) -> None:

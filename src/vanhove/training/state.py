@@ -38,18 +38,22 @@ class Run:
 
     Args:
         config: of the run.
-        n_points: of the grid.
+        grid: of the data.
         seen_systems: indices of the crystal systems in the training part.
         device: where the model lives.
     """
 
     def __init__(
-        self, config: RunConfig, n_points: int, seen_systems: Sequence[int], device: torch.device
+        self,
+        config: RunConfig,
+        grid: Sequence[float],
+        seen_systems: Sequence[int],
+        device: torch.device,
     ):
         torch.manual_seed(config.seed)
         self.config = config
         self.seen_systems = seen_systems
-        self.model = build_model(config, n_points)
+        self.model = build_model(config, grid)
         if config.start.checkpoint is not None:
             start_from(self.model, config.start)
         self.model.to(device)

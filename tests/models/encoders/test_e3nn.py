@@ -35,6 +35,7 @@ def molecule(angle: float, rotation: np.ndarray | None = None) -> Batch:
         edge_vector=torch.from_numpy(np.concatenate([bonds, -bonds])).float(),
         crystal_system=0,
         lattice_lengths=torch.ones(3),
+        lattice=torch.eye(3),
     )
     return collate([graph])
 

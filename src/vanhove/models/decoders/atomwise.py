@@ -94,6 +94,12 @@ class AtomwiseDecoder(Decoder):
         self.out = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 1))
 
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
+        return self.refined(atoms, batch, system)
+
+    def refined(
+        self, atoms: Tensor, batch: Batch, system: Tensor, known: Tensor | None = None
+    ) -> Tensor:
+        """As `forward`, with what is ``known`` of each energy, ``[n_crystals, n_points, dim]``."""
         crystal = batch.sum_over_atoms(atoms) / batch.n_atoms[:, None]
         crystal = self.from_crystal(torch.cat([crystal, system], dim=-1))
         each = self.from_atom(atoms) + crystal.index_select(0, batch.crystal_of_atom)
@@ -101,6 +107,8 @@ class AtomwiseDecoder(Decoder):
         joined = F.silu(self.norm(energies[None] + each[:, None]))
         summed = batch.sum_over_atoms(joined.flatten(1)) / batch.n_atoms[:, None]
         x = self.dropout(summed.view(len(summed), *energies.shape))
+        if known is not None:
+            x = x + known
         for layer in self.layers:
             x = layer(x)
         return self.out(x).squeeze(-1)
