@@ -222,7 +222,7 @@ CATALOG: dict[str, CatalogModel] = {
         "vanhove",
         "this project, docs/vanhove-phonon.md",
         "MIT",
-        _pair("alignn", "atomwise")
+        _pair("alignn", "lattice_dynamics")
         | {
             "model.encoder.hidden_dim": 64,
             "model.encoder.n_alignn_layers": 2,

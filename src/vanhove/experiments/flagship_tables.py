@@ -6,30 +6,30 @@ from vanhove.experiments.phonon_tables import MAE, MSE_X10, R2, REFERENCE
 from vanhove.experiments.table import Column, Experiment, Row
 
 MODEL = "vanhove-phonon"
-PRETRAINING = Row(
-    "pre-training",
-    MODEL,
-    f"{MODEL}-pretraining",
-    {
-        "data.dataset": "petretto_pretraining",
-        "training.epochs": 12,
-        "training.batch_size": 16,
-    },
-)
+_ATOMWISE: dict[str, object] = {"model.decoder": {"name": "atomwise"}}
+_PRETRAINING: dict[str, object] = {
+    "data.dataset": "petretto_pretraining",
+    "training.epochs": 12,
+    "training.batch_size": 16,
+}
 _TUNING: dict[str, object] = {"data.dataset": "phonon_petretto", "training.batch_size": 8}
 
 
-def _tuned(label: str, suffix: str, overrides: dict[str, object]) -> Row:
-    return Row(label, MODEL, MODEL + suffix, _TUNING | overrides, start=PRETRAINING)
+def _rows(kind: str, run: str, overrides: dict[str, object]) -> tuple[Row, Row]:
+    first = Row("pre-training", MODEL, f"{run}-pretraining", overrides | _PRETRAINING)
+    return (
+        Row(f"{kind}, alone", MODEL, f"{run}-alone", overrides),
+        Row(f"{kind}, pre-trained on JARVIS", MODEL, run, overrides | _TUNING, start=first),
+    )
 
 
 FLAGSHIP_EXPERIMENTS: dict[str, Experiment] = {
     MODEL: Experiment(
-        "vanhove-phonon: what pre-training on JARVIS buys",
+        "vanhove-phonon: what lattice dynamics and pre-training on JARVIS buy",
         (
             REFERENCE,
-            Row("alone", MODEL, f"{MODEL}-alone"),
-            _tuned("pre-trained on JARVIS", "", {}),
+            *_rows("decoder atomwise", "vanhove-atomwise", _ATOMWISE),
+            *_rows("lattice dynamics", MODEL, {}),
         ),
         (
             MSE_X10,
