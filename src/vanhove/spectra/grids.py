@@ -52,6 +52,11 @@ def check_on_grid(grid: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.
     return grid, values
 
 
+def interpolate_rows(grid: np.ndarray, values: np.ndarray, new_grid: np.ndarray) -> np.ndarray:
+    """``values`` ``[..., n_points]`` linearly at ``new_grid``: ``[..., n_new_points]``."""
+    return np.apply_along_axis(lambda row: np.interp(new_grid, grid, row), -1, values)
+
+
 def cell_edges(grid: np.ndarray) -> np.ndarray:
     """Edges of the cells around the points: the midpoints and the two ends, ``[n_points + 1]``."""
     return np.concatenate([grid[:1], (grid[1:] + grid[:-1]) / 2, grid[-1:]])
