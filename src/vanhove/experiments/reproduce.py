@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -208,14 +208,23 @@ def _trained(row: Row | None, seed: int, options: Options) -> bool:
         return True
     config = options.config(row, seed)
     folder = options.folder(config)
-    if is_finished(folder, config):
-        return True
     if options.measured_only:
-        return False
-    options.say(f"{config.name}, seed {seed} ({folder})")
-    if train(config, folder, resume=True, quiet=options.quiet).interrupted:
-        raise KeyboardInterrupt
+        return is_finished(folder, config)
+    finish_run(config, folder, options.quiet, options.say)
     return True
+
+
+def finish_run(config: RunConfig, folder: Path, quiet: bool, say: Callable[[str], None]) -> None:
+    """Train a run to its end, or go on with it, unless it has been.
+
+    Raises:
+        KeyboardInterrupt: stopped; the same call continues.
+    """
+    if is_finished(folder, config):
+        return
+    say(f"{config.name}, seed {config.seed} ({folder})")
+    if train(config, folder, resume=True, quiet=quiet).interrupted:
+        raise KeyboardInterrupt
 
 
 def _seeds(row: Row, options: Options) -> tuple[int, ...]:
