@@ -169,8 +169,9 @@ def _structure() -> Experiment:
             "Ratio: MAE over that of the same model with cutoff 4 (angstrom), of the same seed. "
             "Neighbours: of an atom of the test crystals, mean; at 2 angstrom most atoms have "
             "none.",
-            "No structure: the atoms never see each other before they are pooled; only the "
-            "composition and, in DOSTransformer, the crystal system are known.",
+            "No structure: the atoms never see each other before they are pooled, whatever their "
+            "neighbours; only the composition and, in DOSTransformer, the crystal system are "
+            "known.",
             "Rearranged: trained as ever with cutoff 4, then given each test crystal's atoms on "
             "the sites of another crystal with as many atoms, at their own volume. Stretched: all "
             "lengths times 1.1. Two of the 189 test crystals have no partner and stay.",

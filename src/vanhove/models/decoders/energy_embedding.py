@@ -15,10 +15,7 @@ from vanhove.errors import ConfigError
 
 EnergyEmbeddingKind = Literal["learned", "gaussian", "sinusoidal", "fourier"]
 
-ENERGIES = (
-    "what an energy starts from; learned: a vector per grid point; functions of the energy, for "
-    "any grid: gaussian bumps, sinusoidal (wavelengths in geometric steps), fourier (cosine series)"
-)
+ENERGIES = "learned: a vector per grid point; the others: functions of the energy, for any grid"
 """What the setting ``energies`` of a decoder means."""
 ENERGY_CENTERS = "bumps or waves of energies that are not learned"
 """What the setting ``energy_centers`` of a decoder means."""
