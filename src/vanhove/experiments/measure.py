@@ -24,7 +24,7 @@ from vanhove.spectra.metrics import (
 )
 from vanhove.spectra.thermodynamics import heat_capacity, mean_frequency
 from vanhove.training.checkpoint import load_model, read_safetensors
-from vanhove.training.config import RunConfig, with_overrides
+from vanhove.training.config import RunConfig
 from vanhove.training.evaluation import METRIC_CONVENTIONS, check_data, unseen_note
 from vanhove.training.loop import BEST, STATE
 from vanhove.training.other_grid import answer_on
@@ -263,14 +263,8 @@ class Measurer:
         rows = data.rows("test")
         check_data(data.dataset, info, own=True)
         if conditions.grid_points is not None:
-            data = self._data(
-                RunConfig.parse(
-                    with_overrides(
-                        config.model_dump(mode="json"),
-                        {"data.grid_points": conditions.grid_points},
-                    )
-                )
-            )
+            section = config.data.model_copy(update={"grid_points": conditions.grid_points})
+            data = self._data(config.model_copy(update={"data": section}))
             check_data(data.dataset, answer_on(model, info, data.dataset.grid), own=False)
         relaxed = data
         if conditions.changes_structures:

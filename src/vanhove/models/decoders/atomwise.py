@@ -115,15 +115,14 @@ class AtomwiseDecoder(Decoder):
         Raises:
             ConfigError: learned energies, or points that no such division meets.
         """
-        parts, self.chosen = 1, None
+        parts, chosen, inner = 1, None, None
         if places is not None:
             steps = places.double().cpu() * (self.n_points - 1)
             parts = _parts(steps)
-            self.chosen = (steps * parts).round().long().tolist()
-        n_inner = (self.n_points - 1) * parts + 1
-        move_energies(
-            self.energy_embedding, None if places is None else torch.linspace(0, 1, n_inner)
-        )
+            chosen = (steps * parts).round().long().tolist()
+            inner = torch.linspace(0, 1, (self.n_points - 1) * parts + 1)
+        move_energies(self.energy_embedding, inner)
+        self.chosen = chosen
         for layer in self.layers:
             assert isinstance(layer, EnergyConvolution)
             layer.divide_steps(parts)
@@ -144,7 +143,7 @@ class AtomwiseDecoder(Decoder):
 
 
 def _parts(steps: Tensor) -> int:
-    """Into how many parts each step is divided so that all points lie between two parts."""
+    """Into how many parts each step is divided so that every point lies where two parts meet."""
     for parts in range(1, MOST_PARTS + 1):
         divided = steps * parts
         if (divided - divided.round()).abs().max() < 1e-4 * parts:
