@@ -132,6 +132,11 @@ OTHER_PAGES = {
         "Materials Project through `vanhove data fetch-mp`) goes through the same commands: "
         "[data.md](data.md).",
     ),
+    "studies": (
+        "# Studies: energies, grids, use of the structure",
+        "The project's own questions, answered on the test part of `phonon_petretto`; no paper "
+        "prints these rows. Energies and grids: [grids.md](grids.md).",
+    ),
 }
 """Page -> its title and what a reader must know first."""
 
@@ -293,6 +298,9 @@ def _experiment(name: str, result: dict) -> list[str]:
     header = ["row", "seeds", *(column["title"] for column in columns)]
     if comparable:
         header.append("distance")
+    printed = (
+        "; ours, and below it *as printed*" if any(r["published"] for r in result["rows"]) else ""
+    )
     size = ""
     if "dataset" in result and EXPERIMENTS[name].page != "phonon":
         dataset = result["dataset"]
@@ -302,7 +310,7 @@ def _experiment(name: str, result: dict) -> list[str]:
         )
     parts = [
         f"## {result['title']}",
-        f"`vanhove reproduce {name}`; ours, and below it *as printed*.{size}",
+        f"`vanhove reproduce {name}`{printed}.{size}",
         _table(header, rows),
         "\n".join(f"- {note}" for note in result["notes"]),
     ]

@@ -102,6 +102,10 @@ def predict(
     every: Annotated[
         bool, typer.Option("--all", help="Use every structure of a file that holds several.")
     ] = False,
+    grid: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option("--grid", help="START STOP STEP: other frequencies (1/cm) or energies (eV)."),
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Predict the density of states of phonons (or electrons) of crystals, or electron bands.
@@ -113,9 +117,11 @@ def predict(
     Example: vanhove predict crystal.cif
     Example: vanhove predict crystal.cif --property electron-dos
     Example: vanhove predict crystal.cif --property bands --json bands.json
+    Example: vanhove predict crystal.cif --grid 0 1000 10
     Example: vanhove predict structures/ --json - | jq '.results[].name'
     """
     from vanhove.prediction.command import PredictCommand
+    from vanhove.spectra.grids import even_grid
 
     failed = PredictCommand(
         structures=structures,
@@ -131,6 +137,7 @@ def predict(
         path=path,
         every=every,
         quiet=quiet,
+        grid=None if grid is None else even_grid(*grid),
     ).run()
     raise typer.Exit(1 if failed else 0)
 
@@ -247,8 +254,7 @@ def train(
     Example: vanhove train mlp-energy --size published
     Example: torchrun --nproc-per-node 2 -m vanhove train configs/phonon/dostransformer.yaml
     """
-    from vanhove.experiments.catalog import CATALOG, run_config
-    from vanhove.training.checkpoint import load_config
+    from vanhove.experiments.catalog import find_config
     from vanhove.training.config import parse_overrides
     from vanhove.training.loop import train as run_training
 
@@ -257,12 +263,7 @@ def train(
         overrides["seed"] = seed
     if log:
         overrides["training.loggers"] = log
-    if config in CATALOG:
-        settings = run_config(config, _size(size), overrides)
-    elif size is not None:
-        raise ConfigError(f"--size is for models of the catalog: {', '.join(CATALOG)}")
-    else:
-        settings = load_config(config, overrides)
+    settings = find_config(config, None if size is None else _size(size), overrides)
     _report(run_training(settings, output, resume=resume, quiet=quiet))
 
 
@@ -336,6 +337,10 @@ def evaluate(
     data: Annotated[
         str | None, typer.Option("--data", help="Another data set (name or folder).")
     ] = None,
+    grid_points: Annotated[
+        int | None,
+        typer.Option("--grid-points", min=2, help="On spectra interpolated to so many points."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")
     ] = None,
@@ -371,7 +376,9 @@ def evaluate(
             "over all points"
         )
         return
-    result = measure(checkpoints, split, data=data, output=output, quiet=quiet)
+    result = measure(
+        checkpoints, split, data=data, grid_points=grid_points, output=output, quiet=quiet
+    )
     typer.echo(evaluation_table(result))
     if groups:
         typer.echo("\n" + groups_table(result))
@@ -463,6 +470,75 @@ def reproduce(
         raise typer.Exit(130) from None
     typer.echo(experiment_table(result))
     typer.echo(f"\n{output / result['stem']}.json")
+
+
+@app.command()
+def sweep(
+    settings: Annotated[
+        list[str],
+        typer.Argument(help="KEY=VALUE,VALUE,...: a setting and its values; all combinations."),
+    ],
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            "--config",
+            "-m",
+            help="What is changed: a model of the catalog, a YAML run file, or shipped weights.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the runs, tables and figure.")
+    ] = Path("sweep"),
+    seeds: Annotated[
+        str, typer.Option("--seeds", help="How many (3) or which (0,1,2) of each value.")
+    ] = "1",
+    metric: Annotated[
+        str | None, typer.Option("--metric", help="Of the figure [what selects the epoch].")
+    ] = None,
+    test: Annotated[
+        bool,
+        typer.Option("--test", help="At the end, also measure on the test part: not to choose by."),
+    ] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Replace a setting in all runs (repeatable)."),
+    ] = None,
+    size: SizeOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a model with each value of some settings, with several seeds; a table and a figure.
+
+    Numbers are of the validation part. A sweep that was stopped or killed continues when the same
+    command is given again, also with more values or seeds.
+
+    \b
+    Example: vanhove sweep graph.cutoff=2,4,6 --model graph-network-energy --seeds 3
+    Example: vanhove sweep model.decoder.energies=learned,gaussian training.beta=0,1 -m run.yaml
+    """
+    from vanhove.experiments.catalog import find_config
+    from vanhove.experiments.reproduce import parse_seeds
+    from vanhove.experiments.sweep import parse_values
+    from vanhove.experiments.sweep import sweep as run_sweep
+    from vanhove.experiments.sweep_output import sweep_table
+    from vanhove.training.config import parse_overrides
+
+    base = find_config(model, None if size is None else _size(size), parse_overrides(set_ or []))
+    try:
+        result = run_sweep(
+            base,
+            parse_values(settings),
+            seeds=parse_seeds(seeds),
+            output=output,
+            metric=metric,
+            test=test,
+            quiet=quiet,
+        )
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command continues where it was", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(sweep_table(result))
+    typer.echo(f"\n{output / 'sweep.json'}")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Structures that are not quite relaxed."""
+"""Structures that are not what they should be."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vanhove.crystal.crystal import Crystal
-from vanhove.crystal.perturbation import STRAIN_PER_ANGSTROM, perturbed
+from vanhove.crystal.perturbation import STRAIN_PER_ANGSTROM, perturbed, rearranged, stretched
 from vanhove.errors import ConfigError
 
 CRYSTAL = Crystal(np.diag([4.0, 5.0, 6.0]), [[0, 0, 0], [0.5, 0.5, 0.5]], [11, 17], "NaCl")
@@ -51,3 +51,42 @@ def test_sizes_are_as_stated():
 def test_wrong_displacements(wrong):
     with pytest.raises(ConfigError, match="displacement must be"):
         perturbed(CRYSTAL, wrong)
+
+
+def test_a_stretched_crystal_keeps_all_but_its_lengths():
+    long = stretched(CRYSTAL, 1.1)
+    assert long.volume == pytest.approx(1.1**3 * CRYSTAL.volume)
+    assert np.array_equal(long.fractional_coordinates, CRYSTAL.fractional_coordinates)
+    for wrong in (0.0, -1.0, float("inf"), float("nan")):
+        with pytest.raises(ConfigError, match="positive factor"):
+            stretched(CRYSTAL, wrong)
+
+
+def other(name: str, x: float, n_atoms: int = 2) -> Crystal:
+    return Crystal(np.eye(3) * 5, [[x * i, 0, 0] for i in range(n_atoms)], [14] * n_atoms, name)
+
+
+def test_rearranged_atoms_stand_on_the_sites_of_another_at_their_own_volume():
+    far = other("far", 0.4)
+    found = rearranged(CRYSTAL, [CRYSTAL, far, other("larger", 0.2, 3), other("too near", 0.01)])
+    assert found.atomic_numbers.tolist() == [11, 17]
+    assert found.name == "NaCl"
+    assert found.volume == pytest.approx(CRYSTAL.volume)
+    assert np.array_equal(found.fractional_coordinates, far.fractional_coordinates)
+
+
+def test_a_crystal_without_a_partner_stays():
+    assert rearranged(CRYSTAL, [CRYSTAL, other("larger", 0.2, 3)]) is CRYSTAL
+
+
+def test_partners_are_drawn_alike_for_one_name_and_differ_between_names():
+    others = [other(str(i), 0.3 + 0.01 * i) for i in range(20)]
+    names = [f"crystal {i}" for i in range(10)]
+    drawn = [
+        rearranged(
+            Crystal(CRYSTAL.lattice, CRYSTAL.fractional_coordinates, [11, 17], name), others
+        ).fractional_coordinates[1, 0]
+        for name in names + names
+    ]
+    assert drawn[:10] == drawn[10:]
+    assert len(set(drawn)) > 5

@@ -119,3 +119,18 @@ def test_describe_is_json(make_dataset):
     assert told["atoms"] == {"mean": 2.0, "max": 2}
     assert told["grid"] == {"first": 0.0, "last": 60.0, "points": 4}
     assert told["notes"] == ["mind the gap"]
+
+
+def test_other_points_keep_the_values_at_shared_energies(make_dataset):
+    dataset = make_dataset()
+    fine = dataset.with_points(7)
+    assert fine.grid.tolist() == [0, 10, 20, 30, 40, 50, 60]
+    np.testing.assert_array_equal(fine.values[:, ::2], dataset.values)
+    between = (dataset.values[:, 1:] + dataset.values[:, :-1]) / 2
+    np.testing.assert_allclose(fine.values[:, 1::2], between, atol=1e-6)
+    assert "from 4 to 7 points and keep their scale" in fine.notes[-1]
+    assert fine.data_hash != dataset.data_hash
+    assert fine.split_hash == dataset.split_hash
+    np.testing.assert_allclose(fine.with_points(4).values, dataset.values, atol=1e-6)
+    with pytest.raises(DataError, match="on 1 points; at least 2"):
+        dataset.with_points(1)

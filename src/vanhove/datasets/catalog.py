@@ -58,6 +58,7 @@ def load_dataset(
     subclass: SubclassName | None = None,
     elements: Sequence[str] = (),
     electron_target: str = "dostransformer",
+    grid_points: int | None = None,
 ) -> SpectrumDataset:
     """A data set of the catalog, or the user's own folder.
 
@@ -81,6 +82,7 @@ def load_dataset(
         elements: symbols, of split ``"elements"``, such as ``["S"]``.
         electron_target: what to make of a folder of electron DOS, see `load_electron_dataset`;
             ``"bands"`` reads band structures instead, see `load_band_folder`.
+        grid_points: interpolate the spectra, see `SpectrumDataset.with_points`.
 
     Raises:
         DataError: neither a name nor a folder, an unknown split, or data that cannot be read.
@@ -105,6 +107,8 @@ def load_dataset(
             f"data set {str(name_or_path)!r}; allowed: {', '.join(DATASETS)}, or the path of a "
             "folder with structures and spectra (relative to where you are now)"
         )
+    if grid_points is not None:
+        dataset = dataset.with_points(grid_points)
     if split is not None:
         dataset = replace(
             dataset,

@@ -12,6 +12,7 @@ import numpy as np
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.errors import DataError
+from vanhove.spectra.grids import interpolate_rows
 
 PARTS = ("train", "valid", "test")
 
@@ -188,6 +189,32 @@ class SpectrumDataset:
         note = f"Each spectrum was divided by its maximum; given in {self.normalisation}."
         return replace(
             self, values=self.values / largest, normalisation="max", notes=[*self.notes, note]
+        )
+
+    def with_points(self, n_points: int) -> SpectrumDataset:
+        """The same data on an even grid of so many points from the first energy to the last.
+
+        Values are interpolated linearly and keep their scale: at an energy that both grids share
+        the value stays the same, so a maximum of 1 can lie between two points of a coarser grid.
+
+        Raises:
+            DataError: fewer than two points, or bands.
+        """
+        if n_points < 2 or self.kpoints is not None:
+            raise DataError(
+                f"data set {self.name!r}: {self.quantity} on {n_points} points; at least 2 are "
+                "needed, and bands keep their path"
+            )
+        grid = np.linspace(self.grid[0], self.grid[-1], n_points)
+        note = (
+            f"Spectra were interpolated linearly from {len(self.grid)} to {n_points} points and "
+            "keep their scale."
+        )
+        return replace(
+            self,
+            grid=grid,
+            values=interpolate_rows(self.grid, self.values, grid),
+            notes=[*self.notes, note],
         )
 
     @cached_property

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vanhove.errors import ConfigError
+from vanhove.training.checkpoint import load_config
 from vanhove.training.config import RunConfig, with_overrides
 
 Size = Literal["compact", "published"]
@@ -300,6 +301,21 @@ CATALOG: dict[str, CatalogModel] = {
     "xtal2dos-chunk-rnn": _recurrent("Chunk RNN", attention=False, chunk=8),
     "xtal2dos-chunk-rnn-attention": _recurrent("Chunk RNN+Attn", attention=True, chunk=8),
 }
+
+
+def find_config(
+    name_or_path: str, size: Size | None = None, overrides: Mapping[str, object] | None = None
+) -> RunConfig:
+    """The settings of a model of the catalog, a YAML run file, or shipped weights.
+
+    Raises:
+        ConfigError: nothing of that name, a wrong setting, or a size for a run file.
+    """
+    if name_or_path in CATALOG:
+        return run_config(name_or_path, size or "compact", overrides)
+    if size is not None:
+        raise ConfigError(f"--size is for models of the catalog: {', '.join(CATALOG)}")
+    return load_config(name_or_path, dict(overrides or {}))
 
 
 def run_config(

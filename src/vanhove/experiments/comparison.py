@@ -28,10 +28,10 @@ class MeasuredRow:
     runs: list[Measurement] = field(default_factory=list)
 
 
-def check_same_data(present: list[MeasuredRow], *, same_split: bool = True) -> None:
-    """Rows can be compared only when all their runs saw the same data and split.
+def check_same_data(present: list[MeasuredRow], shared: tuple[str, ...]) -> None:
+    """Rows can be compared only when all their runs saw the same data.
 
-    ``same_split`` off asks for the same data and the same test materials alone.
+    ``shared`` names what of `vanhove.training.checkpoint.DatasetInfo` must be the same.
 
     Raises:
         DataError: they did not.
@@ -40,8 +40,7 @@ def check_same_data(present: list[MeasuredRow], *, same_split: bool = True) -> N
     for entry in present:
         for run in entry.runs:
             dataset = run.description["dataset"]
-            same = dataset == first if same_split else dataset["hash"] == first["hash"]
-            if not same:
+            if any(dataset[what] != first[what] for what in shared):
                 raise DataError(
                     f"the runs of {entry.row.run} and {present[0].row.run} saw different data or "
                     "splits: train one of them again in another --runs folder"

@@ -6,6 +6,7 @@ from vanhove.errors import ConfigError
 from vanhove.experiments.electron_tables import ELECTRON_EXPERIMENTS
 from vanhove.experiments.flagship_tables import FLAGSHIP_EXPERIMENTS
 from vanhove.experiments.phonon_tables import PHONON_EXPERIMENTS
+from vanhove.experiments.study_tables import STUDY_EXPERIMENTS
 from vanhove.experiments.table import Experiment, Row
 from vanhove.experiments.transfer_tables import TRANSFER_EXPERIMENTS
 
@@ -14,6 +15,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     **FLAGSHIP_EXPERIMENTS,
     **TRANSFER_EXPERIMENTS,
     **ELECTRON_EXPERIMENTS,
+    **STUDY_EXPERIMENTS,
 }
 
 

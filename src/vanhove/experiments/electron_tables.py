@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from vanhove.experiments.conditions import Conditions
 from vanhove.experiments.phonon_tables import DOSTRANSFORMER, MAT2SPEC, SETTINGS, XTAL2DOS
 from vanhove.experiments.table import Column, Experiment, Row, baseline_rows
 from vanhove.experiments.transfer_tables import group_columns, ood_rows
@@ -401,7 +402,7 @@ def _figure_s7() -> Experiment:
                     else None
                 ),
                 scale=relaxed.scale,
-                perturbation=displacement,
+                conditions=Conditions(displacement=displacement),
             )
         )
     return Experiment(

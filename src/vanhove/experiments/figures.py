@@ -31,7 +31,7 @@ def dots(result: dict[str, Any], runs: Runs) -> Figure | None:
         2.2 + 2.0 * len(columns),
         1.2 + 0.28 * len(result["rows"]),
         result,
-        "dots: ours, rings: paper",
+        "dots: ours, rings: paper" if any(row["published"] for row in result["rows"]) else "",
     )
     panels = drawing.subplots(1, len(columns), sharey=True, squeeze=False)[0]
     places = np.arange(len(result["rows"]))[::-1]

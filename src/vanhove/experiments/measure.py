@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from vanhove.crystal.perturbation import perturbed
 from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
+from vanhove.experiments.conditions import AS_THEY_ARE, Conditions
 from vanhove.spectra.electrons import detection_scores, has_gap_near_edge
 from vanhove.spectra.grids import MAT2SPEC_ELECTRON_GRID
 from vanhove.spectra.metrics import (
@@ -27,6 +27,7 @@ from vanhove.training.checkpoint import load_model, read_safetensors
 from vanhove.training.config import RunConfig
 from vanhove.training.evaluation import METRIC_CONVENTIONS, check_data, unseen_note
 from vanhove.training.loop import BEST, STATE
+from vanhove.training.other_grid import answer_on
 from vanhove.training.prepared import PreparedData, predict_rows, prepare, prepare_rows
 
 DESCRIPTION, ARRAYS = "test.json", "test.npz"
@@ -55,6 +56,7 @@ CONVENTIONS = (
         "mae_ratio": "MAE divided by that of the reference row of the same seed",
         "heat_capacity_300K_cell_mae": "C_V(300 K), MAE, J/(K mol of primitive cells)",
         "heat_capacity_300K_cell_mse": "C_V(300 K), MSE, (J/(K mol of primitive cells))^2",
+        "mean_neighbors": "neighbours of an atom within the cutoff, mean",
         "bulk_modulus_mse": "bulk modulus from the predicted DOS, standardised logarithm, MSE",
         "bulk_modulus_mae_GPa": "bulk modulus from the predicted DOS, MAE, GPa",
     }
@@ -136,9 +138,10 @@ class Measurement:
         """All of `spectrum_metrics`, and what follows from the spectra.
 
         C_V per mole of primitive cells from phonons; how well gaps in the valence bands are found,
-        from electrons on Mat2Spec's grid in states/eV.
+        from electrons on Mat2Spec's grid in states/eV; how many neighbours an atom had.
         """
         metrics = spectrum_metrics(self.target, self.prediction, self.grid, self.unit)
+        metrics["mean_neighbors"] = self.description["mean_neighbors"]
         true, ours = self.capacities()
         if len(true):
             metrics["heat_capacity_300K_cell_mae"] = float(np.abs(ours - true).mean())
@@ -226,38 +229,46 @@ class Measurer:
         self.quiet = quiet
         self._prepared: dict[str, PreparedData] = {}
 
-    def measure(self, folder: Path, perturbation: float | None = None) -> Measurement:
+    def measure(self, folder: Path, conditions: Conditions = AS_THEY_ARE) -> Measurement:
         """The run's test predictions: those kept in its folder, unless its weights have changed.
 
         Args:
             folder: of the run.
-            perturbation: measure on structures moved this far (angstrom), see `perturbed`.
+            conditions: to measure under; what is kept is measured under none.
 
         Raises:
             CheckpointError: no readable checkpoint.
             DataError: the data are not those of the run.
+            ConfigError: a model that does not answer on the grid of the conditions.
         """
         weights = hashlib.sha256((folder / BEST).read_bytes()).hexdigest()
-        if perturbation is not None:
-            return self._predict(folder, weights, perturbation)
+        if conditions != AS_THEY_ARE:
+            return self._predict(folder, weights, conditions)
         found = _kept(folder, weights)
         if found is None:
-            found = self._predict(folder, weights, None)
+            found = self._predict(folder, weights, conditions)
             _keep(folder, found)
         return found
 
-    def _predict(self, folder: Path, weights: str, perturbation: float | None) -> Measurement:
-        model, info = load_model(folder / BEST)
-        config = info.config
+    def _data(self, config: RunConfig) -> PreparedData:
         key = config.data.model_dump_json() + config.graph.model_dump_json() + config.model.output
         if key not in self._prepared:
             self._prepared[key] = prepare(config, ("test",), self.quiet)
-        data = self._prepared[key]
+        return self._prepared[key]
+
+    def _predict(self, folder: Path, weights: str, conditions: Conditions) -> Measurement:
+        model, info = load_model(folder / BEST)
+        config = info.config
+        data = self._data(config)
         rows = data.rows("test")
         check_data(data.dataset, info, own=True)
+        if conditions.grid_points is not None:
+            section = config.data.model_copy(update={"grid_points": conditions.grid_points})
+            data = self._data(config.model_copy(update={"data": section}))
+            check_data(data.dataset, answer_on(model, info, data.dataset.grid), own=False)
         relaxed = data
-        if perturbation is not None:
-            data = _perturbed_data(data, rows, info.config, perturbation, self.quiet)
+        if conditions.changes_structures:
+            data = _changed_data(data, rows, config, conditions, self.quiet)
         if torch.cuda.is_available():
             model = model.cuda()
         crystals = [data.dataset.crystals[row] for row in rows.tolist()]
@@ -272,6 +283,7 @@ class Measurer:
                 "dataset": info.dataset.model_dump(),
                 "unit": info.unit,
                 "normalisation": info.normalisation,
+                "mean_neighbors": _mean_neighbors(data, rows),
                 "notes": [*data.dataset.notes, *unseen_note(data.dataset, info, rows.tolist())],
                 "config": config.model_dump(mode="json"),
             },
@@ -286,16 +298,26 @@ class Measurer:
         )
 
 
-def _perturbed_data(
-    data: PreparedData, rows: torch.Tensor, config: RunConfig, perturbation: float, quiet: bool
+def _changed_data(
+    data: PreparedData, rows: torch.Tensor, config: RunConfig, conditions: Conditions, quiet: bool
 ) -> PreparedData:
-    """The same spectra with structures that are not relaxed."""
-    crystals = list(data.dataset.crystals)
+    """The same spectra with other structures in the given rows."""
+    named = [
+        replace(crystal, name=name)
+        for crystal, name in zip(data.dataset.crystals, data.dataset.ids, strict=True)
+    ]
+    crystals = list(named)
     for row in rows.tolist():
-        named = replace(crystals[row], name=data.dataset.ids[row])
-        crystals[row] = perturbed(named, perturbation)
+        crystals[row] = conditions.applied(named[row], named)
     dataset = replace(data.dataset, crystals=crystals)
     return prepare_rows(dataset, rows.numpy(), config, quiet)
+
+
+def _mean_neighbors(data: PreparedData, rows: torch.Tensor) -> float:
+    """Per atom, mean over all atoms of the materials."""
+    graphs = [data.graph(row) for row in rows.tolist()]
+    n_edges = sum(graph.edge_index.shape[1] for graph in graphs)
+    return n_edges / sum(graph.n_atoms for graph in graphs)
 
 
 def _kept(folder: Path, weights: str) -> Measurement | None:
@@ -306,7 +328,7 @@ def _kept(folder: Path, weights: str) -> Measurement | None:
     if content["weights"] != weights:
         return None
     with np.load(arrays, allow_pickle=False) as archive:
-        if "unit" not in content or "n_species" not in archive.files:
+        if "mean_neighbors" not in content or "n_species" not in archive.files:
             return None  # kept by an older version
         ids = archive["ids"].tolist()
         return Measurement(content, ids, *(archive[name] for name in _ARRAYS))

@@ -29,7 +29,7 @@ def write_result(
     figures.mkdir(parents=True, exist_ok=True)
     result["figures"] = []
     for name in experiment.figures:
-        drawing = FIGURES[name](result, {entry.row.run: entry.runs for entry in measured})
+        drawing = FIGURES[name](result, {entry.row.key: entry.runs for entry in measured})
         if drawing is not None:
             file = f"{stem}-{name.replace('_', '-')}.png"
             (figures / file).write_bytes(plotting.png(drawing))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -193,7 +193,7 @@ def _measured_rows(chosen: list[Row], options: Options) -> list[MeasuredRow]:
             if not all(_trained(needed, seed, options) for needed in (row.start, row.scale, row)):
                 continue
             folder = options.folder(options.config(row, seed))
-            measurement = measurer.measure(folder, row.perturbation)
+            measurement = measurer.measure(folder, row.conditions)
             if row.scale is not None:
                 scale = options.folder(options.config(row.scale, seed))
                 measurement = measurement.scaled_as(measurer.measure(scale))
@@ -208,14 +208,23 @@ def _trained(row: Row | None, seed: int, options: Options) -> bool:
         return True
     config = options.config(row, seed)
     folder = options.folder(config)
-    if is_finished(folder, config):
-        return True
     if options.measured_only:
-        return False
-    options.say(f"{config.name}, seed {seed} ({folder})")
-    if train(config, folder, resume=True, quiet=options.quiet).interrupted:
-        raise KeyboardInterrupt
+        return is_finished(folder, config)
+    finish_run(config, folder, options.quiet, options.say)
     return True
+
+
+def finish_run(config: RunConfig, folder: Path, quiet: bool, say: Callable[[str], None]) -> None:
+    """Train a run to its end, or go on with it, unless it has been.
+
+    Raises:
+        KeyboardInterrupt: stopped; the same call continues.
+    """
+    if is_finished(folder, config):
+        return
+    say(f"{config.name}, seed {config.seed} ({folder})")
+    if train(config, folder, resume=True, quiet=quiet).interrupted:
+        raise KeyboardInterrupt
 
 
 def _seeds(row: Row, options: Options) -> tuple[int, ...]:
@@ -247,8 +256,7 @@ def _compared_rows(
     absent = set(PROPERTIES) - {test.of.name for test in tests}
     columns = [c for c in columns if c.key.removesuffix("_mse") not in absent]
     rows = [row_content(entry, columns, tests) for entry in measured]
-    if experiment.reference and present:
-        _add_ratios(rows, experiment.reference)
+    _add_ratios(rows, [entry.row.reference or experiment.reference for entry in measured])
     counts = {len(entry.runs) for entry in present}
     if len(counts) > 1:
         notes.append("Rows have different numbers of seeds; spreads stand where there are several.")
@@ -270,16 +278,23 @@ def _compared_rows(
     }
     if present:
         first = present[0].runs[0]
-        check_same_data(present, same_split=not experiment.common_materials)
+        check_same_data(present, _shared_by(experiment))
         content |= {
             "n_materials": len(first.ids),
             "dataset": first.description["dataset"],
             "ids": first.ids,
             "per_material_conventions": PER_MATERIAL,
-            "per_material": {entry.row.run: errors_per_material(entry.runs) for entry in present},
+            "per_material": {entry.row.key: errors_per_material(entry.runs) for entry in present},
         }
         content["notes"] += first.description["notes"]
     return content
+
+
+def _shared_by(experiment: Experiment) -> tuple[str, ...]:
+    """What of the data must be the same for rows that are compared."""
+    if experiment.common_materials:
+        return ("hash",)
+    return ("name", "split_hash") if experiment.several_grids else tuple(DatasetInfo.model_fields)
 
 
 def _restrict_to_common(measured: list[MeasuredRow]) -> None:
@@ -292,11 +307,13 @@ def _restrict_to_common(measured: list[MeasuredRow]) -> None:
             entry.runs = [run.restricted(ids) for run in entry.runs]
 
 
-def _add_ratios(rows: list[dict[str, Any]], reference: str) -> None:
-    """``mae_ratio`` of each run: its MAE over that of the reference row's run of that seed."""
-    found = next((row for row in rows if row["label"] == reference), None)
-    whole = {run["seed"]: run["metrics"]["mae"] for run in found["runs"]} if found else {}
-    for row in rows:
+def _add_ratios(rows: list[dict[str, Any]], references: list[str]) -> None:
+    """``mae_ratio`` of each run: its MAE over that of its reference row's run of that seed."""
+    of_label = {
+        row["label"]: {run["seed"]: run["metrics"]["mae"] for run in row["runs"]} for row in rows
+    }
+    for row, reference in zip(rows, references, strict=True):
+        whole = of_label.get(reference, {})
         ratios = []
         for run in row["runs"]:
             if run["seed"] in whole:

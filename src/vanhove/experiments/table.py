@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vanhove.experiments.catalog import Size, run_config
+from vanhove.experiments.conditions import AS_THEY_ARE, Conditions
 from vanhove.experiments.published import PublishedRow, find_published
 from vanhove.training.config import RunConfig
 from vanhove.training.start import tuned
 
 Kind = Literal["metrics", "timing"]
-Page = Literal["phonon", "transfer", "electron"]
+Page = Literal["phonon", "transfer", "electron", "studies"]
 
 QUICK: dict[str, object] = {
     "data.dataset": "tiny",
@@ -65,8 +66,8 @@ class Row:
         only_prompt: tune the prompts and the last layer alone.
         scale: the row whose predictions of the same seed give the sum of each spectrum, where the
             model itself gives none (Mat2Spec: SumNorm with the sum of the Standard model).
-        perturbation: how far the structures it is measured on are from relaxed ones, see
-            `vanhove.crystal.perturbation.perturbed`; None: as they are.
+        conditions: that it is measured under.
+        reference: label of the row that its ratio refers to; the experiment's by default.
     """
 
     label: str
@@ -78,7 +79,8 @@ class Row:
     tuning_fraction: float | None = None
     only_prompt: bool = False
     scale: Row | None = None
-    perturbation: float | None = None
+    conditions: Conditions = AS_THEY_ARE
+    reference: str = ""
 
     def config(
         self,
@@ -109,6 +111,12 @@ class Row:
     def published_row(self) -> PublishedRow | None:
         return find_published(*self.published) if self.published else None
 
+    @property
+    def key(self) -> str:
+        """Of its measurements: the run, and the conditions unless they are the usual ones."""
+        conditions = str(self.conditions)
+        return f"{self.run}, {conditions}" if conditions else self.run
+
     def relabelled(self, label: str, published: tuple[str, ...] | None = None) -> Row:
         """The same run in another table."""
         return replace(self, label=label, published=published)
@@ -136,6 +144,7 @@ class Experiment:
         properties: validity tests to do, names of `vanhove.experiments.validity.PROPERTIES`.
         common_materials: measure all rows on the test materials that they share (rows that were
             fine-tuned on a part of the others' test part).
+        several_grids: rows are trained or measured on different grids of the same spectra.
     """
 
     title: str
@@ -149,6 +158,7 @@ class Experiment:
     reference: str = ""
     properties: tuple[str, ...] = ()
     common_materials: bool = False
+    several_grids: bool = False
 
 
 def baseline_rows(

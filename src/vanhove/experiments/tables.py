@@ -26,7 +26,8 @@ def evaluation_table(result: dict[str, Any]) -> str:
         "",
     ]
     published: list[tuple[str, PublishedRow, tuple[Column, ...]]] = []
-    if result["split"] == "test" and result["dataset"]["name"] == "phonon_petretto":
+    own_grid = result["config"]["data"].get("grid_points") is None
+    if result["split"] == "test" and result["dataset"]["name"] == "phonon_petretto" and own_grid:
         published = published_beside(RunConfig.parse(result["config"]))
     header = f"{'':58s} {'ours':>18s}"
     for title, _, _ in published:

@@ -15,6 +15,7 @@ from vanhove.models.calibration import Calibration
 from vanhove.models.familiarity import Familiarity
 from vanhove.models.model import SpectrumModel
 from vanhove.models.output import rescale
+from vanhove.spectra.grids import interpolate_rows
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Ensemble(nn.Module):
         self.members = nn.ModuleList(members)
         self.familiarity = familiarity
         self.calibration = calibration
+        self.places: np.ndarray | None = None
 
     @property
     def models(self) -> list[SpectrumModel]:
@@ -65,6 +67,15 @@ class Ensemble(nn.Module):
         """As `SpectrumModel.lower_precision`, of every member."""
         for member in self.models:
             member.lower_precision()
+
+    def set_places(self, places: Tensor | None) -> None:
+        """As `SpectrumModel.set_places`, of every member.
+
+        Error bars are calibrated on the training grid and interpolated from there.
+        """
+        for member in self.models:
+            member.set_places(places)
+        self.places = None if places is None else places.numpy()
 
     def predict(self, graphs: Sequence[CrystalGraph]) -> Tensor:
         """The mean of the members, as `SpectrumModel.predict`."""
@@ -82,9 +93,20 @@ class Ensemble(nn.Module):
         familiarity = self.familiarity(states.to(self.familiarity.mean.device), graphs)
         return EnsemblePrediction(
             members=members,
-            std=self.calibration.std(members),
+            std=self._std(members, graphs),
             familiarity=familiarity.cpu().numpy(),
         )
+
+    def _std(self, members: np.ndarray, graphs: Sequence[CrystalGraph]) -> np.ndarray:
+        if self.places is None:
+            return self.calibration.std(members)
+        places = self.places
+        self.set_places(None)
+        chunks = [graphs[start : start + 32] for start in range(0, len(graphs), 32)]
+        own = torch.cat([predict_members(self.models, chunk)[0] for chunk in chunks], dim=1)
+        self.set_places(torch.from_numpy(places))
+        std = self.calibration.std(own.double().numpy())
+        return interpolate_rows(np.linspace(0, 1, std.shape[-1]), std, places)
 
 
 @torch.inference_mode()

@@ -63,11 +63,14 @@ class AttentionLayer(nn.Module):
         attended = self.attention(query, key, mask) @ value
         return attended if self.projections is None else self.projections["out"](attended)
 
-    def forward(self, x: Tensor, keys: Tensor | None, mask: Tensor | None) -> Tensor:
+    def forward(
+        self, x: Tensor, keys: Tensor | None, mask: Tensor | None, n_keys: int | None = None
+    ) -> Tensor:
         if self.kind == "bare":
-            return self.attend(x, x if keys is None else keys, mask)
+            return self.attend(x, x[:, :n_keys] if keys is None else keys, mask)
         query = self.attention_norm(x)
-        attended = self.attend(query, query if keys is None else self.attention_norm(keys), mask)
+        keys = query[:, :n_keys] if keys is None else self.attention_norm(keys)
+        attended = self.attend(query, keys, mask)
         x = x + self.dropout(attended)
         # As rows: what works in place on a view of them has to copy in the backward pass.
         return x + self.feed_forward(x.flatten(0, -2)).view_as(x)
@@ -131,20 +134,27 @@ class AttentionStack(nn.Module):
             ConstantQueries() if kind == "released" and not projections else None
         )
 
-    def forward(self, x: Tensor, keys: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        keys: Tensor | None = None,
+        mask: Tensor | None = None,
+        n_keys: int | None = None,
+    ) -> Tensor:
         """Cross-attention to ``keys``, or self-attention when there are none.
 
         Args:
             x: queries, ``[batch, n_queries, dim]``, or ``[n_queries, dim]`` for all of a batch.
             keys: ``[batch, n_keys, dim]``.
             mask: ``[batch, n_keys]``, True where a key is real.
+            n_keys: of self-attention, look at the first ones alone; at all by default.
         """
         layers: list[Any] = list(self.layers)
         inference = not (self.training or torch.is_grad_enabled())
         if isinstance(x, nn.Parameter) and keys is not None and self.constant_queries and inference:
             x = self.constant_queries(layers.pop(0), x, keys, mask)
         for layer in layers:
-            x = layer(x, keys, mask)
+            x = layer(x, keys, mask, n_keys)
         return self.norm(x)
 
 

@@ -135,6 +135,10 @@ class SpectrumModel(nn.Module):
             **{key: value for key, value in known.items() if key in wanted},
         )
 
+    def set_places(self, places: Tensor | None) -> None:
+        """Give values at other energies from now on, see `Decoder.set_places`."""
+        self.decoder.set_places(places)
+
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Atom states ``[n_atoms_total, d]`` and what the decoder knows of the crystal system."""
         features = self.atom_features(batch.atomic_numbers)

@@ -48,6 +48,7 @@ class PredictCommand:
     path: PathConvention
     every: bool
     quiet: bool
+    grid: np.ndarray | None = None
     stems: set[str] = field(default_factory=set)
 
     def run(self) -> int:
@@ -56,7 +57,8 @@ class PredictCommand:
         sources = list(self._sources())
         single = len(sources) == 1
         plot = single and self.json_path != STDOUT if self.plot is None else self.plot
-        predictor = load(self.model or default_weights(self.property_name), path=self.path)
+        model = self.model or default_weights(self.property_name)
+        predictor = load(model, path=self.path, grid=self.grid)
         if predictor.has_bands and self.html:
             raise ConfigError("--html draws spectra; of bands give --plot, --csv or --json")
         results: list[dict[str, Any]] = []

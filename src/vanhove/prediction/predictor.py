@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -30,6 +30,7 @@ from vanhove.prediction.error_bars import with_error_bars
 from vanhove.spectra.bands import BAND_UNITS, BandStructure
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.training.checkpoint import ModelInfo, load_model
+from vanhove.training.other_grid import answer_on
 from vanhove.weights import DEFAULT_WEIGHTS, default_weights, find_weights
 
 if TYPE_CHECKING:
@@ -243,6 +244,7 @@ def load(
     device: str | torch.device = "cpu",
     path: PathConvention = "setyawan_curtarolo",
     precision: Precision = "float32",
+    grid: np.ndarray | Sequence[float] | None = None,
 ) -> Predictor:
     """Load a trained model.
 
@@ -253,10 +255,14 @@ def load(
         path: of bands, ``"setyawan_curtarolo"``, ``"latimer_munro"`` or ``"hinuma"``.
         precision: ``"bfloat16"`` is faster on processors that have it, and a little less exact,
             see docs/performance.md.
+        grid: answer on these frequencies or energies, ``[n_points]``, increasing, inside the
+            model's own grid and in its unit; for models whose energies are not learned one by one,
+            see docs/grids.md.
 
     Raises:
         CheckpointError: no such weights, or a damaged file.
-        ConfigError: an unknown precision.
+        ConfigError: an unknown precision, or a grid that the model cannot answer on.
+        DataError: a grid that does not increase.
     """
     file = find_weights(name_or_path)
     model, info = load_model(file)
@@ -264,6 +270,8 @@ def load(
         model.lower_precision()
     elif precision != "float32":
         raise ConfigError(f"precision {precision!r}; allowed: 'float32', 'bfloat16'")
+    if grid is not None:
+        info = answer_on(model, info, grid)
     return Predictor(model.to(device), info, model_name(file), path)
 
 
@@ -278,15 +286,17 @@ def predict(
     *,
     property: str = "phonon-dos",
     primitive: bool = True,
+    grid: np.ndarray | Sequence[float] | None = None,
 ) -> Any:
-    """Shortcut for ``load(model).predict(structures)``; see `Predictor.predict`.
+    """Shortcut for ``load(model, grid=grid).predict(structures)``; see `Predictor.predict`.
 
     Args:
         structures: see there.
         model: as `load`; the shipped weights for ``property`` by default.
         property: ``"phonon-dos"``, ``"electron-dos"`` or ``"bands"``; not used with a model.
         primitive: see there.
+        grid: as `load`.
     """
     if model is None:
         model = default_weights(property)
-    return load(model).predict(structures, primitive=primitive)
+    return load(model, grid=grid).predict(structures, primitive=primitive)

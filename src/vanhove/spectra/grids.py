@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vanhove.errors import DataError
+from vanhove.errors import ConfigError, DataError
 
 DOSTRANSFORMER_ELECTRON_GRID = (np.arange(201) - 100) / 20
 """eV from the VBM (metals: from the Fermi level): -5 to 5 in steps of 0.05."""
@@ -50,6 +50,26 @@ def check_on_grid(grid: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.
     if not np.isfinite(values).all():
         raise DataError("the values hold NaN or infinity: every value must be a finite number")
     return grid, values
+
+
+def even_grid(start: float, stop: float, step: float) -> np.ndarray:
+    """``start``, ``start + step``, ... up to ``stop``, which is the last point if a step meets it.
+
+    Raises:
+        ConfigError: fewer than two points.
+    """
+    if not (np.isfinite([start, stop, step]).all() and step > 0 and stop - start >= step):
+        raise ConfigError(
+            f"a grid from {start:g} to {stop:g} in steps of {step:g}; give START < STOP and a STEP "
+            "that fits between, such as 0 1000 10"
+        )
+    n_steps = int(np.floor((stop - start) / step * (1 + 1e-9)))
+    return start + step * np.arange(n_steps + 1)
+
+
+def interpolate_rows(grid: np.ndarray, values: np.ndarray, new_grid: np.ndarray) -> np.ndarray:
+    """``values`` ``[..., n_points]`` linearly at ``new_grid``: ``[..., n_new_points]``."""
+    return np.apply_along_axis(lambda row: np.interp(new_grid, grid, row), -1, values)
 
 
 def cell_edges(grid: np.ndarray) -> np.ndarray:

@@ -51,6 +51,11 @@ class DataSettings(Settings):
         "dostransformer",
         description="grid and scale made of a folder of electron DOS; bands: it holds bands",
     )
+    grid_points: int | None = Field(
+        None,
+        ge=2,
+        description="interpolate the spectra to so many points from the first energy to the last",
+    )
 
 
 class StartSettings(Settings):

@@ -28,6 +28,7 @@ from vanhove.spectra.metrics import (
 from vanhove.training.checkpoint import ModelInfo, load_model
 from vanhove.training.config import DataSettings
 from vanhove.training.measures import measure
+from vanhove.training.other_grid import answer_on
 from vanhove.training.prepared import PreparedData, predict_rows, prepare
 from vanhove.training.uncertainty import predict_rows_with_errors, uncertainty_metrics
 from vanhove.weights import find_weights
@@ -69,6 +70,7 @@ def evaluate(
     split: str = "test",
     *,
     data: str | None = None,
+    grid_points: int | None = None,
     output: str | PathLike[str] | None = None,
     quiet: bool = False,
 ) -> dict[str, Any]:
@@ -79,6 +81,8 @@ def evaluate(
         split: ``"test"``, ``"valid"`` or ``"train"``.
         data: another data set (name or folder) with the model's grid, unit and normalisation; the
             model's own by default. Whether its materials were in the training data is not checked.
+        grid_points: measure on the spectra interpolated to so many points, as ``data.grid_points``
+            does; the model is asked for these.
         output: a JSON file to write the result to.
         quiet: no progress.
 
@@ -88,6 +92,7 @@ def evaluate(
 
     Raises:
         CheckpointError: the checkpoints differ in more than their seed, or saw other data.
+        ConfigError: a model that knows its own grid alone, see `answer_on`.
         DataError: the data cannot be used.
     """
     if isinstance(checkpoints, str | PathLike):
@@ -102,7 +107,19 @@ def evaluate(
     prepared = prepare(config, (split,), quiet)
     dataset = prepared.dataset
     rows = prepared.rows(split)
-    check_data(dataset, infos[0], own=data is None)
+    info = infos[0]
+    if grid_points is None:
+        check_data(dataset, info, own=data is None)
+    else:
+        if data is None:
+            check_data(dataset, info, own=True)
+        section = config.data.model_copy(update={"grid_points": grid_points})
+        config = config.model_copy(update={"data": section})
+        prepared = prepare(config, (split,), quiet)
+        dataset = prepared.dataset
+        for model, own in loaded:
+            info = answer_on(model, own, dataset.grid)
+        check_data(dataset, info, own=False)
     target = prepared.targets[rows].numpy()
     runs: list[dict[str, Any]] = []
     predictions = []

@@ -70,6 +70,7 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
         subclass=config.data.subclass,
         elements=config.data.elements,
         electron_target=config.data.electron_target,
+        grid_points=config.data.grid_points,
     )
     for name in splits:
         if len(dataset.split(name)) == 0:

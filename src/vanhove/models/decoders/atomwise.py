@@ -10,11 +10,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vanhove.crystal.graph import Batch
+from vanhove.errors import ConfigError
 from vanhove.models.decoders.decoder import Decoder
 from vanhove.models.decoders.energy_embedding import (
+    ENERGIES,
+    ENERGY_CENTERS,
     EnergyEmbeddingKind,
     energy_embedding,
     energy_states,
+    move_energies,
 )
 from vanhove.models.output import OutputKind
 from vanhove.settings import Settings
@@ -27,10 +31,8 @@ class AtomwiseSettings(Settings):
     hidden_dim: int = Field(128, ge=1, description="width per energy")
     n_layers: int = Field(2, ge=0, description="convolutions along the energies")
     kernel_size: int = Field(7, ge=1, description="energies a convolution sees; an odd number")
-    energies: EnergyEmbeddingKind = Field(
-        "gaussian", description="learned: a vector per grid point; gaussian: smooth along the grid"
-    )
-    energy_centers: int = Field(40, ge=2, description="Gaussians of gaussian energies")
+    energies: EnergyEmbeddingKind = Field("gaussian", description=ENERGIES)
+    energy_centers: int = Field(40, ge=2, description=ENERGY_CENTERS)
     dropout: float = Field(0.1, ge=0, lt=1, description="probability")
 
     @field_validator("kernel_size")
@@ -39,6 +41,10 @@ class AtomwiseSettings(Settings):
         if size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, so that it has a middle (got {size})")
         return size
+
+
+MOST_PARTS = 16
+"""Into which a step of the training grid can be divided for another grid."""
 
 
 class EnergyConvolution(nn.Module):
@@ -54,6 +60,11 @@ class EnergyConvolution(nn.Module):
             nn.Dropout(dropout),
             nn.Linear(2 * dim, dim),
         )
+
+    def divide_steps(self, parts: int) -> None:
+        """The points are ``parts`` times denser from now on; the kernel's width in energy stays."""
+        (size,) = self.along.kernel_size
+        self.along.dilation, self.along.padding = (parts,), (parts * (size // 2),)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[n_crystals, n_points, dim]`` -> the same."""
@@ -92,6 +103,29 @@ class AtomwiseDecoder(Decoder):
             for _ in range(settings.n_layers)
         )
         self.out = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 1))
+        self.n_points = n_points
+        self.chosen: list[int] | None = None
+
+    def set_places(self, places: Tensor | None) -> None:
+        """As `Decoder.set_places`; the kernels are as wide in energy as they were in training.
+
+        Values are computed on the training grid with each step divided into as few equal parts as
+        the wanted points need.
+
+        Raises:
+            ConfigError: learned energies, or points that no such division meets.
+        """
+        parts, chosen, inner = 1, None, None
+        if places is not None:
+            steps = places.double().cpu() * (self.n_points - 1)
+            parts = _parts(steps)
+            chosen = (steps * parts).round().long().tolist()
+            inner = torch.linspace(0, 1, (self.n_points - 1) * parts + 1)
+        move_energies(self.energy_embedding, inner)
+        self.chosen = chosen
+        for layer in self.layers:
+            assert isinstance(layer, EnergyConvolution)
+            layer.divide_steps(parts)
 
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
         return self.refined(atoms, batch, system)
@@ -111,4 +145,18 @@ class AtomwiseDecoder(Decoder):
             x = x + known
         for layer in self.layers:
             x = layer(x)
+        if self.chosen is not None:
+            x = x[:, self.chosen]
         return self.out(x).squeeze(-1)
+
+
+def _parts(steps: Tensor) -> int:
+    """Into how many parts each step is divided so that every point lies where two parts meet."""
+    for parts in range(1, MOST_PARTS + 1):
+        divided = steps * parts
+        if (divided - divided.round()).abs().max() < 1e-4 * parts:
+            return parts
+    raise ConfigError(
+        "convolutions along the energies (decoder atomwise) answer where the steps of the training "
+        f"grid are divided into 2 to {MOST_PARTS} equal parts: choose such a grid, or interpolate"
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from vanhove.crystal.graph import Batch
+from vanhove.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,23 @@ class Decoder(nn.Module):
             ``[n_crystals, n_points]``.
         """
         raise NotImplementedError
+
+    def set_places(self, places: Tensor | None) -> None:
+        """Give values at other energies from now on; those of the training grid do not change.
+
+        Args:
+            places: ``[n_points]``, increasing: 0 is the first point of the training grid, 1 its
+                last, and each step between two points is as long; None: the training grid.
+
+        Raises:
+            ConfigError: the decoder cannot do it.
+        """
+        if places is not None:
+            raise ConfigError(
+                f"{type(self).__name__} gives one value per point of its training grid: "
+                "interpolate its spectra (Spectrum.interpolate), or use a decoder with energies "
+                "(dostransformer, energywise, atomwise)"
+            )
 
     def sample(self, batch: Batch, target: Tensor) -> tuple[Batch, Tensor]:
         """What a training step looks at: all of it, unless a decoder takes a part."""

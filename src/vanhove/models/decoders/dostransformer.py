@@ -12,9 +12,12 @@ from torch.nn import functional as F
 from vanhove.crystal.graph import Batch
 from vanhove.models.decoders.decoder import Decoder, Outputs
 from vanhove.models.decoders.energy_embedding import (
+    ENERGIES,
+    ENERGY_CENTERS,
     EnergyEmbeddingKind,
     energy_embedding,
     energy_states,
+    move_energies,
 )
 from vanhove.models.decoders.pooling import Pooling, pool
 from vanhove.models.layers import AttentionKind, AttentionStack
@@ -32,10 +35,8 @@ class DOSTransformerSettings(Settings):
     projections: bool = Field(False, description="learned query, key, value, output projections")
     pooling: Pooling = Field("sum", description="of atoms")
     global_branch: bool = Field(True, description="train the branch without the crystal system")
-    energies: EnergyEmbeddingKind = Field(
-        "learned", description="learned: a vector per grid point; gaussian: smooth along the grid"
-    )
-    energy_centers: int = Field(40, ge=2, description="Gaussians of gaussian energies")
+    energies: EnergyEmbeddingKind = Field("learned", description=ENERGIES)
+    energy_centers: int = Field(40, ge=2, description=ENERGY_CENTERS)
     dropout: float = Field(0.1, ge=0, lt=1, description="probability")
 
 
@@ -118,6 +119,21 @@ class DOSTransformerDecoder(Decoder):
         self.self_attention = AttentionStack(*stack)
         self.second_cross = AttentionStack(*stack)
         self.out = nn.Linear(dim, 1)
+        self.n_points = n_points
+        self.n_context: int | None = None
+
+    def set_places(self, places: Tensor | None) -> None:
+        """As `Decoder.set_places`: other energies look at those of the training grid.
+
+        Self-attention averages over its keys, so these stay the ones it was trained with: a value
+        depends on its energy alone, not on which others are asked for.
+        """
+        context = torch.linspace(0, 1, self.n_points)
+        move_energies(
+            self.energy_embedding,
+            None if places is None else torch.cat([context, places.to(context)]),
+        )
+        self.n_context = None if places is None else self.n_points
 
     def energies(self, atoms: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Energy states, pooled crystals, dense atoms, mask."""
@@ -139,7 +155,7 @@ class DOSTransformerDecoder(Decoder):
         return activation(F.linear(states, of_state) + per_crystal[:, None])
 
     def refine(self, states: Tensor, dense: Tensor, mask: Tensor) -> Tensor:
-        states = self.self_attention(states)
+        states = self.self_attention(states, n_keys=self.n_context)[:, self.n_context or 0 :]
         return self.out(self.second_cross(states, dense, mask)).squeeze(-1)
 
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:

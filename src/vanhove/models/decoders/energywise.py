@@ -11,9 +11,12 @@ from torch import Tensor, nn
 from vanhove.crystal.graph import Batch
 from vanhove.models.decoders.decoder import Decoder
 from vanhove.models.decoders.energy_embedding import (
+    ENERGIES,
+    ENERGY_CENTERS,
     EnergyEmbeddingKind,
     energy_embedding,
     energy_states,
+    move_energies,
 )
 from vanhove.models.decoders.pooling import Pooling, pool
 from vanhove.models.output import OutputKind
@@ -26,10 +29,8 @@ class EnergywiseSettings(Settings):
     name: Literal["energywise"] = "energywise"
     hidden_dim: int = Field(256, ge=1, description="hidden width")
     pooling: Pooling = Field("sum", description="of atoms")
-    energies: EnergyEmbeddingKind = Field(
-        "learned", description="learned: a vector per grid point; gaussian: smooth along the grid"
-    )
-    energy_centers: int = Field(40, ge=2, description="Gaussians of gaussian energies")
+    energies: EnergyEmbeddingKind = Field("learned", description=ENERGIES)
+    energy_centers: int = Field(40, ge=2, description=ENERGY_CENTERS)
     dropout: float = Field(0.0, ge=0, lt=1, description="probability")
 
 
@@ -59,6 +60,9 @@ class EnergywiseDecoder(Decoder):
         self.out = nn.Sequential(
             nn.LayerNorm(dim), nn.LeakyReLU(), nn.Dropout(settings.dropout), nn.Linear(dim, 1)
         )
+
+    def set_places(self, places: Tensor | None) -> None:
+        move_energies(self.energy_embedding, places)
 
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
         crystal = self.pooled(pool(atoms, batch, self.pooling))
