@@ -132,6 +132,11 @@ OTHER_PAGES = {
         "Materials Project through `vanhove data fetch-mp`) goes through the same commands: "
         "[data.md](data.md).",
     ),
+    "embeddings": (
+        "# Atom embeddings compared",
+        "Two models, each started from other atom features and trained alike on `phonon_petretto` "
+        "or on an eighth of it. What the embeddings are: [embeddings.md](embeddings.md).",
+    ),
 }
 """Page -> its title and what a reader must know first."""
 

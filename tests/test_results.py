@@ -22,6 +22,7 @@ DATA_OF = {
     "phonon": "phonon_petretto",
     "transfer": "phonon_jarvis_clean",
     "electron": "electron_pbe",
+    "embeddings": "phonon_petretto",
 }
 REPRODUCED = [path for path in RESULTS if path.stem in EXPERIMENTS]
 EVALUATED = [path for path in RESULTS if path.stem not in EXPERIMENTS]

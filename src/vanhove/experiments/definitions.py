@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vanhove.errors import ConfigError
 from vanhove.experiments.electron_tables import ELECTRON_EXPERIMENTS
+from vanhove.experiments.embedding_tables import EMBEDDING_EXPERIMENTS
 from vanhove.experiments.flagship_tables import FLAGSHIP_EXPERIMENTS
 from vanhove.experiments.phonon_tables import PHONON_EXPERIMENTS
 from vanhove.experiments.table import Experiment, Row
@@ -14,6 +15,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     **FLAGSHIP_EXPERIMENTS,
     **TRANSFER_EXPERIMENTS,
     **ELECTRON_EXPERIMENTS,
+    **EMBEDDING_EXPERIMENTS,
 }
 
 

@@ -14,7 +14,7 @@ from vanhove.training.config import RunConfig
 from vanhove.training.start import tuned
 
 Kind = Literal["metrics", "timing"]
-Page = Literal["phonon", "transfer", "electron"]
+Page = Literal["phonon", "transfer", "electron", "embeddings"]
 
 QUICK: dict[str, object] = {
     "data.dataset": "tiny",
