@@ -23,7 +23,7 @@ SUFFIX = ".safetensors"
 ALLOWED_EMBEDDINGS = (
     f"{', '.join(EMBEDDINGS)}, learned, or a file NAME{SUFFIX} that vanhove embed wrote"
 )
-HEADER = "vanhove-embedding"
+HEADER = "vanhove"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ def read_embedding(name: str) -> Embedding:
         ) from None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from None
-    if header is None or "table" not in arrays:
+    if header is None or "table" not in arrays:  # a checkpoint has such a header too
         raise CheckpointError(f"{path}: not an embedding; vanhove embed writes them")
     vectors = arrays.pop("table").astype(np.float32)
     return Embedding(vectors, json.loads(header), arrays)
