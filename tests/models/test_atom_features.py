@@ -89,7 +89,7 @@ def test_learned_vectors_are_trained(tmp_path):
 
 
 def test_what_cannot_be_used_is_said(table_file, tmp_path):
-    with pytest.raises(ConfigError, match=r"'ones'; allowed: one_hot, .*potential, learned, or a"):
+    with pytest.raises(ConfigError, match=r"'ones'; allowed: one_hot, .*learned, or a"):
         AtomFeatures(["ones"])
     with pytest.raises(ConfigError, match="atom_features is empty"):
         AtomFeatures([])

@@ -17,11 +17,14 @@ from safetensors import SafetensorError, safe_open
 
 from vanhove.errors import CheckpointError
 
-EMBEDDINGS = ("vae", "contrastive", "contrastive_labels", "potential")
-"""Those that ship."""
 SUFFIX = ".safetensors"
+_FOLDER = Path(str(files("vanhove.crystal"))) / "data"
+EMBEDDINGS: dict[str, Path] = {
+    path.name.removesuffix(SUFFIX): path for path in sorted(_FOLDER.glob(f"*{SUFFIX}"))
+}
+"""Name -> path of those that ship."""
 ALLOWED_EMBEDDINGS = (
-    f"{', '.join(EMBEDDINGS)}, learned, or a file NAME{SUFFIX} that vanhove embed wrote"
+    ", ".join([*EMBEDDINGS, "learned"]) + f", or a file NAME{SUFFIX} that vanhove embed wrote"
 )
 HEADER = "vanhove"
 
@@ -49,9 +52,7 @@ def is_embedding(name: str) -> bool:
 
 def embedding_path(name: str) -> Path:
     """Where an embedding stands."""
-    if name in EMBEDDINGS:
-        return Path(str(files("vanhove.crystal"))) / "data" / f"{name}{SUFFIX}"
-    return Path(name).expanduser()
+    return EMBEDDINGS.get(name) or Path(name).expanduser()
 
 
 def read_embedding(name: str) -> Embedding:
@@ -67,8 +68,8 @@ def read_embedding(name: str) -> Embedding:
             arrays = {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise CheckpointError(
-            f"{path}: no such embedding; vanhove embed writes one, shipped are "
-            f"{', '.join(EMBEDDINGS)}"
+            f"{path}: no such embedding; vanhove embed writes one, shipped are: "
+            f"{', '.join(EMBEDDINGS) or 'none'}"
         ) from None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from None

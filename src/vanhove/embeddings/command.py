@@ -103,11 +103,21 @@ def embed(
     if limit is not None and limit < 2:
         raise ConfigError(f"limit {limit}; allowed: 2 or more")
 
-    crystals, spectra = _crystals(str(source), chosen.kind, weights is None)
-    wanted = _choice(crystals, chosen.seed, limit, max_atoms, leave_out)
-    crystals = [crystals[row] for row in wanted]
-    labels = None if spectra is None else torch.from_numpy(spectra[wanted])
-    material = _material(crystals, labels, chosen, quiet)
+    if str(source) in DATASETS or (chosen.kind == "contrastive-labels" and weights is None):
+        dataset = load_dataset(str(source))
+        crystals, rows = list(dataset.crystals), np.asarray(dataset.split("train"))
+    else:
+        dataset, crystals = None, _structures(Path(source))
+        rows = np.arange(len(crystals))
+    rows = _choice(crystals, rows, chosen.seed, limit, max_atoms, leave_out)
+    spectra = None
+    if dataset is None:  # the graphs of a data set are kept for all of it, whoever asks
+        crystals, rows = [crystals[row] for row in rows], np.arange(len(rows))
+    elif chosen.kind == "contrastive-labels" and weights is None:
+        if dataset.kpoints is not None:
+            raise ConfigError(f"{source} holds bands; contrast by labels needs spectra")
+        spectra = torch.from_numpy(np.asarray(dataset.values, dtype=np.float32))
+    material = _material(crystals, rows, spectra, chosen, quiet)
 
     info: dict[str, Any] = {
         "vanhove": vanhove.__version__,
@@ -173,28 +183,20 @@ def _settings(
     return settings, known.encoder
 
 
-def _crystals(source: str, kind: str, trains: bool) -> tuple[list[Crystal], np.ndarray | None]:
-    """Crystals, and their spectra if these are learned from."""
-    labelled = kind == "contrastive-labels" and trains
-    if labelled or source in DATASETS:
-        dataset = load_dataset(source)
-        if labelled and dataset.kpoints is not None:
-            raise ConfigError(f"{source} holds bands; contrast by labels needs spectra")
-        train = dataset.split("train")
-        values = np.asarray(dataset.values[train], dtype=np.float32) if labelled else None
-        return [dataset.crystals[row] for row in train], values
-    reader = open_source(Path(source))
+def _structures(source: Path) -> list[Crystal]:
+    reader = open_source(source)
     crystals = []
     for record in reader.records():
         try:
             crystals += reader.read(record)
         except StructureError:
             continue  # a damaged entry among many teaches nothing
-    return crystals, None
+    return crystals
 
 
 def _choice(
     crystals: Sequence[Crystal],
+    rows: np.ndarray,
     seed: int,
     limit: int | None,
     max_atoms: int,
@@ -206,7 +208,7 @@ def _choice(
         dataset = load_dataset(leave_out)
         for part in ("valid", "test"):
             formulas |= {dataset.crystals[row].formula for row in dataset.splits.get(part, ())}
-    small = [row for row, crystal in enumerate(crystals) if crystal.n_atoms <= max_atoms]
+    small = [row for row in rows.tolist() if crystals[row].n_atoms <= max_atoms]
     order = np.random.default_rng(seed).permutation(np.array(small, dtype=np.int64))
     if not formulas:
         rows = order[:limit]
@@ -221,20 +223,25 @@ def _choice(
 
 
 def _material(
-    crystals: Sequence[Crystal], spectra: Tensor | None, settings: EmbeddingSettings, quiet: bool
+    crystals: Sequence[Crystal],
+    rows: np.ndarray,
+    spectra: Tensor | None,
+    settings: EmbeddingSettings,
+    quiet: bool,
 ) -> Material:
     digest = hashlib.sha256()
-    for crystal in crystals:
+    for crystal in (crystals[row] for row in rows):
         digest.update(crystal.lattice.tobytes())
         digest.update(crystal.fractional_coordinates.tobytes())
         digest.update(crystal.atomic_numbers.tobytes())
     if spectra is not None:
-        digest.update(spectra.numpy().tobytes())
+        digest.update(spectra[rows].numpy().tobytes())
     graphs = load_graphs(crystals, settings.graph, quiet)
-    rows = torch.nonzero(graphs.crystal_system >= 0).flatten()
-    if not len(rows):
+    chosen = torch.from_numpy(rows)
+    usable = chosen[graphs.crystal_system[chosen] >= 0]
+    if not len(usable):
         raise DataError("none of the structures can be used; try them with vanhove predict")
-    return Material(graphs, rows, spectra, digest.hexdigest())
+    return Material(graphs, usable, spectra, digest.hexdigest())
 
 
 def _load(objective: torch.nn.Module, weights: dict[str, np.ndarray], name: str) -> None:

@@ -83,7 +83,7 @@ def _features(model: Any, cell: Crystal) -> np.ndarray | None:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         try:
-            graph = model.graph_converter(structure, on_isolated_atoms="error")
+            graph = model.graph_converter(structure)
         except ValueError:
             return None
         features = model([graph], task="e", return_atom_feas=True)["atom_fea"][0]

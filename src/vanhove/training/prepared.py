@@ -8,15 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vanhove.crystal.elements import check_supported
-from vanhove.crystal.embeddings import embedding_path, is_embedding
+from vanhove.crystal.elements import ELEMENT_TABLES, check_supported
+from vanhove.crystal.embeddings import embedding_path
 from vanhove.crystal.graph import Batch, CrystalGraph, build_graph, collate
 from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.crystal.tables import GraphTable
 from vanhove.datasets import SpectrumDataset, load_dataset
 from vanhove.datasets.graph_store import load_graphs, load_symmetry
 from vanhove.errors import ConfigError, DataError, StructureError
-from vanhove.models.atom_features import LEARNED
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import BAND_DECODERS, SpectrumModel
 from vanhove.training.config import RunConfig
@@ -145,8 +144,8 @@ def _check_elements(dataset: SpectrumDataset, rows: np.ndarray, config: RunConfi
     """Raise `StructureError` for the first row with an element that has no features."""
     numbers = np.unique(np.concatenate([dataset.crystals[row].atomic_numbers for row in rows]))
     for table in config.model.encoder.atom_features:
-        if table == LEARNED or (is_embedding(table) and not embedding_path(table).exists()):
-            continue  # without its file, a table is that of the checkpoint
+        if table not in ELEMENT_TABLES and not embedding_path(table).exists():
+            continue  # learned, or read from a file that is gone: it is in the checkpoint
         try:
             check_supported(numbers, table)
         except StructureError:
