@@ -8,13 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from vanhove.crystal.elements import ELEMENT_TABLES, N_ELEMENTS, element_table
-from vanhove.crystal.embeddings import ALLOWED_EMBEDDINGS
 from vanhove.errors import ConfigError
 
 LEARNED = "learned"
 LEARNED_DIM = 64
 
-ATOM_FEATURES = f"element tables, joined: {', '.join(ELEMENT_TABLES)}, {ALLOWED_EMBEDDINGS}"
+ATOM_FEATURES = (
+    f"element tables, joined: {', '.join(ELEMENT_TABLES)}, learned, the name of a shipped "
+    "embedding, or a file NAME.safetensors that vanhove embed wrote"
+)
 """What the setting ``atom_features`` of every encoder means."""
 
 
@@ -41,7 +43,7 @@ class AtomFeatures(nn.Module):
     def __init__(self, names: Sequence[str], trainable: bool = False, width: int | None = None):
         super().__init__()
         if not names:
-            raise ConfigError(f"atom_features is empty; give some of the {ATOM_FEATURES}")
+            raise ConfigError(f"atom_features is empty; allowed: {ATOM_FEATURES}")
         given = [name for name in names if name != LEARNED]
         if width is None:
             tables = [torch.from_numpy(element_table(name)) for name in given]
