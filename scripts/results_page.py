@@ -137,6 +137,11 @@ OTHER_PAGES = {
         "The project's own questions, answered on the test part of `phonon_petretto`; no paper "
         "prints these rows. Energies and grids: [grids.md](grids.md).",
     ),
+    "embeddings": (
+        "# Atom embeddings compared",
+        "Two models, each started from other atom features and trained alike on `phonon_petretto` "
+        "or on an eighth of it. What the embeddings are: [embeddings.md](embeddings.md).",
+    ),
 }
 """Page -> its title and what a reader must know first."""
 

@@ -13,17 +13,14 @@ from vanhove.experiments.definitions import EXPERIMENTS
 from vanhove.weights import shipped_weights
 
 ROOT = Path(__file__).parents[1]
-RESULTS = sorted(
-    path
-    for page in ("phonon", "transfer", "electron", "studies")
-    for path in (ROOT / "results" / page).rglob("*.json")
-)
 DATA_OF = {
     "phonon": "phonon_petretto",
     "transfer": "phonon_jarvis_clean",
     "electron": "electron_pbe",
     "studies": "phonon_petretto",
+    "embeddings": "phonon_petretto",
 }
+RESULTS = sorted(path for page in DATA_OF for path in (ROOT / "results" / page).rglob("*.json"))
 REPRODUCED = [path for path in RESULTS if path.stem in EXPERIMENTS]
 EVALUATED = [path for path in RESULTS if path.stem not in EXPERIMENTS]
 

@@ -268,6 +268,87 @@ def train(
 
 
 @app.command()
+def embed(
+    source: Annotated[
+        str,
+        typer.Argument(help="Folder of structures, npz, JSON(L), ..., or a named data set."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File for the table, NAME.safetensors.")
+    ] = None,
+    kind: Annotated[
+        str,
+        typer.Option("--kind", help="vae, contrastive, contrastive-labels (data set), potential."),
+    ] = "vae",
+    encoder: Annotated[
+        str | None,
+        typer.Option("--encoder", help="Train nothing: use this embedding (shipped, or a file)."),
+    ] = None,
+    latents: Annotated[
+        Path | None, typer.Option("--latents", help="npz file: latents per atom and per crystal.")
+    ] = None,
+    map_: Annotated[
+        Path | None, typer.Option("--map", help="HTML file: a map of the latent space.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Of the training.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", help="Take so many crystals, at random [all].")
+    ] = None,
+    max_atoms: Annotated[
+        int, typer.Option("--max-atoms", min=1, help="Leave out larger cells.")
+    ] = 12,
+    leave_out: Annotated[
+        str | None,
+        typer.Option("--leave-out", help="A data set whose valid and test formulas to leave out."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of everything random.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting: --set latent_dim=16 (repeatable)."),
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Learn vectors of the elements from crystals, for atom_features of a run file.
+
+    A training that was stopped or killed continues when the same command is given again.
+
+    \b
+    Example: vanhove embed structures.npz --kind vae -o mine.safetensors --map mine.html
+    Example: vanhove embed cifs/ --encoder vae --latents latents.npz
+    """
+    from vanhove.embeddings.command import embed as run_embedding
+    from vanhove.training.config import parse_overrides
+
+    settings = parse_overrides(set_ or [])
+    settings |= {k: v for k, v in (("epochs", epochs), ("seed", seed)) if v is not None}
+    try:
+        result = run_embedding(
+            source,
+            out,
+            kind=kind,
+            encoder=encoder,
+            latents=latents,
+            map_=map_,
+            limit=limit,
+            max_atoms=max_atoms,
+            leave_out=leave_out,
+            settings=settings,
+            quiet=quiet,
+        )
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command continues where it was", err=True)
+        raise typer.Exit(130) from None
+    info = result.info
+    n_elements = len(info["elements"].split(", "))
+    typer.echo(f"{info['n_crystals']} crystals, {n_elements} elements x {info['dimension']}")
+    for name, value in info.get("held_out", {}).items():
+        typer.echo(f"{name:28s} {value:.4f}")
+    for path in (out, latents, map_):
+        if path is not None:
+            typer.echo(path)
+
+
+@app.command()
 def finetune(
     checkpoint: Annotated[
         str, typer.Argument(help="Shipped weights, a checkpoint or a run folder to start from.")

@@ -1,8 +1,9 @@
 """Element tables: symbols, masses and the feature vectors that atoms start from.
 
 Symbols and standard atomic weights are ASE's (``ase.data``); row ``z`` belongs to atomic number
-``z``, row 0 is unused. The Matscholar table (Tshitoyan et al., Nature 571, 95 (2019), 200 numbers
-per element, H to Lr but without some heavy ones) is derived by ``scripts/derive_matscholar.py``.
+``z``, row 0 is unused. The tables of other people stand in ``data/``, derived from the package
+elementembeddings (MIT) by ``scripts/derive_element_tables.py``. What vanhove learned itself
+(`vanhove.crystal.embeddings`) goes by the same names in a run file.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from importlib.resources import files
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers, chemical_symbols
 
+from vanhove.crystal.embeddings import ALLOWED_EMBEDDINGS, is_embedding, read_embedding
 from vanhove.errors import ConfigError, StructureError
 
 N_ELEMENTS = 118
@@ -42,15 +44,36 @@ def mass_weighted_one_hot() -> np.ndarray:
 
 @cache
 def matscholar() -> np.ndarray:
-    """Shape ``[119, 200]``, each column z-scored over the elements of the table.
+    """Shape ``[119, 200]``: words of papers (Tshitoyan et al., Nature 571, 95 (2019)); H to Lr but
+    for some heavy ones. As `_scored`."""
+    return _scored("matscholar")
 
-    A row of NaN marks an element that the table does not hold.
+
+@cache
+def magpie() -> np.ndarray:
+    """Shape ``[119, 22]``: properties of the elements (Ward et al., npj Comput. Mater. 2, 16028
+    (2016), in the selection of CBFV); H to Bk. As `_scored`."""
+    return _scored("magpie")
+
+
+@cache
+def oliynyk() -> np.ndarray:
+    """Shape ``[119, 44]``: properties of the elements (Oliynyk et al., Chem. Mater. 28, 7324
+    (2016)); H to Bi, Th and U. As `_scored`."""
+    return _scored("oliynyk")
+
+
+def _scored(name: str) -> np.ndarray:
+    """A stored table, each column z-scored over its elements.
+
+    A number that is not known becomes 0; a row of NaN marks an element that is not in the table.
     """
-    resource = files("vanhove.crystal") / "data" / "matscholar.npz"
+    resource = files("vanhove.crystal") / "data" / f"{name}.npz"
     with resource.open("rb") as stream, np.load(stream) as archive:
         vectors = archive["vectors"]
+        scored = (vectors - np.nanmean(vectors, axis=0)) / np.nanstd(vectors, axis=0)
         table = np.full((N_ELEMENTS + 1, vectors.shape[1]), np.nan, dtype=np.float32)
-        table[archive["atomic_numbers"]] = (vectors - vectors.mean(axis=0)) / vectors.std(axis=0)
+        table[archive["atomic_numbers"]] = np.nan_to_num(scored)
     return table
 
 
@@ -112,6 +135,8 @@ ELEMENT_TABLES: dict[str, Callable[[], np.ndarray]] = {
     "mass_weighted_one_hot": mass_weighted_one_hot,
     "matscholar": matscholar,
     "periodic": periodic,
+    "magpie": magpie,
+    "oliynyk": oliynyk,
 }
 
 
@@ -120,9 +145,14 @@ def element_table(name: str) -> np.ndarray:
 
     Raises:
         ConfigError: no table of that name.
+        CheckpointError: the file of an embedding is missing or damaged.
     """
+    if is_embedding(name):
+        return read_embedding(name).vectors
     if name not in ELEMENT_TABLES:
-        raise ConfigError(f"element table {name!r}; allowed: {', '.join(ELEMENT_TABLES)}")
+        raise ConfigError(
+            f"element table {name!r}; allowed: {', '.join(ELEMENT_TABLES)}, {ALLOWED_EMBEDDINGS}"
+        )
     return ELEMENT_TABLES[name]()
 
 

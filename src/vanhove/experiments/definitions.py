@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vanhove.errors import ConfigError
 from vanhove.experiments.electron_tables import ELECTRON_EXPERIMENTS
+from vanhove.experiments.embedding_tables import EMBEDDING_EXPERIMENTS
 from vanhove.experiments.flagship_tables import FLAGSHIP_EXPERIMENTS
 from vanhove.experiments.phonon_tables import PHONON_EXPERIMENTS
 from vanhove.experiments.study_tables import STUDY_EXPERIMENTS
@@ -16,6 +17,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     **TRANSFER_EXPERIMENTS,
     **ELECTRON_EXPERIMENTS,
     **STUDY_EXPERIMENTS,
+    **EMBEDDING_EXPERIMENTS,
 }
 
 

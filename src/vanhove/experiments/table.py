@@ -15,7 +15,7 @@ from vanhove.training.config import RunConfig
 from vanhove.training.start import tuned
 
 Kind = Literal["metrics", "timing"]
-Page = Literal["phonon", "transfer", "electron", "studies"]
+Page = Literal["phonon", "transfer", "electron", "studies", "embeddings"]
 
 QUICK: dict[str, object] = {
     "data.dataset": "tiny",

@@ -101,6 +101,9 @@ class ModelSettings(Settings):
     decoder: DecoderSettings = DOSTransformerSettings()  # type: ignore[call-arg]
     crystal_system: CrystalSystemSettings = CrystalSystemSettings()  # type: ignore[call-arg]
     output: OutputKind = Field("raw", description="normalisation of the output")
+    trainable_features: bool = Field(
+        False, description="train the element tables of encoder.atom_features further"
+    )
 
 
 class SpectrumModel(nn.Module):
@@ -110,15 +113,24 @@ class SpectrumModel(nn.Module):
         settings: the encoder, the decoder and what surrounds them.
         cutoff: of the graphs it will see, angstrom.
         grid: it is trained on.
+        table_width: of the stored element table, when weights will be loaded into the model.
     """
 
-    def __init__(self, settings: ModelSettings, cutoff: float, grid: Sequence[float]):
+    def __init__(
+        self,
+        settings: ModelSettings,
+        cutoff: float,
+        grid: Sequence[float],
+        table_width: int | None = None,
+    ):
         super().__init__()
         self.settings = settings
         self.low_precision = False
         self.system = CrystalSystemVector(settings.crystal_system)
         self.system_at_atoms = settings.crystal_system.where == "atoms"
-        self.atom_features = AtomFeatures(settings.encoder.atom_features)
+        self.atom_features = AtomFeatures(
+            settings.encoder.atom_features, settings.trainable_features, table_width
+        )
         self.encoder = ENCODERS[settings.encoder.name][1](
             settings.encoder,
             atom_dim=self.atom_features.dim + (self.system.dim if self.system_at_atoms else 0),

@@ -7,7 +7,7 @@ A *model* checkpoint (``best.safetensors``, shipped weights) holds all that a pr
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -146,7 +146,7 @@ def load_model(path: str | PathLike[str]) -> tuple[SpectrumModel | Ensemble, Mod
     path = Path(path)
     tensors, header = read_safetensors(path)
     info = _parse_info(path, header)
-    model = _build(info)
+    model = _build(info, tensors)
     try:
         model.load_state_dict(
             {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
@@ -192,17 +192,22 @@ def _parse_info(path: Path, header: str) -> ModelInfo:
         ) from None
 
 
-def _build(info: ModelInfo) -> SpectrumModel | Ensemble:
+def _build(info: ModelInfo, tensors: Mapping[str, Tensor]) -> SpectrumModel | Ensemble:
+    # A table that a model learned or read from a file is in the checkpoint; nothing else is read.
+    widths = [t.shape[1] for name, t in tensors.items() if name.endswith("atom_features.table")]
+    width = widths[0] if widths else None
     if info.ensemble is None:
-        return build_model(info.config, info.grid)
-    members = [build_model(info.config, info.grid) for _ in info.ensemble.seeds]
+        return build_model(info.config, info.grid, width)
+    members = [build_model(info.config, info.grid, width) for _ in info.ensemble.seeds]
     familiarity = Familiarity(
         info.ensemble.n_train, info.ensemble.n_valid, members[0].encoder.out_dim
     )
     return Ensemble(members, familiarity, info.ensemble.calibration)
 
 
-def build_model(config: RunConfig, grid: Sequence[float]) -> SpectrumModel:
-    """An untrained model for a run on data with that grid."""
+def build_model(
+    config: RunConfig, grid: Sequence[float], table_width: int | None = None
+) -> SpectrumModel:
+    """An untrained model for a run on data with that grid; arguments as `SpectrumModel`."""
     keep_freed_memory()
-    return SpectrumModel(config.model, config.graph.cutoff, grid)
+    return SpectrumModel(config.model, config.graph.cutoff, grid, table_width)

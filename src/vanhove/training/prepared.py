@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vanhove.crystal.elements import check_supported
+from vanhove.crystal.elements import ELEMENT_TABLES, check_supported
+from vanhove.crystal.embeddings import embedding_path
 from vanhove.crystal.graph import Batch, CrystalGraph, build_graph, collate
 from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.crystal.tables import GraphTable
@@ -139,6 +140,8 @@ def _check_elements(dataset: SpectrumDataset, rows: np.ndarray, config: RunConfi
     """Raise `StructureError` for the first row with an element that has no features."""
     numbers = np.unique(np.concatenate([dataset.crystals[row].atomic_numbers for row in rows]))
     for table in config.model.encoder.atom_features:
+        if table not in ELEMENT_TABLES and not embedding_path(table).exists():
+            continue  # learned, or read from a file that is gone: it is in the checkpoint
         try:
             check_supported(numbers, table)
         except StructureError:

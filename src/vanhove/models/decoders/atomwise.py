@@ -121,11 +121,15 @@ class AtomwiseDecoder(Decoder):
             parts = _parts(steps)
             chosen = (steps * parts).round().long().tolist()
             inner = torch.linspace(0, 1, (self.n_points - 1) * parts + 1)
-        move_energies(self.energy_embedding, inner)
+        self.move(inner)
         self.chosen = chosen
         for layer in self.layers:
             assert isinstance(layer, EnergyConvolution)
             layer.divide_steps(parts)
+
+    def move(self, places: Tensor | None) -> None:
+        """Compute at these places of the axis from now on; None: on the training grid."""
+        move_energies(self.energy_embedding, places)
 
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
         return self.refined(atoms, batch, system)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -66,6 +67,7 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
             settings, atom_dim=atom_dim, system_dim=system_dim, n_points=n_points, output=output
         )
         self.modes_weight = settings.modes_weight
+        self.own_grid = np.asarray(grid, dtype=np.float64)
         self.register_buffer("grid", torch.tensor(grid, dtype=torch.float32), persistent=False)
         self.force_constants = ForceConstants(
             atom_dim, settings.pair_dim, settings.n_tensors, settings.n_basis, cutoff
@@ -75,6 +77,13 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
         self.from_modes = nn.Linear(
             len(WIDTHS_CM1) * (1 + settings.n_channels), settings.hidden_dim
         )
+
+    def move(self, places: Tensor | None) -> None:
+        super().move(places)
+        grid = self.own_grid
+        if places is not None:
+            grid = np.interp(places.double().numpy(), np.linspace(0, 1, len(grid)), grid)
+        self.grid = self.grid.new_tensor(grid)
 
     def densities(self, atoms: Tensor, batch: Batch) -> Tensor:
         """Densities of states of the modes, ``[n_crystals, n_points, n_widths, 1 + n_channels]``.

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vanhove.crystal.elements import N_ELEMENTS, element_table
+from vanhove.crystal.elements import ELEMENT_TABLES, N_ELEMENTS, element_table
 from vanhove.crystal.graph import Batch
 from vanhove.errors import MissingExtraError
 from vanhove.models.atom_features import ATOM_FEATURES
@@ -80,7 +80,7 @@ class E3NN(nn.Module):
         self.edge_irreps = o3.Irreps.spherical_harmonics(settings.lmax)
         embedding = o3.Irreps([(settings.embedding_dim, "0e")])
 
-        self.feature_scale = 1 / typical_length(settings.atom_features)
+        self.feature_scale = 1 / typical_length(settings.atom_features, atom_dim)
         self.features_in = nn.Linear(atom_dim, settings.embedding_dim)
         self.element_in = nn.Linear(N_ELEMENTS, settings.embedding_dim)
         for layer in (self.features_in, self.element_in):
@@ -133,10 +133,17 @@ class E3NN(nn.Module):
         return x
 
 
-def typical_length(tables: tuple[str, ...]) -> float:
-    """Root mean square length of the elements' rows in the joined tables."""
-    rows = np.concatenate([element_table(name)[1:] for name in tables], axis=1)
-    return float(np.sqrt(np.nanmean((rows.astype(np.float64) ** 2).sum(axis=1))))
+def typical_length(tables: tuple[str, ...], atom_dim: int = 0) -> float:
+    """Root mean square length of the elements' rows in the joined tables.
+
+    Each of the ``atom_dim`` columns of what is learned counts 1: these are z-scored, or start so.
+    """
+    rows = [element_table(name)[1:] for name in tables if name in ELEMENT_TABLES]
+    squares = [(table.astype(np.float64) ** 2).sum(axis=1) for table in rows]
+    if len(rows) < len(tables):
+        n_learned = atom_dim - sum(table.shape[1] for table in rows)
+        squares.append(np.full(N_ELEMENTS, float(n_learned)))
+    return float(np.sqrt(np.nanmean(np.sum(squares, axis=0))))
 
 
 def _gates(irreps_in, edge_irreps, multiplicity: int, n_layers: int) -> list[nn.Module]:
