@@ -80,7 +80,7 @@ def test_a_trained_model_needs_the_file_no_more(table_file, tmp_path, trainable)
 def test_learned_vectors_are_trained(tmp_path):
     config = small(**features(["learned"]), training__weight_decay=0.0)
     torch.manual_seed(config.seed)
-    start = build_model(config, 51).atom_features.learned.detach().numpy()
+    start = build_model(config, range(51)).atom_features.learned.detach().numpy()
     folder = train(config, tmp_path / "run", quiet=True).folder
     model, info = load_model(folder / BEST)
     kept = model.atom_features.learned.detach().numpy()

@@ -40,6 +40,7 @@ DECODERS = {
     "bare": {"name": "dostransformer", "energies": "sinusoidal", "attention": "bare"},
     "energywise": {"energies": "fourier"},
     "atomwise": {"energies": "gaussian", "kernel_size": 5},
+    "lattice_dynamics": {"energies": "gaussian"},
 }
 
 
@@ -68,7 +69,9 @@ def test_values_at_shared_energies_do_not_change(name, graphs):
 
 def test_a_convolution_refuses_points_that_no_division_of_its_steps_meets(graphs):
     decoder = {"name": "atomwise", "hidden_dim": 8}
-    model = SpectrumModel(ModelSettings.model_validate({"decoder": decoder}), 4.0, np.linspace(0, 1000, 51)).eval()
+    model = SpectrumModel(
+        ModelSettings.model_validate({"decoder": decoder}), 4.0, np.linspace(0, 1000, 51)
+    ).eval()
     model.set_places(torch.from_numpy(FINE / 1000))
     with pytest.raises(ConfigError, match="divided into 2 to 16 equal parts"):
         model.set_places(torch.tensor([0.0, 0.0123456]))
@@ -113,7 +116,9 @@ def test_mistakes_say_what_to_do(run, small_run):
         load(small_run, grid=FINE)
     with pytest.raises(ConfigError, match=r"learned a vector"):
         evaluate(small_run, grid_points=26, quiet=True)
-    pooled = SpectrumModel(ModelSettings.model_validate({"decoder": {"name": "pooled"}}), 4.0, np.linspace(0, 1000, 51))
+    pooled = SpectrumModel(
+        ModelSettings.model_validate({"decoder": {"name": "pooled"}}), 4.0, np.linspace(0, 1000, 51)
+    )
     with pytest.raises(ConfigError, match="PooledDecoder gives one value per point"):
         answer_on(pooled, load_model(run / "best.safetensors")[1], FINE)
     with pytest.raises(ConfigError, match="a model of bands takes k-points"):

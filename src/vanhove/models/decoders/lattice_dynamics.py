@@ -67,6 +67,7 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
             settings, atom_dim=atom_dim, system_dim=system_dim, n_points=n_points, output=output
         )
         self.modes_weight = settings.modes_weight
+        self.parts = 1  # of each step of the training grid
         self.own_grid = np.asarray(grid, dtype=np.float64)
         self.register_buffer("grid", torch.tensor(grid, dtype=torch.float32), persistent=False)
         self.force_constants = ForceConstants(
@@ -84,6 +85,7 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
         if places is not None:
             grid = np.interp(places.double().numpy(), np.linspace(0, 1, len(grid)), grid)
         self.grid = self.grid.new_tensor(grid)
+        self.parts = (len(grid) - 1) // (self.n_points - 1)
 
     def densities(self, atoms: Tensor, batch: Batch) -> Tensor:
         """Densities of states of the modes, ``[n_crystals, n_points, n_widths, 1 + n_channels]``.
@@ -102,7 +104,8 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
                 channels = (channels * crystal.weight[:, None, None]).flatten(0, 1)
                 distance = (self.grid[:, None] - crystal.frequency_cm1.flatten()) / width
                 density = torch.exp(-0.5 * distance**2) @ channels / len(numbers)
-                largest = density[..., 0].amax(dim=1).clamp(min=_TINY)
+                # The maximum on the training grid, whatever other energies are asked for.
+                largest = density[:, :: self.parts, 0].amax(dim=1).clamp(min=_TINY)
                 result.append((density / largest[:, None, None]).transpose(0, 1))
         return torch.stack(result)
 
