@@ -14,6 +14,8 @@ import typer
 from vanhove.errors import ConfigError, MissingExtraError, VanhoveError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vanhove.training.loop import TrainingResult
 
 app = typer.Typer(
@@ -441,7 +443,7 @@ def reproduce(
     Example: vanhove reproduce xtal2dos-table1 --rows xtal2dos,e3nn2dos
     Example: vanhove reproduce mat2spec-table1 --quick
     """
-    from vanhove.experiments import bands
+    from vanhove.experiments import bands, finetuning
     from vanhove.experiments.definitions import EXPERIMENTS
     from vanhove.experiments.reproduce import parse_rows, parse_seeds
     from vanhove.experiments.reproduce import reproduce as run_experiment
@@ -450,14 +452,20 @@ def reproduce(
     if name is None:
         for known, experiment in EXPERIMENTS.items():
             typer.echo(f"{known:24s} {experiment.title}")
-        typer.echo(f"{bands.NAME:24s} {bands.TITLE}")
+        for module in (bands, finetuning):
+            typer.echo(f"{module.NAME:24s} {module.TITLE}")
         return
-    if name == bands.NAME:
+    own_form: dict[str, tuple[Callable[..., dict], Callable[[dict], str]]] = {
+        bands.NAME: (bands.reproduce_bandformer, bands.bandformer_table),
+        finetuning.NAME: (finetuning.reproduce_finetuning, finetuning.finetuning_table),
+    }
+    if name in own_form:
         if rows or size is not None:
-            raise ConfigError("bandformer has one row and one size: leave out --rows and --size")
+            raise ConfigError(f"{name} has one form: leave out --rows and --size")
+        run, as_text = own_form[name]
         try:
-            table = bands.bandformer_table(
-                bands.reproduce_bandformer(
+            table = as_text(
+                run(
                     seeds=parse_seeds(seeds) if seeds is not None else None,
                     quick=quick,
                     runs=runs,

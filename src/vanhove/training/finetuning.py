@@ -60,6 +60,11 @@ def default_mode(n_materials: int) -> Trainable:
     return "adapters" if n_materials < FEW else "all"
 
 
+def default_folds(n_materials: int) -> int:
+    """Five; one for each where there are few."""
+    return n_materials if n_materials < LEAVE_ONE_OUT else FOLDS
+
+
 def finetune(
     checkpoint: str,
     *,
@@ -175,7 +180,7 @@ def tune_on_few(
     n = _count(info.config.model_copy(update={"data": data}))
     if n < FEWEST:
         raise DataError(f"{n} materials to tune on; at least {FEWEST} are needed")
-    folds = folds or (n if n < LEAVE_ONE_OUT else FOLDS)
+    folds = folds or default_folds(n)
     modes = _modes(mode, info.config, n)
     data = data.model_copy(update={"folds": folds})
     configs = {
