@@ -21,7 +21,7 @@ from vanhove.training.config import DataSettings, RunConfig, Trainable, with_ove
 from vanhove.training.evaluation import METRIC_CONVENTIONS, circumstances
 from vanhove.training.finetuning import EPOCHS, LEARNING_RATES, tune_on_few
 from vanhove.training.finetuning_report import JSON_FILE
-from vanhove.training.loop import BEST, is_finished, train
+from vanhove.training.loop import is_finished, train
 from vanhove.training.measures import bootstrap_interval
 from vanhove.training.prepared import load_run_data
 

@@ -35,8 +35,8 @@ LEAVE_ONE_OUT = 10
 EPOCHS = 20
 LEARNING_RATES: dict[Trainable, float] = {
     "all": 2e-4,
-    "prompts": 2e-3,
-    "last_layers": 5e-4,
+    "prompts": 5e-3,
+    "last_layers": 1e-3,
     "adapters": 1e-3,
 }
 FOLDER = "folds"
