@@ -18,6 +18,7 @@ from vanhove.training.finetuning import CrossValidation, finetune, tune_on_few
 from vanhove.training.finetuning_report import report_markdown, report_table, summary
 from vanhove.training.loop import KEPT
 from vanhove.training.prepared import load_run_data
+from vanhove.training.start import tuning_config
 
 N = 10
 SHORT = {"training.epochs": 3, "training.learning_rate": 3e-3}
@@ -155,7 +156,7 @@ def test_folds_choose_the_mode(small_run, tmp_path):
     assert "| material |" in report_markdown(report)
 
 
-def test_the_other_folds_choose(monkeypatch):
+def test_the_other_folds_choose():
     errors = {
         "all": np.array([[1.0, 1.0, 9.0], [2.0, 2.0, 0.0]]),
         "adapters": np.array([[1.5, 1.5, 1.5], [3.0, 3.0, 3.0]]),
@@ -200,7 +201,14 @@ def test_folds_and_counts_of_a_data_set():
     assert another.split("test").tolist() == test.tolist()
 
 
-def test_mistakes_are_named(small_run, own_data, tmp_path):
+def test_a_tuned_model_can_be_tuned_again(tuned, own_data):
+    folder, _ = tuned
+    config = tuning_config(str(folder), data=str(own_data))
+    assert config.training.select_by == "rmse"
+    assert config.data.folds is None
+
+
+def test_mistakes_are_named(small_run, own_data, tmp_path, monkeypatch):
     def tune(data=own_data, **settings):
         return finetune(
             str(small_run), data=str(data), output=tmp_path / "x", quiet=True, **settings
@@ -214,6 +222,10 @@ def test_mistakes_are_named(small_run, own_data, tmp_path):
         tune(write_folder(tmp_path / "far", 6, grid=np.linspace(0, 900, 51)), folds=0)
     with pytest.raises(DataError, match="folds 11 of 10"):
         tune(folds=11)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="without torchrun"):
+        tune()
+    monkeypatch.undo()
     with pytest.raises(ConfigError, match="name a mode"):
         finetune(str(small_run), fraction=0.1, mode="auto", quiet=True)
     with pytest.raises(DataError, match="tuning count 50; allowed: 1 to"):

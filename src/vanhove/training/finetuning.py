@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -104,11 +105,11 @@ def finetune(
     """
     overrides = dict(overrides or {})
     if folds != 0 and data is not None and fraction is None:
-        settings = _few(checkpoint, data, overrides)
-        if settings is not None or folds is not None:
+        settings, is_few = _few(tuning_config(checkpoint, data=data, overrides=overrides))
+        if is_few or folds is not None:
             return tune_on_few(
                 checkpoint,
-                settings or DataSettings(dataset=data),  # type: ignore[call-arg]
+                settings,
                 output,
                 mode=mode,
                 folds=folds,
@@ -127,16 +128,15 @@ def finetune(
     return train(config, output, resume=resume, quiet=quiet)
 
 
-def _few(checkpoint: str, data: str, overrides: Mapping[str, object]) -> DataSettings | None:
-    """How to load data for cross-validation; None for those that bring a validation part."""
-    config = tuning_config(checkpoint, data=data, overrides=overrides)
+def _few(config: RunConfig) -> tuple[DataSettings, bool]:
+    """How to load the data of a run for cross-validation, and whether they call for it."""
     dataset = load_run_data(config)
-    if data not in DATASETS and dataset.split_name.startswith("random"):
-        settings = config.data.model_copy(update={"split": "all"})
-        return settings if len(dataset) <= FEW else None
-    if len(dataset.splits.get("valid", ())) == 0 and len(dataset.split("train")) <= FEW:
-        return config.data
-    return None
+    own = config.data.dataset not in DATASETS and config.data.split is None
+    if own and dataset.split_name.startswith("random"):
+        # Nobody chose these parts: all materials can be trained on.
+        return config.data.model_copy(update={"split": "all"}), len(dataset) <= FEW
+    has_validation = len(dataset.splits.get("valid", ())) > 0
+    return config.data, not has_validation and len(dataset.split("train")) <= FEW
 
 
 def tune_on_few(
@@ -164,7 +164,7 @@ def tune_on_few(
         mode: what to train; ``"auto"`` lets the folds choose; `default_mode` by default.
         folds: 5 by default; below 10 materials one for each.
         resume: continue in that folder.
-        overrides: dotted settings on top.
+        overrides: dotted settings on top, but for those of the data.
         quiet: no progress.
 
     Returns:
@@ -174,9 +174,11 @@ def tune_on_few(
     Raises:
         As `finetune`.
     """
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        raise ConfigError("cross-validation runs in one process: start it without torchrun")
     info = read_info(find_weights(checkpoint))
     data = data.model_copy(update={"folds": None, "fold": None})
-    overrides = dict(overrides or {})
+    overrides = {k: v for k, v in (overrides or {}).items() if not k.startswith("data.")}
     n = _count(info.config.model_copy(update={"data": data}))
     if n < FEWEST:
         raise DataError(f"{n} materials to tune on; at least {FEWEST} are needed")

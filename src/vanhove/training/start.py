@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from vanhove.errors import CheckpointError, ConfigError
 from vanhove.models.ensemble import Ensemble
-from vanhove.models.model import SpectrumModel
+from vanhove.models.model import BAND_DECODERS, SpectrumModel
 from vanhove.training.adapters import add_adapters
 from vanhove.training.checkpoint import load_model, read_info
 from vanhove.training.config import RunConfig, StartSettings, Trainable, with_overrides
@@ -70,6 +70,9 @@ def tuned(
         "training.learning_rate": LEARNING_RATES[mode],
         "training.patience": EPOCHS,
     }
+    if config.training.select_by == "last":  # it was itself tuned on few materials
+        is_of_bands = config.model.decoder.name in BAND_DECODERS
+        settings["training.select_by"] = "energy_mae" if is_of_bands else "rmse"
     content = with_overrides(config.model_dump(mode="json"), settings | dict(overrides))
     return RunConfig.parse(content, checkpoint)
 
