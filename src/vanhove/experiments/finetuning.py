@@ -56,8 +56,10 @@ NOTES = (
     "fluorides, which no run trained on. Spreads are those over seeds.",
     f"Fine-tuning: at most {EPOCHS} epochs, how many by cross-validation within the subset "
     "(5 folds, of 50 and more materials 2); "
-    "constant learning rates set beforehand: "
+    "constant learning rates: "
     + ", ".join(f"{mode} {rate:g}" for mode, rate in LEARNING_RATES.items())
+    + " (those of prompts and last layers were raised once, after cross-validation on 5 fluorides of "
+    "the pool)"
     + f". From scratch: {SCRATCH_EPOCHS} epochs with the settings of the base model. Nothing was "
     "chosen on the test part.",
     "Gain: MAE without minus with fine-tuning, averaged over seeds, and its 95 % interval (paired "
