@@ -58,8 +58,8 @@ NOTES = (
     "(5 folds, of 50 and more materials 2); "
     "constant learning rates: "
     + ", ".join(f"{mode} {rate:g}" for mode, rate in LEARNING_RATES.items())
-    + " (those of prompts and last layers were raised once, after cross-validation on 5 fluorides of "
-    "the pool)"
+    + " (those of prompts and last layers were raised once, after cross-validation on 5 of the "
+    "fluorides in the pool)"
     + f". From scratch: {SCRATCH_EPOCHS} epochs with the settings of the base model. Nothing was "
     "chosen on the test part.",
     "Gain: MAE without minus with fine-tuning, averaged over seeds, and its 95 % interval (paired "
