@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 import bands_page
+import finetuning_page
 import flagship_page
 import results_page
 
@@ -242,6 +243,7 @@ def main(check: bool) -> int:
     new[ELECTRON_CARD] = electron_card(electron, table)
     new[BANDS_CARD] = bands_page.card(json.loads(BANDS_CARD.with_suffix(".json").read_text()))
     new[ROOT / "docs" / "results-bands.md"] = bands_page.page()
+    new[ROOT / "docs" / "results-finetuning.md"] = finetuning_page.page()
     flagship = flagship_page.PAGE
     new |= {path: flagship_page.card(path) for path in flagship_page.CARDS}
     new[flagship] = between_markers(flagship.read_text(), flagship_page.study_table())

@@ -96,6 +96,19 @@ def test_bands_are_a_measurement_and_the_shipped_ones_the_best_seed_by_validatio
     assert card["runs"][0]["validation"] == best["validation"]
 
 
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "results" / "finetuning").glob("*.json")), ids=lambda p: p.stem
+)
+def test_fine_tuning_curves_are_a_measurement_on_the_same_crystals(path):
+    result = json.loads(path.read_text())
+    assert not result["quick"]
+    assert result["dataset"]["name"] == "phonon_petretto"
+    assert result["n_materials"] == len(result["ids"]) == result["dataset"]["n_test"] >= 60
+    for row in result["rows"]:
+        assert row["seeds"] == [run["seed"] for run in row["runs"]]
+        assert len(row["per_material"]["mae"]) == result["n_materials"]
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("name", sorted(shipped_weights()))
 def test_the_shipped_weights_give_their_test_numbers(name):

@@ -14,6 +14,8 @@ import typer
 from vanhove.errors import ConfigError, MissingExtraError, VanhoveError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vanhove.training.loop import TrainingResult
 
 app = typer.Typer(
@@ -362,12 +364,19 @@ def finetune(
             "--fraction", help="Tune on this part (at most 0.2) of the test part, test on the rest."
         ),
     ] = None,
-    only_prompt: Annotated[
-        bool,
+    mode: Annotated[
+        Literal["auto", "all", "prompts", "last_layers", "adapters"] | None,
         typer.Option(
-            "--only-prompt", help="Train the crystal-system prompts and the last layer alone."
+            "--mode", help="What to train; auto: as cross-validation chooses [by the data]."
         ),
+    ] = None,
+    only_prompt: Annotated[
+        bool, typer.Option("--only-prompt", help="The same as --mode prompts.")
     ] = False,
+    folds: Annotated[
+        int | None,
+        typer.Option("--folds", help="Of cross-validation; 0: none [for few materials]."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Run folder [runs/NAME-tuned-seedSEED].")
     ] = None,
@@ -383,21 +392,41 @@ def finetune(
 ) -> None:
     """Train a trained model further, on other data or on a part of what it was tested on.
 
+    Up to 500 materials without a validation part are cross-validated: the folds say when to stop
+    and what was gained over the original, with error bars.
+
     \b
-    Example: vanhove finetune dostransformer-phonon --data my-spectra/ -o runs/mine
-    Example: vanhove finetune runs/ood --fraction 0.1 --only-prompt
+    Example: vanhove finetune vanhove-phonon --data my-spectra/ -o runs/mine
+    Example: vanhove finetune runs/ood --fraction 0.1 --mode prompts
     """
     from vanhove.training.config import parse_overrides
-    from vanhove.training.loop import train as run_training
-    from vanhove.training.start import tuning_config
+    from vanhove.training.finetuning import finetune as run_finetuning
+    from vanhove.training.finetuning_report import report_table
 
     overrides = parse_overrides(set_ or [])
     if seed is not None:
         overrides["seed"] = seed
-    settings = tuning_config(
-        checkpoint, data=data, fraction=fraction, only_prompt=only_prompt, overrides=overrides
-    )
-    _report(run_training(settings, output, resume=resume, quiet=quiet))
+    if only_prompt and mode not in (None, "prompts"):
+        raise ConfigError(f"--only-prompt and --mode {mode}: give one of them")
+    try:
+        result = run_finetuning(
+            checkpoint,
+            data=data,
+            fraction=fraction,
+            mode="prompts" if only_prompt else mode,
+            folds=folds,
+            output=output,
+            resume=resume,
+            overrides=overrides,
+            quiet=quiet,
+        )
+    except KeyboardInterrupt:
+        typer.echo("continue with the same command and --resume", err=True)
+        raise typer.Exit(130) from None
+    if isinstance(result, dict):
+        typer.echo(report_table(result))
+    else:
+        _report(result)
 
 
 def _report(result: TrainingResult) -> None:
@@ -502,7 +531,7 @@ def reproduce(
     Example: vanhove reproduce xtal2dos-table1 --rows xtal2dos,e3nn2dos
     Example: vanhove reproduce mat2spec-table1 --quick
     """
-    from vanhove.experiments import bands
+    from vanhove.experiments import bands, finetuning
     from vanhove.experiments.definitions import EXPERIMENTS
     from vanhove.experiments.reproduce import parse_rows, parse_seeds
     from vanhove.experiments.reproduce import reproduce as run_experiment
@@ -511,14 +540,20 @@ def reproduce(
     if name is None:
         for known, experiment in EXPERIMENTS.items():
             typer.echo(f"{known:24s} {experiment.title}")
-        typer.echo(f"{bands.NAME:24s} {bands.TITLE}")
+        for module in (bands, finetuning):
+            typer.echo(f"{module.NAME:24s} {module.TITLE}")
         return
-    if name == bands.NAME:
+    own_form: dict[str, tuple[Callable[..., dict], Callable[[dict], str]]] = {
+        bands.NAME: (bands.reproduce_bandformer, bands.bandformer_table),
+        finetuning.NAME: (finetuning.reproduce_finetuning, finetuning.finetuning_table),
+    }
+    if name in own_form:
         if rows or size is not None:
-            raise ConfigError("bandformer has one row and one size: leave out --rows and --size")
+            raise ConfigError(f"{name} has one form: leave out --rows and --size")
+        run, as_text = own_form[name]
         try:
-            table = bands.bandformer_table(
-                bands.reproduce_bandformer(
+            table = as_text(
+                run(
                     seeds=parse_seeds(seeds) if seeds is not None else None,
                     quick=quick,
                     runs=runs,

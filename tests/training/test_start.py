@@ -64,7 +64,7 @@ def tune(checkpoint, folder, **arguments):
 
 
 def test_only_prompts_changes_nothing_else(species_run, tmp_path):
-    tuned = tune(species_run, tmp_path / "prompts", fraction=0.2, only_prompt=True)
+    tuned = tune(species_run, tmp_path / "prompts", fraction=0.2, mode="prompts")
     before, _ = load_model(species_run / "best.safetensors")
     after, info = load_model(tuned / "best.safetensors")
     changed = {

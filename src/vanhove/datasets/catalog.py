@@ -21,6 +21,8 @@ from vanhove.datasets.jarvis import load_phonon_jarvis, load_phonon_jarvis_clean
 from vanhove.datasets.petretto import load_phonon_petretto
 from vanhove.datasets.pretraining import load_petretto_pretraining
 from vanhove.datasets.splits import (
+    counted_tuning_split,
+    fold_split,
     grouped_split,
     held_out_split,
     random_split,
@@ -43,7 +45,7 @@ DATASETS: dict[str, Callable[[], SpectrumDataset]] = {
 }
 
 
-SplitName = Literal["random", "grouped", "species", "crystal_system", "elements"]
+SplitName = Literal["random", "grouped", "species", "crystal_system", "elements", "all"]
 TRAINED_SPECIES = (2, 3)
 HELD_OUT_SYSTEMS = ("monoclinic", "triclinic")
 
@@ -54,6 +56,10 @@ def load_dataset(
     split: SplitName | None = None,
     seed: int = 0,
     tuning_fraction: float | None = None,
+    tuning_count: int | None = None,
+    tuning_seed: int = 0,
+    folds: int | None = None,
+    fold: int | None = None,
     train_fraction: float | None = None,
     subclass: SubclassName | None = None,
     elements: Sequence[str] = (),
@@ -72,10 +78,15 @@ def load_dataset(
             DOSTransformer's out-of-distribution scenarios: ``"species"`` trains on binary and
             ternary crystals and tests on all others, ``"crystal_system"`` trains on five systems
             and tests on monoclinic and triclinic crystals; ``"elements"`` tests on all that
-            hold one of ``elements``.
+            hold one of ``elements``; ``"all"`` trains on all materials.
         seed: of a new split.
         tuning_fraction: train on this fraction of the test part instead, and test on the rest of
             it, see `tuning_split`.
+        tuning_count: train on so many materials of the test part instead, see
+            `counted_tuning_split`.
+        tuning_seed: of which these are.
+        folds: share the train and valid parts out anew, over so many folds, see `fold_split`.
+        fold: the one that validates; None: all train.
         train_fraction: keep this fraction of the training part; smaller parts lie in larger ones.
         subclass: keep the crystals of this kind alone, in all parts, see
             `vanhove.datasets.subclasses`.
@@ -123,6 +134,15 @@ def load_dataset(
             splits=tuning_split(dataset.split("test"), tuning_fraction, seed),
             split_name=f"{dataset.split_name}, tuning on {tuning_fraction:g} of its test part",
         )
+    if tuning_count is not None:
+        dataset = replace(
+            dataset,
+            splits=counted_tuning_split(dataset.split("test"), tuning_count, seed, tuning_seed),
+            split_name=f"{dataset.split_name}, tuning on {tuning_count} of its test part "
+            f"(seed {tuning_seed})",
+        )
+    if folds is not None:
+        dataset = _in_folds(dataset, folds, fold, seed)
     if train_fraction is not None:
         dataset = replace(
             dataset,
@@ -143,6 +163,9 @@ def _new_split(
         held_out = _atomic_numbers(elements)
         holds = [bool(held_out & set(crystal.atomic_numbers.tolist())) for crystal in crystals]
         return held_out_split(holds, {True}, seed=seed)
+    if split == "all":
+        nothing = np.empty(0, dtype=np.int64)
+        return {"train": np.arange(len(dataset)), "valid": nothing, "test": nothing}
     if split == "random":
         return random_split(len(dataset), seed=seed)
     if split == "grouped":
@@ -151,6 +174,16 @@ def _new_split(
         species = [len(np.unique(crystal.atomic_numbers)) for crystal in crystals]
         return held_out_split(species, set(species) - set(TRAINED_SPECIES), seed=seed)
     return held_out_split(crystal_systems(crystals), HELD_OUT_SYSTEMS, seed=seed)
+
+
+def _in_folds(dataset: SpectrumDataset, folds: int, fold: int | None, seed: int) -> SpectrumDataset:
+    known = [dataset.splits.get(part, np.empty(0, dtype=np.int64)) for part in ("train", "valid")]
+    which = "all of them" if fold is None else f"without fold {fold}"
+    return replace(
+        dataset,
+        splits={**dataset.splits, **fold_split(np.sort(np.concatenate(known)), folds, fold, seed)},
+        split_name=f"{dataset.split_name}, {folds} folds, {which}",
+    )
 
 
 def _atomic_numbers(elements: Sequence[str]) -> set[int]:

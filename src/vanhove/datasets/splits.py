@@ -14,6 +14,8 @@ from vanhove.errors import DataError
 FRACTIONS = (0.8, 0.1, 0.1)
 TUNING_POOL = 0.2
 """Share of held-out materials that fine-tuning may see."""
+COUNT_POOL = 100
+"""Held-out materials that fine-tuning by count may see, of at least twice as many."""
 
 
 def random_split(
@@ -152,6 +154,61 @@ def tuning_split(
         "valid": np.sort(taken[:n_valid]),
         "test": np.sort(shuffled[pool:]),
     }
+
+
+def counted_tuning_split(
+    test: np.ndarray, count: int, seed: int = 0, tuning_seed: int = 0
+) -> dict[str, np.ndarray]:
+    """So many held-out materials to fine-tune on, and a fixed rest to test on.
+
+    A pool of at most `COUNT_POOL` rows, and at most half of them, can be tuned on; all others are
+    the test part whatever the count and ``tuning_seed``. Smaller counts are parts of larger ones.
+
+    Args:
+        test: the held-out rows.
+        count: of rows to train on.
+        seed: of the pool.
+        tuning_seed: of which rows of the pool are taken.
+
+    Returns:
+        ``"train"`` and ``"test"``; ``"valid"`` is empty, see `fold_split`.
+
+    Raises:
+        DataError: the pool holds fewer rows than ``count``.
+    """
+    shuffled = np.random.default_rng(seed).permutation(test)
+    size = min(COUNT_POOL, len(test) // 2)
+    if not 1 <= count <= size:
+        raise DataError(f"tuning count {count}; allowed: 1 to {size}, of {len(test)} held-out rows")
+    taken = np.random.default_rng(tuning_seed).permutation(shuffled[:size])[:count]
+    return {
+        "train": np.sort(taken),
+        "valid": np.empty(0, dtype=np.int64),
+        "test": np.sort(shuffled[size:]),
+    }
+
+
+def fold_split(
+    rows: np.ndarray, folds: int, fold: int | None, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Cross-validation: one of ``folds`` parts of equal size validates, the others train.
+
+    Args:
+        rows: to share out.
+        folds: 2 to the number of rows (leave one out).
+        fold: which part validates; None: all rows train and none validates.
+        seed: of the shuffle.
+
+    Raises:
+        DataError: ``folds`` or ``fold`` out of range.
+    """
+    if not 2 <= folds <= len(rows):
+        raise DataError(f"folds {folds} of {len(rows)} materials; allowed: 2 to their number")
+    if fold is not None and not 0 <= fold < folds:
+        raise DataError(f"fold {fold}; allowed: 0 to {folds - 1}")
+    parts = np.array_split(np.random.default_rng(seed).permutation(rows), folds)
+    valid = np.empty(0, dtype=np.int64) if fold is None else parts[fold]
+    return {"train": np.sort(np.setdiff1d(rows, valid)), "valid": np.sort(valid)}
 
 
 def hashed_split(

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from vanhove.training.measures import bootstrap_interval
+
 Verdict = Literal["confirmed", "refuted", "undecided"]
 
 RULE = (
@@ -19,7 +21,6 @@ RULE = (
     "and *undecided* otherwise. A claim is confirmed when all its comparisons are, refuted when "
     "one of them is refuted, and undecided otherwise."
 )
-SAMPLES = 2000
 DEFAULT_RELATIVE_SPREAD = 0.03
 """Of a metric over seeds, while no run has several."""
 
@@ -187,9 +188,7 @@ def compare(
         return Comparison(better, worse, metric, "undecided")
     differences = np.array([bad[name] - good[name] for name in both])
     difference = float(differences.mean())
-    random = np.random.default_rng(0)
-    samples = random.integers(0, len(differences), (SAMPLES, len(differences)))
-    low, high = np.quantile(differences[samples].mean(axis=1), (0.025, 0.975))
+    low, high = bootstrap_interval(differences)
     typical = typical_spread(metric, runs)
     error = float(
         np.sqrt(sum(_squared_error(runs[name], metric, typical) for name in (better, worse)))
@@ -199,7 +198,7 @@ def compare(
         verdict = "confirmed"
     elif high < 0 and -difference > 2 * error:
         verdict = "refuted"
-    return Comparison(better, worse, metric, verdict, difference, (float(low), float(high)), error)
+    return Comparison(better, worse, metric, verdict, difference, (low, high), error)
 
 
 def typical_spread(metric: str, runs: Mapping[str, Mapping[str, Any]]) -> float:

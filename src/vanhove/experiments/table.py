@@ -11,7 +11,7 @@ from typing import Any, Literal
 from vanhove.experiments.catalog import Size, run_config
 from vanhove.experiments.conditions import AS_THEY_ARE, Conditions
 from vanhove.experiments.published import PublishedRow, find_published
-from vanhove.training.config import RunConfig
+from vanhove.training.config import RunConfig, Trainable
 from vanhove.training.start import tuned
 
 Kind = Literal["metrics", "timing"]
@@ -106,7 +106,8 @@ class Row:
         fraction = QUICK_TUNING_FRACTION if quick else self.tuning_fraction
         if fraction is not None:
             settings["data.tuning_fraction"] = fraction
-        return tuned(first, str(run_folder(runs, first)), self.only_prompt, settings)
+        mode: Trainable = "prompts" if self.only_prompt else "all"
+        return tuned(first, str(run_folder(runs, first)), mode, settings)
 
     def published_row(self) -> PublishedRow | None:
         return find_published(*self.published) if self.published else None

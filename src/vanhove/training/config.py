@@ -20,7 +20,8 @@ from vanhove.settings import Settings
 
 LossName = Literal["rmse", "mse", "mae", "kl", "bregman", "wasserstein", "bands"]
 ScheduleName = Literal["constant", "cosine", "exponential", "step", "noam"]
-SelectionName = Literal["rmse", "mae", "sum_mae", "wasserstein", "energy_mae", "gap_mae"]
+SelectionName = Literal["rmse", "mae", "sum_mae", "wasserstein", "energy_mae", "gap_mae", "last"]
+Trainable = Literal["all", "prompts", "last_layers", "adapters"]
 LoggerName = Literal["tensorboard", "wandb"]
 
 
@@ -29,7 +30,8 @@ class DataSettings(Settings):
     split: SplitName | None = Field(
         None,
         description="null: the stored split; grouped: one formula, one part; species, "
-        "crystal_system, elements: test on kinds of crystals that were not trained on",
+        "crystal_system, elements: test on kinds of crystals that were not trained on; all: train "
+        "on all",
     )
     split_seed: int = Field(0, description="of a new split")
     tuning_fraction: float | None = Field(
@@ -37,6 +39,18 @@ class DataSettings(Settings):
         gt=0,
         le=TUNING_POOL,
         description="train on this fraction of the test part, test on what no fraction trains on",
+    )
+    tuning_count: int | None = Field(
+        None, ge=1, description="train on so many materials of the test part, test on a fixed rest"
+    )
+    tuning_seed: int = Field(0, ge=0, description="which materials tuning_count takes")
+    folds: int | None = Field(
+        None, ge=2, description="cross-validation: share train and valid parts over so many folds"
+    )
+    fold: int | None = Field(
+        None,
+        ge=0,
+        description="the fold that validates, its predictions are kept; null: all train",
     )
     train_fraction: float | None = Field(
         None, gt=0, le=1, description="train on this fraction of the training part"
@@ -64,9 +78,13 @@ class StartSettings(Settings):
     checkpoint: str | None = Field(
         None, description="shipped weights, a checkpoint file or a run folder to start from"
     )
-    trainable: Literal["all", "prompts"] = Field(
-        "all", description="prompts: the crystal-system prompts and the last layer alone"
+    trainable: Trainable = Field(
+        "all",
+        description="prompts: the crystal-system prompts and the decoder's head; last_layers: the "
+        "decoder's last block and head; adapters: low-rank additions to all matrices, and the head",
     )
+    adapter_rank: int = Field(4, ge=1, description="of adapters")
+    adapter_scale: float = Field(1.0, gt=0, description="factor of adapters")
 
 
 class TrainingSettings(Settings):
@@ -103,7 +121,9 @@ class TrainingSettings(Settings):
         ge=0,
         description="DOSTransformer: L_global + beta L_system; bands: centre + beta dispersion",
     )
-    select_by: SelectionName = Field("rmse", description="validation metric of the best epoch")
+    select_by: SelectionName = Field(
+        "rmse", description="validation metric of the best epoch; last: keep the last, validate not"
+    )
     patience: int = Field(
         45, ge=1, description="stop after this many epochs without a better validation metric"
     )
@@ -156,6 +176,8 @@ class RunConfig(Settings):
             "training.select_by energy_mae or gap_mae": training.select_by
             in ("energy_mae", "gap_mae"),
         }
+        if training.select_by == "last":
+            wanted.popitem()
         if len(set(wanted.values())) > 1:
             missing = ", ".join(key for key, given in wanted.items() if not given)
             raise ValueError(

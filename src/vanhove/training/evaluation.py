@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,9 @@ from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
 from vanhove.datasets import SpectrumDataset
 from vanhove.errors import CheckpointError, DataError
 from vanhove.models.ensemble import Ensemble
-from vanhove.spectra.band_metrics import centre_mae, dispersion_mae, energy_mae
-from vanhove.spectra.metrics import (
-    mae_per_material,
-    mse_per_material,
-    r2_per_material,
-)
 from vanhove.training.checkpoint import ModelInfo, load_model
 from vanhove.training.config import DataSettings
-from vanhove.training.measures import measure
+from vanhove.training.measures import material_errors, measure
 from vanhove.training.other_grid import answer_on
 from vanhove.training.prepared import PreparedData, predict_rows, prepare
 from vanhove.training.uncertainty import predict_rows_with_errors, uncertainty_metrics
@@ -193,22 +187,9 @@ def groups_of(
         "crystal_system": [CRYSTAL_SYSTEMS[graph.crystal_system] for graph in graphs],
         "n_species": [str(len(graph.atomic_numbers.unique())) for graph in graphs],
     }
-    per_material: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]
-    if data.dataset.kpoints is not None:
-        per_material = {
-            "energy_mae": energy_mae,
-            "centre_mae": centre_mae,
-            "dispersion_mae": dispersion_mae,
-        }
-    else:
-        per_material = {
-            "mse_x10": lambda truth, guess: 10 * mse_per_material(truth, guess),
-            "mae": mae_per_material,
-            "r2": r2_per_material,
-        }
+    every = [material_errors(target, prediction, data.dataset) for prediction in predictions]
     errors = {
-        name: np.mean([metric(target, p) for p in predictions], axis=0)
-        for name, metric in per_material.items()
+        name: np.mean([one[name] for one in every], axis=0) for name in every[0] if name != "rmse"
     }
     found: dict[str, dict[str, dict[str, float]]] = {}
     for kind, names in kinds.items():
@@ -286,5 +267,6 @@ def check_data(dataset: SpectrumDataset, info: ModelInfo, own: bool) -> None:
     if len(dataset.grid) != len(info.grid) or not np.allclose(dataset.grid, info.grid):
         raise DataError(
             f"{dataset.name} has another grid ({len(dataset.grid)} points) than the model "
-            f"({len(info.grid)} points); resample its spectra first"
+            f"({len(info.grid)} points); resample its spectra first "
+            "(vanhove.spectra.resample)"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import sys
 import time
@@ -13,11 +14,13 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 import vanhove
 from vanhove.errors import CheckpointError, ConfigError
+from vanhove.training.adapters import merged_parameters
 from vanhove.training.checkpoint import (
     DatasetInfo,
     ModelInfo,
@@ -28,6 +31,7 @@ from vanhove.training.checkpoint import (
 )
 from vanhove.training.config import RunConfig, TrainingSettings
 from vanhove.training.distributed import Processes, processes
+from vanhove.training.evaluation import check_data
 from vanhove.training.logs import RunLog
 from vanhove.training.losses import training_loss
 from vanhove.training.measures import measure, validation_keys
@@ -37,6 +41,9 @@ from vanhove.training.state import Run
 from vanhove.weights import find_weights
 
 BEST, STATE, RUN_FILE = "best.safetensors", "last.safetensors", "config.yaml"
+KEPT = "valid.npy"
+"""Validation predictions of each epoch of a run with ``data.fold``, in the order of its rows:
+``[n_epochs, n_valid, n_points]`` (of bands ``[..., n_bands]``), NaN where an epoch was not run."""
 
 
 @dataclass(frozen=True)
@@ -146,12 +153,16 @@ class Trainer:
 
     def validate(self) -> dict[str, float]:
         """Metrics of the validation split, computed by all processes together."""
+        if self.settings.select_by == "last":
+            return {}
         with self.run.evaluation_weights() as model:
             places = self.group.share(torch.arange(len(self.valid_rows)))
             predictions = torch.zeros(len(self.valid_rows), *self.data.targets.shape[1:])
             if len(places):
                 predictions[places] = predict_rows(model, self.data, self.valid_rows[places])
             predictions = self.group.sum_(predictions.to(self.device)).cpu()
+        if self.run.config.data.fold is not None and self.group.is_first:
+            self.keep(predictions)
         dataset = self.data.dataset
         metrics = measure(self.data.targets[self.valid_rows].numpy(), predictions.numpy(), dataset)
         if self.settings.select_by == "wasserstein":
@@ -159,6 +170,16 @@ class Trainer:
             metrics["wasserstein"] = metrics[f"wasserstein_{unit}"]
         keys = dict.fromkeys((*validation_keys(dataset), self.settings.select_by))
         return {key: float(metrics[key]) for key in keys}
+
+    def keep(self, predictions: Tensor) -> None:
+        """Write the validation predictions of this epoch into `KEPT`."""
+        path = self.folder / KEPT
+        if not path.exists():
+            empty = np.full((self.settings.epochs, *predictions.shape), np.nan, dtype=np.float32)
+            whole = path.with_suffix(".part.npy")
+            np.save(whole, empty)
+            os.replace(whole, path)
+        np.load(path, mmap_mode="r+")[self.run.progress.epoch] = predictions.numpy()
 
     def save_best(self) -> None:
         if not self.group.is_first:
@@ -168,7 +189,7 @@ class Trainer:
             update={"epoch": progress.best_epoch, "validation": progress.best_metrics}
         )
         with self.run.evaluation_weights() as model:
-            save_model(self.folder / BEST, dict(model.named_parameters()), info)
+            save_model(self.folder / BEST, merged_parameters(model), info)
 
     def save_state(self) -> None:
         if self.group.is_first:
@@ -177,7 +198,8 @@ class Trainer:
     def finish_epoch(self, log: RunLog | None) -> None:
         progress = self.run.progress
         metrics = self.validate()
-        score = metrics[self.settings.select_by]
+        # "last": each epoch is better than the one before.
+        score = metrics.get(self.settings.select_by, -float(progress.epoch))
         if score < progress.best_score:
             progress.best_score, progress.best_epoch = score, progress.epoch
             progress.best_metrics = metrics
@@ -353,7 +375,10 @@ def train(
             device = torch.device("cuda", group.rank % torch.cuda.device_count())
         saved = _open_folder(folder, config, resume)
         group.wait()  # until every process has looked, before the first one writes
-        data = prepare(config, ("train", "valid"), quiet or not group.is_first)
+        parts = ("train",) if config.training.select_by == "last" else ("train", "valid")
+        data = prepare(config, parts, quiet or not group.is_first)
+        if config.start.checkpoint is not None:
+            check_data(data.dataset, read_info(find_weights(config.start.checkpoint)), own=False)
         seen = data.crystal_systems(data.rows("train"))
         run = Run(config, data.dataset.grid.tolist(), seen, device)
         if saved is not None:

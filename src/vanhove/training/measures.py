@@ -1,12 +1,20 @@
-"""Which metrics belong to which quantity."""
+"""Which metrics belong to which quantity, and how sure a difference between two models is."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from vanhove.datasets import SpectrumDataset
-from vanhove.spectra.band_metrics import band_metrics
-from vanhove.spectra.metrics import spectrum_metrics
+from vanhove.spectra.band_metrics import band_metrics, centre_mae, dispersion_mae, energy_mae
+from vanhove.spectra.metrics import (
+    mae_per_material,
+    mse_per_material,
+    r2_per_material,
+    rmse_per_material,
+    spectrum_metrics,
+)
+
+BOOTSTRAPS = 2000
 
 
 def measure(
@@ -31,3 +39,34 @@ def validation_keys(dataset: SpectrumDataset) -> tuple[str, ...]:
     if dataset.kpoints is not None:
         return ("energy_mae", "centre_mae", "dispersion_mae")
     return ("rmse", "mse_x10", "mae", "r2")
+
+
+def material_errors(
+    target: np.ndarray, prediction: np.ndarray, dataset: SpectrumDataset
+) -> dict[str, np.ndarray]:
+    """The metrics that each material has, ``[n_materials]``; the first one selects models.
+
+    Args:
+        target, prediction: as for `measure`.
+    """
+    if dataset.kpoints is not None:
+        functions = {
+            "energy_mae": energy_mae,
+            "centre_mae": centre_mae,
+            "dispersion_mae": dispersion_mae,
+        }
+        return {name: function(target, prediction) for name, function in functions.items()}
+    return {
+        "rmse": rmse_per_material(target, prediction),
+        "mse_x10": 10 * mse_per_material(target, prediction),
+        "mae": mae_per_material(target, prediction),
+        "r2": r2_per_material(target, prediction),
+    }
+
+
+def bootstrap_interval(differences: np.ndarray) -> tuple[float, float]:
+    """95 % interval of the mean of paired differences ``[n_materials]``, over the materials."""
+    random = np.random.default_rng(0)
+    samples = random.integers(0, len(differences), (BOOTSTRAPS, len(differences)))
+    low, high = np.quantile(differences[samples].mean(axis=1), (0.025, 0.975))
+    return float(low), float(high)

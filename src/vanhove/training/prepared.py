@@ -62,17 +62,7 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
         ConfigError: a decoder of bands for other data, or the other way round.
         StructureError: a structure is unusable or has an element without features.
     """
-    dataset = load_dataset(
-        config.data.dataset,
-        split=config.data.split,
-        seed=config.data.split_seed,
-        tuning_fraction=config.data.tuning_fraction,
-        train_fraction=config.data.train_fraction,
-        subclass=config.data.subclass,
-        elements=config.data.elements,
-        electron_target=config.data.electron_target,
-        grid_points=config.data.grid_points,
-    )
+    dataset = load_run_data(config)
     for name in splits:
         if len(dataset.split(name)) == 0:
             raise DataError(
@@ -83,6 +73,25 @@ def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> 
     dataset = fit_scale(config, dataset)
     wanted = np.concatenate([dataset.split(name) for name in splits])
     return prepare_rows(dataset, wanted, config, quiet)
+
+
+def load_run_data(config: RunConfig) -> SpectrumDataset:
+    """The data set of a run with its split, as it is stored; errors as `load_dataset`."""
+    return load_dataset(
+        config.data.dataset,
+        split=config.data.split,
+        seed=config.data.split_seed,
+        tuning_fraction=config.data.tuning_fraction,
+        tuning_count=config.data.tuning_count,
+        tuning_seed=config.data.tuning_seed,
+        folds=config.data.folds,
+        fold=config.data.fold,
+        train_fraction=config.data.train_fraction,
+        subclass=config.data.subclass,
+        elements=config.data.elements,
+        electron_target=config.data.electron_target,
+        grid_points=config.data.grid_points,
+    )
 
 
 def _check_kind(config: RunConfig, dataset: SpectrumDataset) -> None:

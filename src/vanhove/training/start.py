@@ -1,4 +1,4 @@
-"""Fine-tuning: a run that starts from trained weights and trains all of them or the prompts."""
+"""Fine-tuning: a run that starts from trained weights and trains all or some of them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ from collections.abc import Mapping
 
 from vanhove.errors import CheckpointError, ConfigError
 from vanhove.models.ensemble import Ensemble
-from vanhove.models.model import SpectrumModel
+from vanhove.models.model import BAND_DECODERS, SpectrumModel
+from vanhove.training.adapters import add_adapters
 from vanhove.training.checkpoint import load_model, read_info
-from vanhove.training.config import RunConfig, StartSettings, with_overrides
+from vanhove.training.config import RunConfig, StartSettings, Trainable, with_overrides
 from vanhove.weights import find_weights
 
-EPOCHS, LEARNING_RATE = 30, 3e-4
+EPOCHS = 30
+LEARNING_RATES: dict[Trainable, float] = {
+    "all": 3e-4,
+    "prompts": 3e-4,
+    "last_layers": 1e-3,
+    "adapters": 1e-3,
+}
 
 
 def tuning_config(
@@ -19,7 +26,7 @@ def tuning_config(
     *,
     data: str | None = None,
     fraction: float | None = None,
-    only_prompt: bool = False,
+    mode: Trainable = "all",
     overrides: Mapping[str, object] | None = None,
 ) -> RunConfig:
     """The run that tunes a checkpoint, with the settings it was trained with.
@@ -28,8 +35,8 @@ def tuning_config(
         checkpoint: shipped weights, a checkpoint file or a run folder.
         data: the data set to tune on; that of the checkpoint by default.
         fraction: of the test part to tune on, see `vanhove.datasets.splits.tuning_split`.
-        only_prompt: train the crystal-system prompts and the last layer alone.
-        overrides: dotted settings on top; by default 30 epochs at a learning rate of 3e-4.
+        mode: what to train.
+        overrides: dotted settings on top; by default 30 epochs at the mode's learning rate.
 
     Raises:
         CheckpointError: no such checkpoint.
@@ -45,11 +52,11 @@ def tuning_config(
     settings: dict[str, object] = {"data.tuning_fraction": fraction}
     if data is not None:
         settings = {"data": {"dataset": data, "tuning_fraction": fraction}}
-    return tuned(config, checkpoint, only_prompt, settings | dict(overrides or {}))
+    return tuned(config, checkpoint, mode, settings | dict(overrides or {}))
 
 
 def tuned(
-    config: RunConfig, checkpoint: str, only_prompt: bool, overrides: Mapping[str, object]
+    config: RunConfig, checkpoint: str, mode: Trainable, overrides: Mapping[str, object]
 ) -> RunConfig:
     """The run that tunes the weights of ``checkpoint``, which were trained with ``config``.
 
@@ -57,12 +64,15 @@ def tuned(
         ConfigError: a wrong setting.
     """
     settings: dict[str, object] = {
-        "name": f"{config.name}-tuned" + ("-prompts" if only_prompt else ""),
-        "start": {"checkpoint": checkpoint, "trainable": "prompts" if only_prompt else "all"},
+        "name": f"{config.name}-tuned" + ("" if mode == "all" else f"-{mode}"),
+        "start": {"checkpoint": checkpoint, "trainable": mode},
         "training.epochs": EPOCHS,
-        "training.learning_rate": LEARNING_RATE,
+        "training.learning_rate": LEARNING_RATES[mode],
         "training.patience": EPOCHS,
     }
+    if config.training.select_by == "last":  # it was itself tuned on few materials
+        is_of_bands = config.model.decoder.name in BAND_DECODERS
+        settings["training.select_by"] = "energy_mae" if is_of_bands else "rmse"
     content = with_overrides(config.model_dump(mode="json"), settings | dict(overrides))
     return RunConfig.parse(content, checkpoint)
 
@@ -70,12 +80,9 @@ def tuned(
 def start_from(model: SpectrumModel, settings: StartSettings) -> None:
     """Copy the weights of ``settings.checkpoint`` and freeze what is not to be trained.
 
-    ``trainable="prompts"`` leaves the crystal-system prompts and the decoder's last layer
-    (DOSTransformer's fine-tuning "only prompt").
-
     Raises:
         CheckpointError: no such checkpoint, or it is of another model.
-        ConfigError: "prompts" for a model without prompts or without a last layer of its own.
+        ConfigError: "prompts" for a model without prompts.
     """
     assert settings.checkpoint is not None
     # Of an ensemble, the first member: it has settings and seed of the whole.
@@ -90,14 +97,25 @@ def start_from(model: SpectrumModel, settings: StartSettings) -> None:
             f"{info.config.model.decoder.name}, {len(info.grid)} points, or other sizes) than the "
             "run asks for: take its settings, as vanhove finetune does"
         ) from None
-    if settings.trainable == "all":
-        return
-    kept = ("system.embedding.", "decoder.out.")
-    names = [name for name, _ in model.named_parameters() if name.startswith(kept)]
-    if {kind for kind in kept if any(name.startswith(kind) for name in names)} != set(kept):
+    if settings.trainable != "all":
+        _freeze(model, settings)
+
+
+def _freeze(model: SpectrumModel, settings: StartSettings) -> None:
+    """Leave gradients to what ``settings.trainable`` names, adapters included."""
+    if settings.trainable == "prompts" and model.system.kind != "prompt":
         raise ConfigError(
-            "start.trainable prompts: the model has no crystal-system prompts or no last layer of "
-            "its own (decoder.out); train all"
+            f"start.trainable prompts: the crystal system of this model is "
+            f"{model.system.kind!r}, it has no prompts; train last_layers, adapters or all"
         )
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(name in names)
+    model.requires_grad_(False)
+    trained = model.decoder.last_layers()
+    if settings.trainable != "last_layers":
+        trained = model.decoder.head()
+    if settings.trainable == "prompts":
+        trained.append(model.system)
+    if settings.trainable == "adapters":
+        whole = [module for head in trained for module in head.modules()]
+        add_adapters(model, settings.adapter_rank, settings.adapter_scale, without=whole)
+    for module in trained:
+        module.requires_grad_(True)

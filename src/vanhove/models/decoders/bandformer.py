@@ -77,6 +77,8 @@ class BandformerDecoder(Decoder):
     - ``kpoints_per_step`` trains on random points of each path, which is faster and learns as well.
     """
 
+    heads = ("dispersion", "centre")
+
     def __init__(
         self,
         settings: BandformerSettings,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -32,6 +33,23 @@ class Decoder(nn.Module):
     values (see `vanhove.models.output.OutputKind`; only decoders that read back what they wrote
     need it).
     """
+
+    heads: ClassVar[tuple[str, ...]] = ("out",)
+    """Names of the last modules, those that give the values; registered after what they read."""
+
+    def head(self) -> list[nn.Module]:
+        """The last modules."""
+        return [getattr(self, name) for name in self.heads]
+
+    def last_layers(self) -> list[nn.Module]:
+        """The last modules, and the block before them: of a stack, its last layer."""
+        before: list[nn.Module] = []
+        for name, module in self.named_children():
+            if name == self.heads[0]:
+                break
+            if any(True for _ in module.parameters()):
+                before = _last_block(module)
+        return [*before, *self.head()]
 
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
         """The prediction, needs no target.
@@ -73,3 +91,12 @@ class Decoder(nn.Module):
         A decoder that learns from the target (teacher forcing, label embedding) overrides this.
         """
         return Outputs({"spectrum": self(atoms, batch, system)})
+
+
+def _last_block(module: nn.Module) -> list[nn.Module]:
+    """Of a stack, its last layer and what follows the layers; any other module as it is."""
+    children = [module] if isinstance(module, nn.ModuleList) else list(module.children())
+    for place, child in enumerate(children):
+        if isinstance(child, nn.ModuleList):
+            return [child[-1], *children[place + 1 :]]
+    return [module]

@@ -159,6 +159,8 @@ class Mat2SpecDecoder(Decoder):
     ================== ======================= ========================= =========================
     """
 
+    heads = ("predictor",)
+
     def __init__(
         self,
         settings: Mat2SpecSettings,

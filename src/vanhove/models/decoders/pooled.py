@@ -27,6 +27,8 @@ class PooledSettings(Settings):
 class PooledDecoder(Decoder):
     """Pooled atoms, joined with the crystal system, through an MLP with ``n_points`` outputs."""
 
+    heads = ("layers",)
+
     def __init__(
         self,
         settings: PooledSettings,

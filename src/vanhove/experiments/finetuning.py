@@ -1,0 +1,345 @@
+"""Fine-tuning curves: a held-out chemistry, tuned on 5 to 100 of its materials in each mode."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from vanhove.errors import ConfigError
+from vanhove.experiments.catalog import run_config
+from vanhove.experiments.measure import PER_MATERIAL, Measurement, Measurer
+from vanhove.experiments.output import to_json
+from vanhove.training.checkpoint import DatasetInfo
+from vanhove.training.config import DataSettings, RunConfig, Trainable, with_overrides
+from vanhove.training.evaluation import METRIC_CONVENTIONS, circumstances
+from vanhove.training.finetuning import EPOCHS, LEARNING_RATES, tune_on_few
+from vanhove.training.finetuning_report import JSON_FILE
+from vanhove.training.loop import is_finished, train
+from vanhove.training.measures import bootstrap_interval
+from vanhove.training.prepared import load_run_data
+
+NAME = "finetune-fluorides"
+TITLE = "Fine-tuning on a few fluorides, a chemistry the model never saw"
+HeldOutMode = Literal["none", "scratch"] | Trainable
+
+MODELS = {"dostransformer": "DOSTransformer", "vanhove-phonon": "vanhove-phonon, not pre-trained"}
+"""Models of the catalog and their titles."""
+MODES: dict[HeldOutMode, str] = {
+    "none": "not tuned",
+    "all": "all weights",
+    "prompts": "only prompts",
+    "last_layers": "last layers",
+    "adapters": "adapters",
+    "scratch": "from scratch",
+}
+SIZES = (5, 10, 20, 50, 100)
+BASE: dict[str, object] = {
+    "data.split": "elements",
+    "data.elements": ["F"],
+    "training.epochs": 30,
+}
+SCRATCH_EPOCHS = 60
+KEYS = ("mse_x10", "mae", "r2")
+NOTES = (
+    "The base models were trained for 30 epochs (seed 0) on all crystals of `phonon_petretto` "
+    "without fluorine; the sulphides of the same data are too few (154) for a test part beside "
+    "100 to tune on.",
+    "Seeds choose which fluorides are tuned on, out of a pool of 100, and the order of the "
+    "crystals; smaller subsets are parts of larger ones. All are tested on the other "
+    "fluorides, which no run trained on. Spreads are those over seeds.",
+    f"Fine-tuning: at most {EPOCHS} epochs, how many by cross-validation within the subset "
+    "(5 folds, of 50 and more materials 2); "
+    "constant learning rates: "
+    + ", ".join(f"{mode} {rate:g}" for mode, rate in LEARNING_RATES.items())
+    + " (those of prompts and last layers were raised once, after cross-validation on 5 of the "
+    "fluorides in the pool)"
+    + f". From scratch: {SCRATCH_EPOCHS} epochs with the settings of the base model. Nothing was "
+    "chosen on the test part.",
+    "Gain: MAE without minus with fine-tuning, averaged over seeds, and its 95 % interval (paired "
+    "bootstrap over the test crystals). Estimate: MAE that cross-validation within the subset "
+    "promised.",
+)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large an experiment is.
+
+    Attributes:
+        models: of the catalog.
+        sizes: materials to tune on.
+        modes: to compare.
+        base: dotted settings of the base models.
+        tuning: dotted settings of fine-tuning.
+        folds: by size, to save time; else as `tune_on_few` chooses.
+        scratch_epochs: from scratch.
+        prefix: of the names of the runs.
+    """
+
+    models: tuple[str, ...]
+    sizes: tuple[int, ...]
+    modes: tuple[HeldOutMode, ...]
+    base: dict[str, object]
+    tuning: dict[str, object]
+    folds: dict[int, int]
+    scratch_epochs: int
+    prefix: str
+
+
+FULL = Scale(
+    tuple(MODELS), SIZES, tuple(MODES), BASE, {}, {50: 2, 100: 2}, SCRATCH_EPOCHS, "fluorides-"
+)
+QUICK = Scale(
+    ("dostransformer",),
+    (5,),
+    ("none", "last_layers", "scratch"),
+    {
+        **BASE,
+        "data.dataset": "tiny",
+        "data.elements": ["O"],
+        "training.epochs": 1,
+        "model.encoder.hidden_dim": 16,
+        "model.encoder.n_layers": 1,
+        "model.decoder.hidden_dim": 16,
+    },
+    {"training.epochs": 2},
+    {5: 2},
+    1,
+    "quick-fluorides-",
+)
+QUICK_NOTE = "QUICK RUN on the tiny toy data set: NOT A MEASUREMENT."
+
+
+def reproduce_finetuning(
+    *,
+    seeds: Sequence[int] | None = None,
+    quick: bool = False,
+    runs: str | PathLike[str] = "runs",
+    output: str | PathLike[str] = "reproduced",
+    figures: str | PathLike[str] | None = None,
+    measured_only: bool = False,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Train what is missing, measure on the test part; writes NAME.json and a figure.
+
+    Args:
+        seeds: of the subsets; 0 by default, and with ``measured_only`` all that are finished.
+        quick: one small row on the tiny data set, no measurement.
+        runs: where run folders are.
+        output: folder of the results.
+        figures: folder of the figures, ``output`` by default.
+        measured_only: train nothing.
+        quiet: no progress.
+
+    Returns:
+        What NAME.json holds.
+
+    Raises:
+        ConfigError: no finished run, or a run folder with other settings.
+        DataError: the data cannot be used.
+        KeyboardInterrupt: stopped; the same call continues.
+    """
+    scale = QUICK if quick else FULL
+    wanted = list(seeds) if seeds is not None else list(range(10)) if measured_only else [0]
+    work = _Work(scale, Path(runs), measured_only, quiet)
+    for seed in wanted:
+        for model in scale.models:
+            work.do(model, seed)
+    if not work.found:
+        raise ConfigError(f"no finished run of {NAME} in {runs}; leave out --measured-only")
+    result = work.result()
+    stem = f"{NAME}-quick" if quick else NAME
+    result |= {
+        "quick": quick,
+        "notes": [*([QUICK_NOTE] if quick else []), *NOTES],
+        "figures": [f"{stem}-curves.png"],
+        **circumstances(),
+    }
+    _draw(result, Path(figures or output) / result["figures"][0])
+    Path(output).mkdir(parents=True, exist_ok=True)
+    (Path(output) / f"{stem}.json").write_text(to_json(result) + "\n", encoding="utf-8")
+    return result
+
+
+class _Work:
+    """Trains and measures; ``found`` has the runs of each model, mode and size, by seed."""
+
+    def __init__(self, scale: Scale, runs: Path, measured_only: bool, quiet: bool):
+        self.scale, self.runs, self.measured_only, self.quiet = scale, runs, measured_only, quiet
+        self.measurer = Measurer(quiet=True)
+        self.found: dict[tuple[str, HeldOutMode, int], dict[int, Measurement]] = {}
+        self.reports: dict[Path, dict[str, Any]] = {}
+
+    def do(self, model: str, seed: int) -> None:
+        base = self.base_config(model)
+        folder = self.runs / f"{base.name}-seed0"
+        if not self.train(base, folder):
+            return
+        for size in self.scale.sizes:
+            for mode in self.scale.modes:
+                if mode != "none" and (run := self.tuned(base, folder, mode, size, seed)):
+                    measured = self.measurer.measure(run)
+                    self.found.setdefault((model, mode, size), {})[seed] = measured
+        tuned = [runs for (name, _, _), runs in self.found.items() if name == model]
+        if tuned and "none" in self.scale.modes:
+            ids = next(iter(tuned[0].values())).ids
+            own = self.measurer.measure(folder).restricted(ids)
+            self.found[model, "none", 0] = {0: own}
+
+    def base_config(self, model: str) -> RunConfig:
+        return run_config(model, overrides={**self.scale.base, "name": self.scale.prefix + model})
+
+    def tuned(
+        self, base: RunConfig, start: Path, mode: HeldOutMode, size: int, seed: int
+    ) -> Path | None:
+        """The run folder of one point of a curve; None when it is not there."""
+        name = f"{base.name}-{mode}-{size}"
+        folder = self.runs / f"{name}-seed{seed}"
+        data = base.data.model_copy(update={"tuning_count": size, "tuning_seed": seed})
+        if mode == "scratch":
+            return folder if self.train(self.scratch(base, data, name, seed), folder) else None
+        assert mode != "none"
+        if not (folder / JSON_FILE).exists():
+            if self.measured_only:
+                return None
+            self.say(f"{name}, seed {seed}")
+            overrides = {**self.scale.tuning, "name": name, "seed": seed}
+            tune_on_few(
+                str(start),
+                data,
+                folder,
+                mode=mode,
+                folds=self.scale.folds.get(size),
+                resume=True,
+                overrides=overrides,
+                quiet=True,
+            )
+        self.reports[folder] = json.loads((folder / JSON_FILE).read_text(encoding="utf-8"))
+        return folder
+
+    def scratch(self, base: RunConfig, data: DataSettings, name: str, seed: int) -> RunConfig:
+        assert data.tuning_count is not None
+        settings = {
+            "name": name,
+            "seed": seed,
+            "data": data.model_dump(mode="json"),
+            "training.epochs": self.scale.scratch_epochs,
+            "training.patience": self.scale.scratch_epochs,
+            "training.batch_size": min(base.training.batch_size, max(1, data.tuning_count // 5)),
+            "training.select_by": "last",
+        }
+        return RunConfig.parse(with_overrides(base.model_dump(mode="json"), settings), name)
+
+    def train(self, config: RunConfig, folder: Path) -> bool:
+        if is_finished(folder, config):
+            return True
+        if self.measured_only:
+            return False
+        self.say(f"{config.name}, seed {config.seed}")
+        if train(config, folder, resume=True, quiet=True).interrupted:
+            raise KeyboardInterrupt
+        return True
+
+    def say(self, text: str) -> None:
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def result(self) -> dict[str, Any]:
+        first = next(iter(self.found.values()))
+        any_run = next(iter(first.values()))
+        data = RunConfig.parse(any_run.description["config"])
+        return {
+            "experiment": NAME,
+            "title": TITLE,
+            "split": "test",
+            "dataset": DatasetInfo.of(load_run_data(data)).model_dump(),
+            "n_materials": len(any_run.ids),
+            "ids": any_run.ids,
+            "conventions": {key: METRIC_CONVENTIONS[key] for key in KEYS},
+            "per_material_conventions": {"mae": PER_MATERIAL["mae"]},
+            "rows": [self.row(*key) for key in sorted(self.found, key=self.place)],
+        }
+
+    def place(self, key: tuple[str, HeldOutMode, int]) -> tuple[int, int, int]:
+        model, mode, size = key
+        return list(MODELS).index(model), list(MODES).index(mode), size
+
+    def row(self, model: str, mode: HeldOutMode, size: int) -> dict[str, Any]:
+        runs = self.found[model, mode, size]
+        metrics = {seed: run.metrics() for seed, run in runs.items()}
+        table = np.array([[metrics[seed][key] for key in KEYS] for seed in runs])
+        row: dict[str, Any] = {
+            "model": model,
+            "mode": mode,
+            "size": size,
+            "seeds": list(runs),
+            "mean": dict(zip(KEYS, table.mean(axis=0).tolist(), strict=True)),
+            "std": dict(zip(KEYS, table.std(axis=0, ddof=1).tolist(), strict=True))
+            if len(runs) > 1
+            else None,
+            "runs": [self.run(model, mode, size, seed, metrics[seed]) for seed in runs],
+            "config": next(iter(runs.values())).description["config"],
+        }
+        errors = np.mean([run.per_material()["mae"] for run in runs.values()], axis=0)
+        row["per_material"] = {"mae": [round(float(error), 5) for error in errors]}
+        original = self.found.get((model, "none", 0))
+        if original is not None and mode != "none":
+            gain = original[0].per_material()["mae"] - errors
+            row["gain"] = {"mae": float(gain.mean()), "interval": list(bootstrap_interval(gain))}
+        return row
+
+    def run(
+        self, model: str, mode: HeldOutMode, size: int, seed: int, metrics: dict[str, float]
+    ) -> dict[str, Any]:
+        name = f"{self.scale.prefix}{model}-{mode}-{size}-seed{seed}"
+        report = self.reports.get(self.runs / name)
+        found: dict[str, Any] = {"seed": seed, "metrics": {key: metrics[key] for key in KEYS}}
+        if report is not None:
+            found |= {
+                "epochs": report["epochs"],
+                "estimate": report["metrics"]["mae"]["after"],
+                "verdict": report["verdict"],
+                "tried": report["tried"],
+            }
+        return found
+
+
+def finetuning_table(result: dict[str, Any]) -> str:
+    """The result as text."""
+    lines = [
+        result["title"],
+        f"{result['n_materials']} test crystals of {result['dataset']['name']}",
+        "",
+        f"{'model':16s} {'mode':13s}{'tuned on':>9s}{'seeds':>6s}"
+        + f"{'MSEx10':>17s}{'MAE':>19s}{'gain in MAE [95 %]':>31s}",
+    ]
+    for row in result["rows"]:
+        line = f"{row['model']:16s} {MODES[row['mode']]:13s}{row['size'] or '':>9}"
+        line += f"{len(row['seeds']):6d}"
+        for key, digits in (("mse_x10", 3), ("mae", 4)):
+            shown = f"{row['mean'][key]:.{digits}f}"
+            if row["std"]:
+                shown += f" +- {row['std'][key]:.{digits}f}"
+            line += f"{shown:>{14 + digits}s}"
+        if "gain" in row:
+            low, high = row["gain"]["interval"]
+            line += f"{row['gain']['mae']:+11.4f} [{low:+.4f}, {high:+.4f}]"
+        lines.append(line)
+    return "\n".join([*lines, "", *(f"note: {note}" for note in result["notes"])])
+
+
+def _draw(result: dict[str, Any], path: Path) -> None:
+    from vanhove.experiments.finetuning_figure import curves
+    from vanhove.spectra.plotting import png
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(
+        png(curves(result, MODELS, {str(mode): title for mode, title in MODES.items()}))
+    )

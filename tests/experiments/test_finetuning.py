@@ -1,0 +1,42 @@
+"""The fine-tuning curves: a quick run, resumed, and what it says."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from vanhove.errors import ConfigError
+from vanhove.experiments.finetuning import NAME, finetuning_table, reproduce_finetuning
+from vanhove.training.checkpoint import read_info
+
+
+def test_a_quick_run_measures_all_modes_on_the_same_crystals(tmp_path):
+    settings = {"quick": True, "runs": tmp_path / "runs", "output": tmp_path, "quiet": True}
+    with pytest.raises(ConfigError, match="no finished run"):
+        reproduce_finetuning(**settings, measured_only=True)
+    result = reproduce_finetuning(**settings)
+    assert [(row["mode"], row["size"]) for row in result["rows"]] == [
+        ("none", 0),
+        ("last_layers", 5),
+        ("scratch", 5),
+    ]
+    assert {len(row["per_material"]["mae"]) for row in result["rows"]} == {len(result["ids"])}
+    none, tuned, _ = result["rows"]
+    gain = none["mean"]["mae"] - tuned["mean"]["mae"]
+    assert tuned["gain"]["mae"] == pytest.approx(gain, abs=1e-6)
+    assert tuned["runs"][0]["epochs"] in (1, 2)
+    assert "NOT A MEASUREMENT" in finetuning_table(result)
+    assert (tmp_path / result["figures"][0]).stat().st_size > 5000
+    again = reproduce_finetuning(**settings, measured_only=True)
+    assert again["rows"] == result["rows"]
+    saved = json.loads((tmp_path / f"{NAME}-quick.json").read_text())
+    assert saved["rows"] == json.loads(json.dumps(result["rows"]))
+    infos = [
+        read_info(
+            tmp_path / "runs" / f"quick-fluorides-dostransformer-{name}-seed0/best.safetensors"
+        )
+        for name in ("last_layers-5", "scratch-5")
+    ]
+    assert infos[0].dataset.n_test == infos[1].dataset.n_test == len(result["ids"])
+    assert infos[1].config.start.checkpoint is None
