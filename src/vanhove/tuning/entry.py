@@ -1,0 +1,61 @@
+"""What ``vanhove tune`` does with its options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vanhove.errors import ConfigError
+from vanhove.experiments.reproduce import parse_seeds
+from vanhove.tuning.space import SearchSpace, shipped_spaces
+
+
+def run_command(
+    space: str | None,
+    *,
+    output: Path | None,
+    trials: int,
+    jobs: int,
+    storage: str | None,
+    timeout: float | None,
+    show_folder: Path | None,
+    test_folder: Path | None,
+    seeds: str,
+    quiet: bool,
+) -> str:
+    """Run one of the ways of the command; what it prints on stdout.
+
+    Raises:
+        ConfigError: options that do not go together, or as `vanhove.tuning.command`.
+    """
+    given = [name for name in (space, show_folder, test_folder) if name is not None]
+    if len(given) > 1:
+        raise ConfigError("give one of SPACE, --show FOLDER and --test-best FOLDER")
+    if not given:
+        return "\n".join(f"{name:24s} {SearchSpace.load(name).about}" for name in shipped_spaces())
+    from vanhove.tuning.command import measure_best, show, tune
+    from vanhove.tuning.report import search_table
+
+    if test_folder is not None:
+        result = measure_best(test_folder, parse_seeds(seeds), storage=storage, quiet=quiet)
+        spread = result["std"] or {}
+        return "\n".join(
+            f"{key:24s} {value:.5g}" + (f" ± {spread[key]:.2g}" if key in spread else "")
+            for key, value in result["mean"].items()
+        )
+    if show_folder is not None:
+        found = show(show_folder, storage)
+    else:
+        assert space is not None
+        found = tune(
+            space,
+            output,
+            trials=trials,
+            jobs=jobs,
+            storage=storage,
+            timeout=timeout,
+            quiet=quiet,
+        )
+    lines = [search_table(found.content)]
+    if found.best_run.exists():
+        lines.append(str(found.best_run))
+    return "\n".join(lines)
