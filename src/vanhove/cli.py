@@ -349,6 +349,13 @@ def tune(
         typer.Option("--test-best", help="Train the best of this folder again and test it, once."),
     ] = None,
     seeds: Annotated[str, typer.Option("--seeds", help="Of --test-best.")] = "0,1,2",
+    wandb_sweep: Annotated[
+        Path | None,
+        typer.Option("--wandb-sweep", help="Write the space as a Weights & Biases sweep."),
+    ] = None,
+    wandb_trial: Annotated[
+        bool, typer.Option("--wandb-trial", help="Run one trial of a sweep: for wandb agent.")
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Search the settings of a model by the validation part; write the best as a run file.
@@ -377,6 +384,8 @@ def tune(
                 show_folder=show,
                 test_folder=test_best,
                 seeds=seeds,
+                wandb_sweep=wandb_sweep,
+                wandb_trial=wandb_trial,
                 quiet=quiet,
             )
         )

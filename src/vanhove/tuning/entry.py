@@ -20,6 +20,8 @@ def run_command(
     show_folder: Path | None,
     test_folder: Path | None,
     seeds: str,
+    wandb_sweep: Path | None,
+    wandb_trial: bool,
     quiet: bool,
 ) -> str:
     """Run one of the ways of the command; what it prints on stdout.
@@ -30,6 +32,10 @@ def run_command(
     given = [name for name in (space, show_folder, test_folder) if name is not None]
     if len(given) > 1:
         raise ConfigError("give one of SPACE, --show FOLDER and --test-best FOLDER")
+    if wandb_sweep is not None or wandb_trial:
+        if space is None or (wandb_sweep is not None and wandb_trial):
+            raise ConfigError("give SPACE and one of --wandb-sweep FILE and --wandb-trial")
+        return _wandb(space, output, trials, wandb_sweep, quiet)
     if not given:
         return "\n".join(f"{name:24s} {SearchSpace.load(name).about}" for name in shipped_spaces())
     from vanhove.tuning.command import measure_best, show, tune
@@ -59,3 +65,13 @@ def run_command(
     if found.best_run.exists():
         lines.append(str(found.best_run))
     return "\n".join(lines)
+
+
+def _wandb(space: str, output: Path | None, trials: int, sweep: Path | None, quiet: bool) -> str:
+    from vanhove.tuning.wandb import run_sweep_trial, write_sweep
+
+    loaded = SearchSpace.load(space)
+    if sweep is None:
+        return str(run_sweep_trial(loaded, output, quiet).best)
+    write_sweep(loaded, space, sweep, trials)
+    return f"{sweep}\nnext: wandb sweep {sweep}, then wandb agent with the name it prints"

@@ -28,6 +28,7 @@ from vanhove.tuning.space import SearchSpace
 try:
     import filelock
     import optuna
+    from optuna.storages.journal import JournalFileBackend
 except ModuleNotFoundError as error:
     raise MissingExtraError(str(error.name), "tune", "vanhove tune") from None
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -67,7 +68,7 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
     """
     try:
         if url.startswith("journal:"):
-            backend = optuna.storages.journal.JournalFileBackend(url.removeprefix("journal:"))
+            backend = JournalFileBackend(url.removeprefix("journal:"))
             return optuna.storages.JournalStorage(backend)
         # Several processes write: wait for each other rather than fail.
         waiting = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
