@@ -1,9 +1,10 @@
 """Run a search, kill it at random moments, give the same command again; write what was killed.
 
 Usage:
-    python scripts/search_with_kills.py OUTPUT.json --kills 3 --seed 0 -- SPACE --trials 40 -o FOLDER
+    python scripts/search_with_kills.py OUTPUT.json --kills 3 --seed 0 -- SPACE -o FOLDER
 
-Everything after ``--`` goes to ``vanhove tune``. A kill is SIGKILL, 60 to 360 seconds after a start.
+Everything after ``--`` goes to ``vanhove tune``. A kill is SIGKILL, 60 to 360 seconds after the
+command was given.
 """
 
 import argparse

@@ -114,7 +114,7 @@ def test_wrong_space_is_one_line_that_names_the_place(changes, message):
 @pytest.mark.parametrize("text", ["- 1", "a: [", ""])
 def test_file_that_is_no_space(tmp_path, text):
     (tmp_path / "space.yaml").write_text(text)
-    with pytest.raises(ConfigError, match="space.yaml"):
+    with pytest.raises(ConfigError, match=r"space\.yaml"):
         SearchSpace.load(tmp_path / "space.yaml")
 
 

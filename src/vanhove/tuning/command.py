@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from optuna import Study
 
 from vanhove.errors import TuningError, VanhoveError
-from vanhove.training.config import RunConfig
 from vanhove.training.evaluation import evaluate
 from vanhove.training.loop import train
 from vanhove.tuning.report import BEST_RUN, trial_line, write_plots, write_tables
@@ -83,10 +83,10 @@ def tune(
     place = Place(Path(output) if output is not None else Path("searches") / space.name, storage)
     deadline = time.time() + timeout if timeout is not None else float("inf")
     if jobs == 1:
-        _work(place, space, trials, deadline, quiet)
+        study = _work(place, space, trials, deadline, quiet)
     else:
-        _work_together(place, space, trials, deadline, quiet, jobs)
-    return show(place.folder, storage)
+        study = _work_together(place, space, trials, deadline, quiet, jobs)
+    return _found(study, space, place)
 
 
 def show(folder: str | PathLike[str], storage: str | None = None) -> SearchResult:
@@ -96,8 +96,10 @@ def show(folder: str | PathLike[str], storage: str | None = None) -> SearchResul
         ConfigError: there is no search.
     """
     place = Place(Path(folder), storage)
-    space = saved_space(place)
-    study = open_study(place)
+    return _found(open_study(place), saved_space(place), place)
+
+
+def _found(study: Study, space: SearchSpace, place: Place) -> SearchResult:
     with place.lock():
         content = write_tables(study, space, place.folder)
         write_plots(study, place.folder)
@@ -139,24 +141,21 @@ def measure_best(
     return evaluate(folders, "test", output=file, quiet=quiet)
 
 
-def best_run(folder: str | PathLike[str]) -> RunConfig:
-    """The best settings of a search so far."""
-    return RunConfig.load(Path(folder) / BEST_RUN)
-
-
-def _work(place: Place, space: SearchSpace, trials: int, deadline: float, quiet: bool) -> None:
+def _work(place: Place, space: SearchSpace, trials: int, deadline: float, quiet: bool) -> Study:
     worker = Worker(place, space, trials, deadline)
     for trial in worker.run():
         with place.lock():
             content = write_tables(worker.study, space, place.folder)
         if not quiet:
             print(trial_line(trial, content), file=sys.stderr, flush=True)
+    return worker.study
 
 
 def _work_together(
     place: Place, space: SearchSpace, trials: int, deadline: float, quiet: bool, jobs: int
-) -> None:
-    open_study(place, space)  # wrong settings are told once, and the tables are made once
+) -> Study:
+    # Wrong settings are told once, and the tables of the database are made once.
+    study = open_study(place, space)
     context = multiprocessing.get_context("spawn")
     threads = max(1, torch.get_num_threads() // jobs)
     processes = [
@@ -183,6 +182,7 @@ def _work_together(
             f"{len(ended)} of {jobs} processes ended with status {', '.join(map(str, ended))}; the "
             "same command continues"
         )
+    return study
 
 
 def _child(

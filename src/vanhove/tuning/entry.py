@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vanhove.errors import ConfigError
+from vanhove.errors import ConfigError, MissingExtraError
 from vanhove.experiments.reproduce import parse_seeds
 from vanhove.tuning.space import SearchSpace, shipped_spaces
 
@@ -38,8 +38,11 @@ def run_command(
         return _wandb(space, output, trials, wandb_sweep, quiet)
     if not given:
         return "\n".join(f"{name:24s} {SearchSpace.load(name).about}" for name in shipped_spaces())
-    from vanhove.tuning.command import measure_best, show, tune
-    from vanhove.tuning.report import search_table
+    try:
+        from vanhove.tuning.command import measure_best, show, tune
+        from vanhove.tuning.report import search_table
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(str(error.name), "tune", "vanhove tune") from None
 
     if test_folder is not None:
         result = measure_best(test_folder, parse_seeds(seeds), storage=storage, quiet=quiet)

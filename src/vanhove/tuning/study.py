@@ -19,19 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vanhove.errors import ConfigError, MissingExtraError, TuningError
+import filelock
+import optuna
+from optuna import Study
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from vanhove.errors import ConfigError, TuningError
 from vanhove.training.config import RunConfig
 from vanhove.training.logs import read_log
 from vanhove.training.loop import BEST, EpochRow, train
 from vanhove.tuning.space import SearchSpace
-
-try:
-    import filelock
-    import optuna
-    from optuna.storages.journal import JournalFileBackend
-except ModuleNotFoundError as error:
-    raise MissingExtraError(str(error.name), "tune", "vanhove tune") from None
-from optuna.trial import FrozenTrial, Trial, TrialState
 
 TRIALS, LOCK, STUDY = "trials", "lock", "study.db"
 BEAT_SECONDS, GRACE_SECONDS = 30.0, 600.0
@@ -82,7 +80,7 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
         ) from None
 
 
-def open_study(place: Place, space: SearchSpace | None = None) -> optuna.Study:
+def open_study(place: Place, space: SearchSpace | None = None) -> Study:
     """The study of a place; with ``space``, made if it is not there.
 
     Raises:
@@ -354,13 +352,13 @@ class Worker:
             )
 
 
-def best_trial(study: optuna.Study) -> FrozenTrial | None:
+def best_trial(study: Study) -> FrozenTrial | None:
     """The finished trial with the smallest value; None before there is one."""
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return min(finished, key=lambda trial: (trial.value, trial.number), default=None)
 
 
-def best_config(study: optuna.Study, space: SearchSpace) -> RunConfig:
+def best_config(study: Study, space: SearchSpace) -> RunConfig:
     """The run of the best trial.
 
     Raises:
