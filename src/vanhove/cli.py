@@ -370,7 +370,7 @@ def tune(
     Example: vanhove tune --show searches/first
     Example: vanhove tune --test-best searches/first --seeds 0,1,2
     """
-    from vanhove.tuning.entry import run_command
+    from vanhove.tuning.command import run_command
 
     try:
         typer.echo(

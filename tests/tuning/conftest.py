@@ -45,7 +45,7 @@ def space():
 
 @pytest.fixture(scope="session")
 def searched(space, tmp_path_factory) -> Path:
-    """Folder of a finished search of four trials."""
-    from vanhove.tuning.command import tune
+    """Folder of a finished search of three trials."""
+    from vanhove.tuning.search import tune
 
-    return tune(space, tmp_path_factory.mktemp("search"), trials=4, quiet=True).folder
+    return tune(space, tmp_path_factory.mktemp("search"), trials=3, quiet=True).folder

@@ -18,15 +18,15 @@ from vanhove.training.config import RunConfig
 from vanhove.training.logs import read_log
 from vanhove.training.loop import BEST, STATE, TrainingResult, train
 from vanhove.tuning import study as study_module
-from vanhove.tuning.command import measure_best, show, tune
 from vanhove.tuning.report import search_table
+from vanhove.tuning.search import measure_best, show, tune
 from vanhove.tuning.space import SearchSpace
 from vanhove.tuning.study import Place, Worker, open_study
 
 FREEZE = """
 import json, sys, time
 from pathlib import Path
-from vanhove.tuning import command, study
+from vanhove.tuning import search, study
 from vanhove.tuning.space import SearchSpace
 
 folder = Path(sys.argv[1])
@@ -40,7 +40,7 @@ def slow(config, output, *, on_epoch, **options):
     return real(config, output, on_epoch=then_wait, **options)
 
 study.train = slow
-command.tune(SearchSpace.load(folder / "mine.yaml"), folder / "search", trials=3, quiet=True)
+search.tune(SearchSpace.load(folder / "mine.yaml"), folder / "search", trials=2, quiet=True)
 """
 
 
@@ -65,12 +65,12 @@ def journal(folder) -> dict[str, object]:
 
 def test_search_writes_its_trials_and_a_best_run_that_trains(searched, space, tmp_path):
     content = json.loads((searched / "trials.json").read_text())
-    assert content["n_trials"] == 4
+    assert content["n_trials"] == 3
     assert content["trials"][0]["is_base"]
     assert content["states"]["pruned"] >= 1
     best = content["best"]
     assert best["value"] == min(t["value"] for t in content["trials"] if t["state"] == "complete")
-    assert len((searched / "trials.csv").read_text().splitlines()) == 5
+    assert len((searched / "trials.csv").read_text().splitlines()) == 4
     assert "<html>" in (searched / "history.html").read_text()
     config = RunConfig.load(searched / "best.yaml")
     assert config.name == "small-best"
@@ -94,10 +94,10 @@ def test_pruned_trial_ends_early(searched):
 
 
 def test_search_in_two_calls_is_the_unbroken_one(searched, space, tmp_path):
-    tune(space, tmp_path, trials=2, quiet=True)
-    second = tune(space, tmp_path, trials=4, quiet=True)
+    tune(space, tmp_path, trials=1, quiet=True)
+    second = tune(space, tmp_path, trials=3, quiet=True)
     assert outcomes(second.content) == outcomes(show(searched).content)
-    assert tune(space, tmp_path, trials=3, quiet=True).content["n_trials"] == 4
+    assert tune(space, tmp_path, trials=2, quiet=True).content["n_trials"] == 3
 
 
 def test_killed_trial_goes_on_beside_another_process(space, tmp_path, searched):
@@ -111,17 +111,17 @@ def test_killed_trial_goes_on_beside_another_process(space, tmp_path, searched):
             time.sleep(0.05)
         frozen = int((tmp_path / "frozen").read_text())
         # A second process joins: the frozen trial has an owner and counts.
-        beside = tune(space, tmp_path / "search", trials=3, quiet=True).content
+        beside = tune(space, tmp_path / "search", trials=2, quiet=True).content
         assert [t["state"] for t in beside["trials"]].count("running") == 1
         assert beside["trials"][frozen]["state"] == "running"
-        assert beside["n_trials"] == 3
+        assert beside["n_trials"] == 2
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
     folder = tmp_path / "search" / "trials" / f"{frozen:04d}"
     assert (folder / STATE).exists()
-    after = tune(space, tmp_path / "search", trials=3, quiet=True).content
-    assert after["n_trials"] == len(after["trials"]) == 3
+    after = tune(space, tmp_path / "search", trials=2, quiet=True).content
+    assert after["n_trials"] == len(after["trials"]) == 2
     assert "running" not in after["states"]
     assert after["trials"][frozen]["continued"] == 1
     # It began as the first trial of an unbroken search, and ends as that one.
@@ -230,7 +230,7 @@ def test_best_is_measured_once(searched, tmp_path, monkeypatch):
     assert first["split"] == "test"
     assert first["seeds"] == [0, 1]
     assert first["runs"][0]["validation"]["rmse"] == show(searched).content["best"]["value"]
-    monkeypatch.setattr("vanhove.tuning.command.train", None)
+    monkeypatch.setattr("vanhove.tuning.search.train", None)
     assert measure_best(searched, [2]) == json.loads((searched / "test.json").read_text()) == first
 
 

@@ -1,11 +1,13 @@
 import json
+import sys
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from vanhove.errors import ConfigError
 from vanhove.training.logs import read_log
-from vanhove.tuning.entry import run_command
+from vanhove.tuning.command import run_command
 from vanhove.tuning.space import SearchSpace
 from vanhove.tuning.wandb import run_sweep_trial, sweep_config
 
@@ -71,6 +73,15 @@ def test_command_lists_the_spaces():
     assert "dostransformer" in command(space=None)
 
 
+def test_trial_without_an_agent_says_what_to_do(space, tmp_path, monkeypatch):
+    ended = []
+    run = SimpleNamespace(config={}, finish=lambda exit_code: ended.append(exit_code))
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=lambda **options: run))
+    with pytest.raises(ConfigError, match=r"no parameters for training.learning_rate.*--wandb-sw"):
+        run_sweep_trial(space, tmp_path, quiet=True)
+    assert ended == [1]
+
+
 def test_offline_trial_takes_the_parameters_of_an_agent(space, tmp_path, monkeypatch):
     """An agent gives parameters in a file that the environment names; no server is asked."""
     wandb = pytest.importorskip("wandb")
@@ -86,9 +97,6 @@ def test_offline_trial_takes_the_parameters_of_an_agent(space, tmp_path, monkeyp
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.setenv("WANDB_RUN_ID", "trial7")
-    with pytest.raises(ConfigError, match=r"no parameters for training.learning_rate"):
-        run_sweep_trial(space, tmp_path / "none", quiet=True)
-    wandb.teardown()
     monkeypatch.setenv("WANDB_SWEEP_ID", "sweep1")
     monkeypatch.setenv("WANDB_SWEEP_PARAM_PATH", str(file))
     try:

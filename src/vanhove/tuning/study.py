@@ -101,7 +101,7 @@ def open_study(place: Place, space: SearchSpace | None = None) -> Study:
         known = study.user_attrs.get("space")
         if known is None:
             study.set_user_attr("space", space.model_dump(mode="json"))
-        elif SearchSpace.parse(known) != space:
+        elif SearchSpace.parse(known).resolved() != space:  # settings that are new have defaults
             raise ConfigError(
                 f"{place.folder}: the study {space.name} is of another search space; give the same "
                 "one, or choose another folder or name"
