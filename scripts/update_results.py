@@ -21,6 +21,7 @@ import bands_page
 import finetuning_page
 import flagship_page
 import results_page
+import tuning_page
 
 from vanhove.experiments.published import PAPERS, PHONON_DATA, PublishedRow, published_rows
 
@@ -244,6 +245,9 @@ def main(check: bool) -> int:
     new[BANDS_CARD] = bands_page.card(json.loads(BANDS_CARD.with_suffix(".json").read_text()))
     new[ROOT / "docs" / "results-bands.md"] = bands_page.page()
     new[ROOT / "docs" / "results-finetuning.md"] = finetuning_page.page()
+    if tuning_page.FOLDER.exists():
+        tune = tuning_page.PAGE
+        new[tune] = between_markers(tune.read_text(), tuning_page.section())
     flagship = flagship_page.PAGE
     new |= {path: flagship_page.card(path) for path in flagship_page.CARDS}
     new[flagship] = between_markers(flagship.read_text(), flagship_page.study_table())

@@ -429,6 +429,82 @@ def finetune(
         _report(result)
 
 
+@app.command()
+def tune(
+    space: Annotated[
+        str | None, typer.Argument(help="YAML search space, or the name of a shipped one.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of the search [searches/NAME].")
+    ] = None,
+    trials: Annotated[
+        int, typer.Option("--trials", min=1, help="Of the whole search, earlier ones included.")
+    ] = 40,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="Processes on this machine.")
+    ] = 1,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            "--storage", help="sqlite:///FILE, postgresql://..., journal:FILE [in the folder]."
+        ),
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", help="Seconds after which no trial begins.")
+    ] = None,
+    show: Annotated[
+        Path | None, typer.Option("--show", help="Show the search in this folder; run nothing.")
+    ] = None,
+    test_best: Annotated[
+        Path | None,
+        typer.Option("--test-best", help="Train the best of this folder again and test it, once."),
+    ] = None,
+    seeds: Annotated[str, typer.Option("--seeds", help="Of --test-best.")] = "0,1,2",
+    wandb_sweep: Annotated[
+        Path | None,
+        typer.Option("--wandb-sweep", help="Write the space as a Weights & Biases sweep."),
+    ] = None,
+    wandb_trial: Annotated[
+        bool, typer.Option("--wandb-trial", help="Run one trial of a sweep: for wandb agent.")
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Search the settings of a model by the validation part; write the best as a run file.
+
+    Without a space: list the shipped ones. A search that was stopped or killed continues when the
+    same command is given again; other processes join with the same --output or --storage. Needs
+    pip install 'vanhove[tune]'.
+
+    \b
+    Example: vanhove tune dostransformer-short --trials 40 -o searches/first
+    Example: vanhove tune my-space.yaml --jobs 2
+    Example: vanhove tune --show searches/first
+    Example: vanhove tune --test-best searches/first --seeds 0,1,2
+    """
+    from vanhove.tuning.command import run_command
+
+    try:
+        typer.echo(
+            run_command(
+                space,
+                output=output,
+                trials=trials,
+                jobs=jobs,
+                storage=storage,
+                timeout=timeout,
+                show_folder=show,
+                test_folder=test_best,
+                seeds=seeds,
+                wandb_sweep=wandb_sweep,
+                wandb_trial=wandb_trial,
+                quiet=quiet,
+            )
+        )
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command continues where it was", err=True)
+        raise typer.Exit(130) from None
+
+
 def _report(result: TrainingResult) -> None:
     """What a training ended with; exit status 130 when a signal stopped it."""
     if result.interrupted:

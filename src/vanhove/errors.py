@@ -30,6 +30,10 @@ class ScreeningError(VanhoveError):
     """A screening cannot go on; what is finished stays, and the same command continues."""
 
 
+class TuningError(VanhoveError):
+    """A search cannot go on; what is finished stays, and the same command continues."""
+
+
 class MissingExtraError(VanhoveError):
     """An optional dependency is not installed; the message gives the pip line."""
 

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
@@ -44,6 +44,9 @@ BEST, STATE, RUN_FILE = "best.safetensors", "last.safetensors", "config.yaml"
 KEPT = "valid.npy"
 """Validation predictions of each epoch of a run with ``data.fold``, in the order of its rows:
 ``[n_epochs, n_valid, n_points]`` (of bands ``[..., n_bands]``), NaN where an epoch was not run."""
+
+EpochRow = dict[str, float | int]
+"""What a run logs after an epoch: a row of metrics.csv."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,17 @@ def learning_rate(settings: TrainingSettings, step: int, steps_per_epoch: int) -
 class Trainer:
     """Drives a `Run` over the data."""
 
-    def __init__(self, run: Run, data: PreparedData, folder: Path, group: Processes, quiet: bool):
+    def __init__(
+        self,
+        run: Run,
+        data: PreparedData,
+        folder: Path,
+        group: Processes,
+        quiet: bool,
+        on_epoch: Callable[[EpochRow], None] | None = None,
+    ):
         self.run, self.data, self.folder, self.group = run, data, folder, group
+        self.on_epoch = on_epoch
         self.settings = run.config.training
         self.device = next(run.model.parameters()).device
         self.train_rows, self.valid_rows = data.rows("train"), data.rows("valid")
@@ -204,7 +216,7 @@ class Trainer:
             progress.best_score, progress.best_epoch = score, progress.epoch
             progress.best_metrics = metrics
             self.save_best()
-        row: dict[str, float | int] = {
+        row: EpochRow = {
             "epoch": progress.epoch,
             "train_loss": progress.loss_sum / progress.crystals_seen,
             "learning_rate": self.rate_at(progress.step - 1),
@@ -221,6 +233,8 @@ class Trainer:
         progress.finished = progress.epoch >= self.settings.epochs or (
             waited >= self.settings.patience
         )
+        if self.on_epoch is not None:
+            self.on_epoch(row)
 
     def fit(self, log: RunLog | None) -> bool:
         """Train to the end; False when a signal asked to stop (the state is saved)."""
@@ -345,6 +359,7 @@ def train(
     *,
     resume: bool = False,
     quiet: bool = False,
+    on_epoch: Callable[[EpochRow], None] | None = None,
 ) -> TrainingResult:
     """Train a model; the folder ``output`` gets ``best.safetensors`` and the logs.
 
@@ -354,6 +369,8 @@ def train(
         resume: continue the run in that folder (from its start if nothing was saved yet). The
             result equals that of an unbroken run.
         quiet: no progress.
+        on_epoch: called with each row of ``metrics.csv`` once it is written; what it raises ends
+            the run. A resumed run may repeat epochs, with the same rows.
 
     Raises:
         ConfigError: wrong settings, or the folder holds another run.
@@ -388,7 +405,7 @@ def train(
             folder.mkdir(parents=True, exist_ok=True)
             log = RunLog(folder, config, run.progress.epoch)
             (folder / RUN_FILE).write_text(config.to_yaml())
-        trainer = Trainer(run, data, folder, group, quiet)
+        trainer = Trainer(run, data, folder, group, quiet, on_epoch)
         try:
             complete = trainer.fit(log)
         finally:

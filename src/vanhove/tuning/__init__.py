@@ -1,0 +1,1 @@
+"""Search for settings: spaces, studies, reports, Weights & Biases sweeps."""

@@ -1,0 +1,165 @@
+"""What a search has found: tables, plots, and the best settings as a run file."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.trial import FrozenTrial, TrialState
+
+from vanhove.errors import MissingExtraError
+from vanhove.training.evaluation import circumstances
+from vanhove.tuning.space import SearchSpace
+from vanhove.tuning.study import best_config, best_trial, counts
+
+BEST_RUN, TABLE, CONTENT = "best.yaml", "trials.csv", "trials.json"
+IMPORTANCE, HISTORY = "importance.html", "history.html"
+MIN_FINISHED = 4
+"""Finished trials below which importances say nothing."""
+
+
+def importances(study: optuna.Study) -> dict[str, float]:
+    """How much each setting decides whether a trial is among the best (PED-ANOVA); sum 1.
+
+    Of finished trials alone. Empty while there are too few, or while none differ.
+    """
+    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(finished) < MIN_FINISHED:
+        return {}
+    try:
+        return get_param_importances(study, evaluator=_evaluator())
+    except (RuntimeError, ValueError):
+        return {}
+
+
+def _evaluator() -> PedAnovaImportanceEvaluator:
+    # The better quarter against all: with some dozens of trials a tenth would be a handful.
+    return PedAnovaImportanceEvaluator(target_quantile=0.25)
+
+
+def trial_content(trial: FrozenTrial, space: SearchSpace) -> dict[str, Any]:
+    """A trial as JSON holds it."""
+    attrs = trial.user_attrs
+    complete = set(trial.params) == set(space.space)
+    scores = [score for _, score in sorted(trial.intermediate_values.items())]
+    return {
+        "number": trial.number,
+        "state": trial.state.name.lower(),
+        "value": trial.value if trial.state == TrialState.COMPLETE else None,
+        "settings": space.values(trial.params) if complete else trial.params,
+        "is_base": bool(attrs.get("base")),
+        "epochs": len(scores),
+        "seconds": attrs.get("seconds"),
+        "continued": max(0, len(attrs.get("starts", ())) - 1),
+        "same_as": attrs.get("same_as"),
+        "retry_of": attrs.get("retry_of"),
+        "lost": bool(attrs.get("lost")),
+        "reason": attrs.get("reason"),
+        "validation": attrs.get("validation"),
+        "scores": scores,
+    }
+
+
+def search_content(study: optuna.Study, space: SearchSpace) -> dict[str, Any]:
+    """Everything about a search, for ``trials.json``."""
+    trials = [t for t in study.get_trials(deepcopy=False) if t.state != TrialState.WAITING]
+    best = best_trial(study)
+    return {
+        "search": space.name,
+        "about": space.about,
+        "metric": f"validation {space.metric}",
+        "epochs": space.epochs,
+        "space": space.model_dump(mode="json"),
+        "n_trials": sum(map(counts, trials)),
+        "states": dict(Counter(t.state.name.lower() for t in trials if counts(t))),
+        "best": trial_content(best, space) if best is not None else None,
+        "importances": importances(study),
+        "trials": [trial_content(trial, space) for trial in trials],
+        **circumstances(),
+    }
+
+
+def write_tables(study: optuna.Study, space: SearchSpace, folder: Path) -> dict[str, Any]:
+    """Write ``trials.json``, ``trials.csv`` and, once a trial has finished, ``best.yaml``."""
+    content = search_content(study, space)
+    (folder / CONTENT).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    plain = ("number", "state", "value", "epochs", "seconds", "continued", "reason")
+    with (folder / TABLE).open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([*plain, *space.space])
+        for trial in content["trials"]:
+            settings = trial["settings"]
+            writer.writerow(
+                [*(trial[key] for key in plain), *(settings.get(key) for key in space.space)]
+            )
+    best = content["best"]
+    if best is not None:
+        (folder / BEST_RUN).write_text(
+            f"# Trial {best['number']} of {space.name}: {content['metric']} {best['value']:.5f}\n"
+            + best_config(study, space).to_yaml(),
+            encoding="utf-8",
+        )
+    return content
+
+
+def write_plots(study: optuna.Study, folder: Path) -> None:
+    """Write ``history.html`` and, when they can be told, ``importance.html``.
+
+    Raises:
+        MissingExtraError: plotly is not installed.
+    """
+    try:
+        import plotly  # noqa: F401
+    except ModuleNotFoundError:
+        raise MissingExtraError("plotly", "tune", "the plots of a search") from None
+    if best_trial(study) is None:
+        return
+    figures = {HISTORY: optuna.visualization.plot_optimization_history(study)}
+    if importances(study):
+        figures[IMPORTANCE] = optuna.visualization.plot_param_importances(
+            study, evaluator=_evaluator()
+        )
+    for name, figure in figures.items():
+        figure.write_html(folder / name, include_plotlyjs=True)
+
+
+def trial_line(trial: FrozenTrial, content: dict[str, Any]) -> str:
+    """What a person sees when a trial ends."""
+    best = content["best"]
+    ended = {
+        TrialState.COMPLETE: f"{trial.value:.5f}" if trial.value is not None else "",
+        TrialState.PRUNED: f"pruned after epoch {len(trial.intermediate_values)}",
+        TrialState.FAIL: f"failed: {trial.user_attrs.get('reason')}",
+    }.get(trial.state, trial.state.name.lower())
+    so_far = f"best {best['value']:.5f} (trial {best['number']})" if best else "none finished yet"
+    settings = "  ".join(f"{k.split('.', 1)[-1]}={_short(v)}" for k, v in trial.params.items())
+    return f"trial {trial.number:3d}  {ended:24s}  {so_far}  {settings}"
+
+
+def search_table(content: dict[str, Any], top: int = 10) -> str:
+    """The best trials and what decides, for a terminal."""
+    states = ", ".join(f"{n} {state}" for state, n in sorted(content["states"].items()))
+    lines = [
+        f"{content['search']}: {content['n_trials']} trials ({states}), {content['metric']}, "
+        f"{content['epochs']} epochs each at most"
+    ]
+    finished = sorted(
+        (t for t in content["trials"] if t["value"] is not None), key=lambda t: t["value"]
+    )
+    for trial in finished[:top]:
+        settings = "  ".join(f"{key}={_short(value)}" for key, value in trial["settings"].items())
+        mark = " (base)" if trial["is_base"] else ""
+        lines.append(f"{trial['number']:5d}  {trial['value']:.5f}{mark}  {settings}")
+    if content["importances"]:
+        lines.append("importance (PED-ANOVA, finished trials):")
+        lines += [f"{share:7.3f}  {key}" for key, share in content["importances"].items()]
+    return "\n".join(lines)
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
