@@ -19,7 +19,7 @@ def test_shipped_spaces_are_whole_and_hold_their_base(name):
     assert space.config({}).training.epochs == space.epochs
 
 
-def test_paper_ranges():
+def test_ranges_around_the_published_dostransformer():
     space = SearchSpace.load("dostransformer")
     assert {key: range_.ends for key, range_ in space.space.items()} == {
         "model.encoder.n_layers": (2, 3, 4),
