@@ -33,7 +33,7 @@ def main() -> None:
         print(f"{result.n_predicted} predicted, {result.n_selected} of them oxides")
         with result.best.open(newline="") as stream:
             for row in csv.DictReader(stream):
-                print(f"{row['formula']:10s} {float(row['mean_frequency']):6.0f} 1/cm")
+                print(f"{row['formula']:10s} {float(row['mean_frequency (1/cm)']):6.0f} 1/cm")
         assert result.report.is_file()  # open it in a browser
 
 

@@ -194,6 +194,15 @@ def test_links_resolve(page):
     assert not missing
 
 
+def test_the_site_shows_every_page():
+    import yaml
+
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
+    shown = set(re.findall(r"[\w-]+\.md", str(nav)))
+    missing = {path.name for path in (ROOT / "docs").glob("*.md")} - shown
+    assert not missing, f"add {', '.join(sorted(missing))} to nav in mkdocs.yml"
+
+
 def test_every_key_of_a_run_file_is_documented():
     done = subprocess.run(
         [sys.executable, ROOT / "scripts" / "update_settings.py", "--check"],
