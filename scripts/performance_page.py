@@ -339,7 +339,7 @@ def page() -> str:
         *todays_route(result, others),
         *graphs(result),
         *from_files(result),
-        *newcomer(read("newcomer")),
+        *(newcomer(read("newcomer")) if (SPEED / "newcomer.json").exists() else []),
         *scaling(result),
         *models(result, others),
     ]
