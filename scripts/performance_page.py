@@ -3,6 +3,7 @@
 Usage:
     python benchmarks/run.py
     python benchmarks/screening.py -o results/speed/screening.json
+    python benchmarks/newcomer.py
     python scripts/performance_page.py          # or --check, for continuous integration
 """
 
@@ -307,6 +308,30 @@ def server(found: dict) -> list[str]:
     ]
 
 
+def newcomer(found: dict) -> list[str]:
+    steps = found["steps"]
+    rows: list[list[object]] = [
+        [step["part"], f"`{step['command']}`", step["wall_seconds"], step["core_seconds"]]
+        for step in steps
+    ]
+    totals = {
+        part: sum(step["wall_seconds"] for step in steps if step["part"] == part)
+        for part in dict.fromkeys(step["part"] for step in steps)
+    }
+    total = "; ".join(f"{part}: {seconds:.0f} s in all" for part, seconds in totals.items())
+    return [
+        "## A newcomer's path",
+        "`python benchmarks/newcomer.py`: a clone, a new virtual environment, nothing cached; the "
+        "README's first command, then the [tour](tour.md) from its own data set to a prediction of "
+        f"the model trained on it. Packages came from {found['index']}, so add the download over "
+        f"your line; installed they take {found['environment_MB']:,} MB.",
+        table(["part", "command", "seconds", "core-seconds"], rows),
+        f"{total}. {found['machine']['logical_cpus']} cores, which other work shared (load average "
+        f"{found['machine']['load_average'][0]:.0f} after): on an idle machine the seconds come "
+        "near the core-seconds.",
+    ]
+
+
 def page() -> str:
     result, others, screened = read("benchmark"), read("others"), read("screening")
     machine, versions = result["machine"], result["versions"]
@@ -314,8 +339,8 @@ def page() -> str:
         "<!-- Written by scripts/performance_page.py from results/speed: do not edit. -->",
         "# Speed",
         "`make bench` (`python benchmarks/run.py`) measures everything here but the screening "
-        "(`python benchmarks/screening.py`), the server (`python benchmarks/server.py`) and the "
-        "figures of other codes "
+        "(`python benchmarks/screening.py`), the server (`python benchmarks/server.py`), a "
+        "newcomer's path (`python benchmarks/newcomer.py`) and the figures of other codes "
         "(`results/speed/others.json`). Times are processor time of one thread, medians; all that "
         "is compared takes turns with a float32 matrix product of 1024 by 1024, the yardstick, so "
         "that machines can be compared: "
@@ -328,6 +353,7 @@ def page() -> str:
         *todays_route(result, others),
         *graphs(result),
         *from_files(result),
+        *(newcomer(read("newcomer")) if (SPEED / "newcomer.json").exists() else []),
         *scaling(result),
         *models(result, others),
     ]

@@ -20,6 +20,7 @@ from pathlib import Path
 import bands_page
 import finetuning_page
 import flagship_page
+import model_pages
 import results_page
 import tuning_page
 
@@ -231,14 +232,19 @@ def main(check: bool) -> int:
     family = json.loads((RESULTS / "dostransformer.json").read_text())
     measured = json.loads(MEASURED.read_text())
     found = results_page.results()
+    shipped = results_page.measured(found)
     readme, page = ROOT / "README.md", ROOT / "docs" / "dostransformer.md"
     new = {
         readme: between_markers(readme.read_text(), readme_table(family, *flagship_page.results())),
         page: between_markers(page.read_text(), study_table()),
         CARD: model_card(measured, family),
         PAGE: results_page.page(found),
-        SHIPPED: json.dumps(results_page.measured(found), indent=1) + "\n",
+        SHIPPED: json.dumps(shipped, indent=1) + "\n",
     }
+    for name in model_pages.PAGES:
+        path = ROOT / "docs" / f"{name}.md"
+        content = model_pages.table(name, shipped, family["n_materials"], family["dataset"]["name"])
+        new[path] = between_markers(path.read_text(), content)
     table = results_page.results("electron")["dostransformer-table1-electron"]
     electron = json.loads(ELECTRON_CARD.with_suffix(".json").read_text())
     new[ELECTRON_CARD] = electron_card(electron, table)

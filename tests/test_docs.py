@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import glob
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -162,19 +163,23 @@ def test_how_tos_of_contributing_work(module, folder):
     assert torch.equal(spectra["spectrum"], values)
 
 
-@pytest.mark.parametrize("name", ["predict_and_plot.py", "train_on_my_data.py"])
-def test_examples_run(name, small_run, tmp_path):
-    arguments = [str(small_run)] if name == "predict_and_plot.py" else []
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / name), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
+EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+WITH_A_RUN = ("01_", "04_", "05_")
+"""Examples that get the small run as their model: quick, and there without shipped weights."""
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_run(name, small_run, tmp_path, monkeypatch, capsys):
+    arguments = [str(small_run)] if name.startswith(WITH_A_RUN) else []
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    monkeypatch.chdir(tmp_path)
+    try:
+        runpy.run_path(str(ROOT / "examples" / name), run_name="__main__")
+    except CheckpointError as error:
+        skip_without_weights(str(error))
+        raise
+    assert capsys.readouterr().out.strip()
+    assert f"](../examples/{name})" in (ROOT / "docs" / "examples.md").read_text()
 
 
 @pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: str(page.relative_to(ROOT)))
@@ -187,6 +192,15 @@ def test_links_resolve(page):
         if not re.match(r"(https?|mailto):", target) and not (page.parent / target).exists()
     ]
     assert not missing
+
+
+def test_the_site_shows_every_page():
+    import yaml
+
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
+    shown = set(re.findall(r"[\w-]+\.md", str(nav)))
+    missing = {path.name for path in (ROOT / "docs").glob("*.md")} - shown
+    assert not missing, f"add {', '.join(sorted(missing))} to nav in mkdocs.yml"
 
 
 def test_every_key_of_a_run_file_is_documented():

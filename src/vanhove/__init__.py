@@ -15,48 +15,97 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "BandStructure": "vanhove.spectra.bands",
     "Crystal": "vanhove.crystal.crystal",
     "Predictor": "vanhove.prediction.predictor",
     "RunConfig": "vanhove.training.config",
     "Spectrum": "vanhove.spectra.spectrum",
     "SpectrumDataset": "vanhove.datasets",
+    "ThermalProperties": "vanhove.spectra",
+    "data_fetch_mp": "vanhove.datasets.materials_project:fetch_materials_project",
+    "data_info": "vanhove.commands",
+    "data_list": "vanhove.commands",
+    "embed": "vanhove.embeddings.command",
+    "ensemble": "vanhove.training.ensemble:make_ensemble",
     "evaluate": "vanhove.training.evaluation",
+    "export": "vanhove.commands",
+    "finetune": "vanhove.training.finetuning",
+    "list_models": "vanhove.commands",
     "load": "vanhove.prediction.predictor",
     "load_dataset": "vanhove.datasets",
     "predict": "vanhove.prediction.predictor",
     "read_crystal": "vanhove.crystal.reading",
     "read_crystals": "vanhove.crystal.reading",
-    "train": "vanhove.training.loop",
+    "reproduce": "vanhove.commands",
+    "screen": "vanhove.screening.command",
+    "serve": "vanhove.commands",
+    "sweep": "vanhove.experiments.sweep",
+    "train": "vanhove.commands",
+    "tune": "vanhove.tuning.search",
 }
+"""Public name -> its module, with the name there where it is another one."""
 __all__ = [
+    "BandStructure",
     "Crystal",
     "Predictor",
     "RunConfig",
     "Spectrum",
     "SpectrumDataset",
+    "ThermalProperties",
+    "data_fetch_mp",
+    "data_info",
+    "data_list",
+    "embed",
+    "ensemble",
     "evaluate",
+    "export",
+    "finetune",
+    "list_models",
     "load",
     "load_dataset",
     "predict",
     "read_crystal",
     "read_crystals",
+    "reproduce",
+    "screen",
+    "serve",
+    "sweep",
     "train",
+    "tune",
 ]
 
 if TYPE_CHECKING:
+    from vanhove.commands import (
+        data_info,
+        data_list,
+        export,
+        list_models,
+        reproduce,
+        serve,
+        train,
+    )
     from vanhove.crystal.crystal import Crystal
     from vanhove.crystal.reading import read_crystal, read_crystals
     from vanhove.datasets import SpectrumDataset, load_dataset
+    from vanhove.datasets.materials_project import fetch_materials_project as data_fetch_mp
+    from vanhove.embeddings.command import embed
+    from vanhove.experiments.sweep import sweep
     from vanhove.prediction.predictor import Predictor, load, predict
+    from vanhove.screening.command import screen
+    from vanhove.spectra import ThermalProperties
+    from vanhove.spectra.bands import BandStructure
     from vanhove.spectra.spectrum import Spectrum
     from vanhove.training.config import RunConfig
+    from vanhove.training.ensemble import make_ensemble as ensemble
     from vanhove.training.evaluation import evaluate
-    from vanhove.training.loop import train
+    from vanhove.training.finetuning import finetune
+    from vanhove.tuning.search import tune
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
+        module, _, there = _HOME[name].partition(":")
+        return getattr(import_module(module), there or name)
     raise AttributeError(f"module 'vanhove' has no attribute {name!r}")
 
 

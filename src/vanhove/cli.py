@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from vanhove.errors import ConfigError, MissingExtraError, VanhoveError
+from vanhove.errors import ConfigError, VanhoveError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
 
     from vanhove.training.loop import TrainingResult
 
@@ -256,17 +255,22 @@ def train(
     Example: vanhove train mlp-energy --size published
     Example: torchrun --nproc-per-node 2 -m vanhove train configs/phonon/dostransformer.yaml
     """
-    from vanhove.experiments.catalog import find_config
+    from vanhove import commands
     from vanhove.training.config import parse_overrides
-    from vanhove.training.loop import train as run_training
 
-    overrides = parse_overrides(set_ or [])
-    if seed is not None:
-        overrides["seed"] = seed
+    settings = parse_overrides(set_ or [])
     if log:
-        overrides["training.loggers"] = log
-    settings = find_config(config, None if size is None else _size(size), overrides)
-    _report(run_training(settings, output, resume=resume, quiet=quiet))
+        settings["training.loggers"] = log
+    result = commands.train(
+        config,
+        output,
+        resume=resume,
+        seed=seed,
+        settings=settings,
+        size=_size(size),
+        quiet=quiet,
+    )
+    _report(result)
 
 
 @app.command()
@@ -607,10 +611,10 @@ def reproduce(
     Example: vanhove reproduce xtal2dos-table1 --rows xtal2dos,e3nn2dos
     Example: vanhove reproduce mat2spec-table1 --quick
     """
+    from vanhove import commands
     from vanhove.experiments import bands, finetuning
     from vanhove.experiments.definitions import EXPERIMENTS
     from vanhove.experiments.reproduce import parse_rows, parse_seeds
-    from vanhove.experiments.reproduce import reproduce as run_experiment
     from vanhove.experiments.tables import experiment_table
 
     if name is None:
@@ -619,47 +623,29 @@ def reproduce(
         for module in (bands, finetuning):
             typer.echo(f"{module.NAME:24s} {module.TITLE}")
         return
-    own_form: dict[str, tuple[Callable[..., dict], Callable[[dict], str]]] = {
-        bands.NAME: (bands.reproduce_bandformer, bands.bandformer_table),
-        finetuning.NAME: (finetuning.reproduce_finetuning, finetuning.finetuning_table),
-    }
-    if name in own_form:
-        if rows or size is not None:
-            raise ConfigError(f"{name} has one form: leave out --rows and --size")
-        run, as_text = own_form[name]
-        try:
-            table = as_text(
-                run(
-                    seeds=parse_seeds(seeds) if seeds is not None else None,
-                    quick=quick,
-                    runs=runs,
-                    output=output,
-                    figures=figures,
-                    measured_only=measured_only,
-                    quiet=quiet,
-                )
-            )
-        except KeyboardInterrupt:
-            typer.echo("stopped; the same command continues where it was", err=True)
-            raise typer.Exit(130) from None
-        typer.echo(table)
-        return
     try:
-        result = run_experiment(
+        result = commands.reproduce(
             name,
             seeds=parse_seeds(seeds) if seeds is not None else None,
-            quick=quick,
             rows=parse_rows(rows or []),
+            quick=quick,
+            measured_only=measured_only,
             size=_size(size),
             runs=runs,
             output=output,
             figures=figures,
-            measured_only=measured_only,
             quiet=quiet,
         )
     except KeyboardInterrupt:
         typer.echo("stopped; the same command continues where it was", err=True)
         raise typer.Exit(130) from None
+    own_tables = {
+        bands.NAME: bands.bandformer_table,
+        finetuning.NAME: finetuning.finetuning_table,
+    }
+    if name in own_tables:
+        typer.echo(own_tables[name](result))
+        return
     typer.echo(experiment_table(result))
     typer.echo(f"\n{output / result['stem']}.json")
 
@@ -768,20 +754,17 @@ def serve(
     Example: vanhove serve
     Example: vanhove serve --port 8080 --model runs/mine --workers 2
     """
-    try:
-        from vanhove.server.app import serve as run_server
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(str(error.name), "serve", "vanhove serve") from None
-    from vanhove.server.settings import ServerSettings
+    from vanhove import commands
 
-    settings = ServerSettings(
-        models=tuple(models or ()),
+    commands.serve(
+        models or (),
+        host=host,
+        port=port,
         workers=workers,
         queue=queue,
         max_atoms=max_atoms,
         seconds=seconds,
     )
-    run_server(settings, host, port)
 
 
 @app.command()
@@ -801,7 +784,7 @@ def models(
     from vanhove.experiments.tables import catalog_table, weights_table
 
     if name is not None:
-        typer.echo(run_config(name, _size(size)).to_yaml(), nl=False)
+        typer.echo(run_config(name, _size(size) or "compact").to_yaml(), nl=False)
         return
     typer.echo(f"{catalog_table()}\n\n{weights_table()}")
 
@@ -815,12 +798,9 @@ def export(
 
     Example: vanhove export runs/dostransformer-phonon-seed0 my-model.safetensors
     """
-    from vanhove.training.checkpoint import load_model, save_model
-    from vanhove.weights import find_weights
+    from vanhove import commands
 
-    model, info = load_model(find_weights(checkpoint))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_model(path, model.state_dict(), info, half=True)
+    commands.export(checkpoint, path)
     typer.echo(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
 
 
@@ -854,10 +834,10 @@ def data_list() -> None:
 
     Example: vanhove data list
     """
-    from vanhove.datasets import DATASETS
+    from vanhove import commands
 
-    for name, loader in DATASETS.items():
-        typer.echo(f"{name:20s} {(loader.__doc__ or '').splitlines()[0]}")
+    for name, about in commands.data_list().items():
+        typer.echo(f"{name:20s} {about}")
 
 
 @data_app.command("info")
@@ -868,9 +848,9 @@ def data_info(
 
     Example: vanhove data info phonon_petretto
     """
-    from vanhove.datasets import describe, load_dataset
+    from vanhove import commands
 
-    for key, value in describe(load_dataset(name)).items():
+    for key, value in commands.data_info(name).items():
         if isinstance(value, dict):
             value = ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
         for item in value if key == "notes" else [_plain(value)]:
@@ -927,10 +907,10 @@ def data_fetch_mp(
     )
 
 
-def _size(size: str | None) -> Literal["compact", "published"]:
+def _size(size: str | None) -> Literal["compact", "published"] | None:
     if size not in (None, "compact", "published"):
         raise ConfigError(f"size {size!r}; allowed: compact, published")
-    return "published" if size == "published" else "compact"
+    return size  # type: ignore[return-value]
 
 
 def _plain(value: object) -> str:

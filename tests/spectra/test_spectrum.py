@@ -379,11 +379,6 @@ def test_html_plot_without_plotly_says_what_to_install(tmp_path, monkeypatch):
         phonons().plot_html(tmp_path / "plot.html")
 
 
-def test_notebook_display():
-    assert phonons()._repr_html_().startswith("<img ")
-    assert len(phonons()._repr_html_()) < 100_000
-
-
 @given(spectra, st.integers(30, 90), st.integers(2, 15))
 def test_terminal_plot_fits_and_shows_the_top(spectrum, width, height):
     lines = terminal_plot(spectrum, width, height).split("\n")

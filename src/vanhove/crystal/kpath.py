@@ -23,6 +23,8 @@ PathConvention = Literal["setyawan_curtarolo", "latimer_munro", "hinuma"]
 GAMMA = "Γ"
 _SAME = 1e-9
 """1/angstrom: a step this short is a jump."""
+_STRETCH = 3.0
+"""A step so many times the median one, between points with labels, is a jump; else twice that."""
 
 
 def reciprocal_lattice(lattice: np.ndarray) -> np.ndarray:
@@ -205,6 +207,40 @@ def plain_label(label: str | None) -> str:
     for sign in "_{}$":
         text = text.replace(sign, "")
     return GAMMA if text in ("GAMMA", "Gamma", "G") else text
+
+
+def path_through(
+    fractional: np.ndarray, labels: Sequence[str], lattice: np.ndarray
+) -> tuple[KPoints, np.ndarray]:
+    """The path of points as other programs list them: repeated points once, jumps found.
+
+    A jump is a step between two labelled points, or between two without a label and far apart.
+
+    Args:
+        fractional: in the reciprocal basis of ``lattice``, ``[n_points, 3]``.
+        labels: one for each point, empty where it has none.
+        lattice: of the crystal, row vectors, angstrom, ``[3, 3]``.
+
+    Returns:
+        the path, and the numbers of the points it kept.
+
+    Raises:
+        DataError: fewer than two points, or numbers that are not finite.
+    """
+    labels = list(labels)
+    steps = np.linalg.norm(np.diff(fractional, axis=0) @ reciprocal_lattice(lattice), axis=1)
+    repeats = steps < 1e-6
+    kept = np.flatnonzero(np.concatenate([[True], ~repeats]))
+    for i in np.flatnonzero(repeats):
+        labels[i + 1] = labels[i + 1] or labels[i]
+        labels[i] = labels[i] or labels[i + 1]
+    fractional, labels = fractional[kept], [labels[i] for i in kept]
+    steps = steps[~repeats]
+    typical = float(np.median(steps)) if len(steps) else 0.0
+    both = np.array([bool(a) and bool(b) for a, b in pairwise(labels)])
+    steps[both & (steps > _STRETCH * typical) | (steps > 2 * _STRETCH * typical)] = 0.0
+    distances = np.concatenate([[0.0], steps.cumsum()])
+    return KPoints(fractional, lattice, distances, tuple(labels)), kept
 
 
 def high_symmetry_path(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +15,17 @@ import numpy as np
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import SYMBOLS
-from vanhove.crystal.kpath import KPoints, plain_label, reciprocal_lattice
+from vanhove.crystal.kpath import path_through, plain_label
 from vanhove.datasets.vasp import crystal_of, dos_id, file_content, open_vasprun, structure_beside
 from vanhove.errors import DataError
 from vanhove.spectra.bands import BandStructure
+from vanhove.spectra.conversions.pymatgen import bands_from_pymatgen
 from vanhove.spectra.spectrum import THZ_PER_CM1
 
 if TYPE_CHECKING:
     from pymatgen.electronic_structure.bandstructure import BandStructureSymmLine
-    from pymatgen.phonon.bandstructure import PhononBandStructureSymmLine
 
 BAND_FILES = "vasprun.xml, .json (each also .gz), phonopy's band.yaml"
-_STRETCH = 3.0
-"""A step so many times the median one, between points without a label, is a jump."""
 
 
 def is_band_file(path: Path) -> bool:
@@ -84,81 +81,8 @@ def read_bands(
     return _from_json(data, structure, str(path), id or dos_id(path))
 
 
-def from_pymatgen(
-    bands: BandStructureSymmLine, *, structure: Any = None, name: str = ""
-) -> BandStructure:
-    """A pymatgen ``BandStructureSymmLine``; its repeated inner points come once.
-
-    Raises:
-        DataError: spin-polarised, or no structure.
-    """
-    from pymatgen.electronic_structure.core import Spin
-
-    if len(bands.bands) > 1:
-        raise DataError(
-            f"{name}: spin-polarised bands; give those of a calculation without spin: the model "
-            "and its data know none"
-        )
-    crystal = crystal_of(bands.structure or structure, name)
-    points, kept = _points(bands.kpoints, crystal)
-    return BandStructure(
-        kpoints=points,
-        energies=np.asarray(bands.bands[Spin.up]).T[kept],
-        fermi_level=float(bands.efermi),
-        crystal=crystal,
-        name=name,
-    )
-
-
-def from_pymatgen_phonons(
-    bands: PhononBandStructureSymmLine, *, structure: Any = None, name: str = ""
-) -> BandStructure:
-    """A pymatgen ``PhononBandStructureSymmLine``, frequencies in 1/cm.
-
-    Raises:
-        DataError: no structure.
-    """
-    crystal = crystal_of(bands.structure or structure, name)
-    points, kept = _points(bands.qpoints, crystal)
-    return BandStructure(
-        kpoints=points,
-        energies=np.asarray(bands.bands).T[kept] / THZ_PER_CM1,
-        fermi_level=None,
-        quantity="phonon_bands",
-        crystal=crystal,
-        name=name,
-    )
-
-
-def _points(kpoints: list[Any], crystal: Crystal) -> tuple[KPoints, np.ndarray]:
-    """The path of pymatgen's points, and which of them it kept."""
-    fractional = np.array([point.frac_coords for point in kpoints], dtype=np.float64)
-    labels = [plain_label(point.label) for point in kpoints]
-    return _path(fractional, labels, crystal)
-
-
-def _path(
-    fractional: np.ndarray, labels: list[str], crystal: Crystal
-) -> tuple[KPoints, np.ndarray]:
-    """Leaves out a point that repeats the one before; finds the jumps.
-
-    A jump is a step between two labelled points, or between two without a label and far apart.
-    """
-    steps = np.linalg.norm(
-        np.diff(fractional, axis=0) @ reciprocal_lattice(crystal.lattice), axis=1
-    )
-    repeats = steps < 1e-6
-    kept = np.flatnonzero(np.concatenate([[True], ~repeats]))
-    for i in np.flatnonzero(repeats):
-        labels[i + 1] = labels[i + 1] or labels[i]
-        labels[i] = labels[i] or labels[i + 1]
-    fractional, labels = fractional[kept], [labels[i] for i in kept]
-    steps = steps[~repeats]
-    typical = float(np.median(steps)) if len(steps) else 0.0
-    both = np.array([bool(a) and bool(b) for a, b in pairwise(labels)])
-    steps[both & (steps > _STRETCH * typical) | (steps > 2 * _STRETCH * typical)] = 0.0
-    distances = np.concatenate([[0.0], steps.cumsum()])
-    return KPoints(fractional, crystal.lattice, distances, tuple(labels)), kept
+def _from_pymatgen(bands: Any, structure: Any, name: str) -> BandStructure:
+    return bands_from_pymatgen(bands, crystal_of(bands.structure or structure, name), name)
 
 
 def _from_json(data: Any, structure: Any, name: str, id: str) -> BandStructure:
@@ -172,12 +96,12 @@ def _from_json(data: Any, structure: Any, name: str, id: str) -> BandStructure:
             from pymatgen.electronic_structure.bandstructure import BandStructureSymmLine
 
             found: Any = BandStructureSymmLine.from_dict(bands)
-            return from_pymatgen(found, structure=structure, name=material)
+            return _from_pymatgen(found, structure, material)
         if kind == "PhononBandStructureSymmLine":
             from pymatgen.phonon.bandstructure import PhononBandStructureSymmLine
 
             phonons = PhononBandStructureSymmLine.from_dict(bands)
-            return from_pymatgen_phonons(phonons, structure=structure, name=material)
+            return _from_pymatgen(phonons, structure, material)
         if kind is None:
             return BandStructure.from_dict(bands)
     except DataError as error:
@@ -208,7 +132,7 @@ def _from_vasprun(path: Path, id: str) -> BandStructure:
             f"{path}: holds no bands along lines ({words}); calculate them with a KPOINTS file in "
             "line mode and keep it beside"
         ) from error
-    return from_pymatgen(bands, structure=run.final_structure, name=id)
+    return _from_pymatgen(bands, run.final_structure, id)
 
 
 def _from_phonopy(content: bytes, name: str, id: str) -> BandStructure:
@@ -235,7 +159,7 @@ def _from_phonopy(content: bytes, name: str, id: str) -> BandStructure:
         words = " ".join(str(error).split())[:200] or type(error).__name__
         raise DataError(f"{name}: no band.yaml of phonopy ({words}); write it again") from error
     crystal = Crystal(lattice, np.array(positions), numbers, id)
-    points, kept = _path(fractional, labels, crystal)
+    points, kept = path_through(fractional, labels, crystal.lattice)
     return BandStructure(
         kpoints=points,
         energies=frequencies[kept] / THZ_PER_CM1,

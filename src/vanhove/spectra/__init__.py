@@ -1,5 +1,6 @@
 """What a spectrum is: the density of states with its unit, metrics and thermodynamics."""
 
+from vanhove.spectra.conversions.tables import spectra_to_xarray
 from vanhove.spectra.eigenvalues import BandEdges, Eigenvalues, SampledDos, band_edges
 from vanhove.spectra.electron_dos import dostransformer_electron_dos, mat2spec_electron_dos
 from vanhove.spectra.electrons import (
@@ -27,6 +28,7 @@ from vanhove.spectra.plotting import terminal_plot
 from vanhove.spectra.smoothing import resample
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.spectra.tetrahedra import Tetrahedra, tetrahedra_of
+from vanhove.spectra.thermal_table import ThermalProperties, thermal_properties
 from vanhove.spectra.thermodynamics import (
     entropy,
     free_energy,
@@ -43,6 +45,7 @@ __all__ = [
     "SampledDos",
     "Spectrum",
     "Tetrahedra",
+    "ThermalProperties",
     "band_edges",
     "detection_scores",
     "dostransformer_electron_dos",
@@ -66,9 +69,11 @@ __all__ = [
     "resample",
     "rmse_per_material",
     "sommerfeld_coefficient",
+    "spectra_to_xarray",
     "spectrum_metrics",
     "terminal_plot",
     "tetrahedra_of",
+    "thermal_properties",
     "wasserstein",
     "zero_point_energy",
 ]

@@ -20,7 +20,12 @@ from vanhove.spectra.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
     from pymatgen.electronic_structure.bandstructure import BandStructureSymmLine
+    from pymatgen.phonon.bandstructure import PhononBandStructureSymmLine
+    from xarray import Dataset
+
+    from vanhove.crystal.reading import Source
 
 BAND_UNITS = {"electron_bands": "eV", "phonon_bands": "cm-1"}
 """Each quantity and the unit of its energies."""
@@ -109,6 +114,11 @@ class BandStructure:
     @property
     def unit(self) -> str:
         return BAND_UNITS[self.quantity]
+
+    @property
+    def column_names(self) -> list[str]:
+        """Of the bands in tables: number and unit."""
+        return [f"band_{n + 1}_{self.unit.replace('-', '')}" for n in range(self.n_bands)]
 
     @property
     def weights(self) -> np.ndarray:
@@ -387,24 +397,69 @@ class BandStructure:
             save(drawing, path)
         return drawing
 
-    def to_pymatgen(self) -> BandStructureSymmLine:
-        """As a pymatgen ``BandStructureSymmLine``; it has no class for phonon bands without
-        eigenvectors, so that these are given with a Fermi level of 0."""
-        from pymatgen.core import Lattice
-        from pymatgen.electronic_structure.bandstructure import BandStructureSymmLine
-        from pymatgen.electronic_structure.core import Spin
+    def _repr_html_(self) -> str:
+        from vanhove.spectra.display import bands_html
 
-        # pymatgen wants both ends of each stretch, so that inner labelled points come twice.
-        order = np.concatenate([np.arange(a, b + 1) for a, b in self.kpoints.segments])
-        points = self.kpoints.fractional
-        return BandStructureSymmLine(
-            kpoints=points[order],
-            eigenvals={Spin.up: self.energies[order].T},
-            lattice=Lattice(self.kpoints.lattice).reciprocal_lattice,
-            efermi=0.0 if self.fermi_level is None else self.fermi_level,
-            labels_dict={label: points[i] for i, label in enumerate(self.kpoints.labels) if label},
-            structure=None if self.crystal is None else self.crystal.to_structure(),
-        )
+        return bands_html(self)
+
+    def to_pymatgen(self) -> BandStructureSymmLine | PhononBandStructureSymmLine:
+        """As a pymatgen ``BandStructureSymmLine`` (eV), of phonons a
+        ``PhononBandStructureSymmLine`` (THz, without eigenvectors)."""
+        from vanhove.spectra.conversions.pymatgen import bands_to_pymatgen
+
+        return bands_to_pymatgen(self)
+
+    @staticmethod
+    def from_pymatgen(
+        bands: BandStructureSymmLine | PhononBandStructureSymmLine,
+        structure: Source | None = None,
+        name: str = "",
+    ) -> BandStructure:
+        """Undo ``to_pymatgen``; `vanhove.datasets.read_bands` reads files of many kinds.
+
+        Args:
+            bands: along a path.
+            structure: in the cell to which the k-points refer; that of ``bands`` by default.
+            name: a label.
+
+        Raises:
+            DataError: no structure, or spin-polarised bands.
+            StructureError: a structure that cannot be used.
+        """
+        from vanhove.crystal.reading import read_crystal
+        from vanhove.spectra.conversions.pymatgen import bands_from_pymatgen
+
+        structure = structure if structure is not None else bands.structure
+        if structure is None:
+            raise DataError("these bands hold no structure: pass it as structure=")
+        return bands_from_pymatgen(bands, read_crystal(structure), name)
+
+    def to_pandas(self) -> DataFrame:
+        """The table of ``to_csv``: one row for each k-point."""
+        from vanhove.spectra.conversions.tables import bands_to_pandas
+
+        return bands_to_pandas(self)
+
+    def to_xarray(self) -> Dataset:
+        """``energies`` over ``kpoint`` and ``band``, with distances, labels and units.
+
+        Raises:
+            MissingExtraError: xarray is not installed.
+        """
+        from vanhove.spectra.conversions.tables import bands_to_xarray
+
+        return bands_to_xarray(self)
+
+    @staticmethod
+    def from_xarray(dataset: Dataset) -> BandStructure:
+        """Undo ``to_xarray``.
+
+        Raises:
+            DataError: another kind of ``Dataset``.
+        """
+        from vanhove.spectra.conversions.tables import bands_from_xarray
+
+        return bands_from_xarray(dataset)
 
     def to_csv(self, path: str | Path | None = None) -> str:
         """One line for each k-point: distance, label, fractional coordinates, energies.
@@ -413,8 +468,7 @@ class BandStructure:
         """
         stream = io.StringIO(newline="")
         writer = csv.writer(stream, lineterminator="\n")
-        names = [f"band_{n + 1}_{self.unit.replace('-', '')}" for n in range(self.n_bands)]
-        writer.writerow(["distance_per_angstrom", "label", "k1", "k2", "k3", *names])
+        writer.writerow(["distance_per_angstrom", "label", "k1", "k2", "k3", *self.column_names])
         for x, label, k, energies in zip(
             self.kpoints.distances.tolist(),
             self.kpoints.labels,

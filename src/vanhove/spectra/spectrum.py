@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,17 @@ from vanhove.spectra.grids import check_on_grid
 from vanhove.spectra.thermodynamics import LIGHT_CM
 
 if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.spectrum.dosdata import GridDOSData
     from matplotlib.figure import Figure
+    from pandas import DataFrame
     from pymatgen.electronic_structure.dos import Dos
     from pymatgen.phonon.dos import PhononDos
+    from xarray import Dataset
 
     from vanhove.crystal.crystal import Crystal
+    from vanhove.crystal.reading import Source
+    from vanhove.spectra.thermal_table import ThermalProperties
 
 UNITS = {"cm-1": "frequency_cm1", "eV": "energy_eV"}
 """Each grid unit and the column name that states it."""
@@ -180,7 +186,7 @@ class Spectrum:
             samples=None if new.samples is None else new.samples * total,
         )
 
-    # Files
+    # Files and other libraries
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python numbers, lists and strings; ``from_dict`` gives the same numbers back."""
@@ -334,19 +340,174 @@ class Spectrum:
             ConfigError: phonons not in 1/cm or electrons not in eV, or no number of atoms.
             DataError: no positive weight.
         """
-        if self.quantity == "electron_dos":
-            if self.unit != "eV":
-                raise ConfigError(f"an electron_dos for pymatgen must be in eV, got {self.unit}")
-            from pymatgen.electronic_structure.core import Spin
-            from pymatgen.electronic_structure.dos import Dos
+        from vanhove.spectra.conversions.pymatgen import spectrum_to_pymatgen
 
-            above = np.append(self.grid[self.grid > 0], 0.0)[0]
-            fermi_level = above / 2 if (self.grid == 0).any() else 0.0
-            return Dos(fermi_level, self.grid.copy(), {Spin.up: self.values.copy()})
-        spectrum = self.normalise("3N", n_atoms)
-        from pymatgen.phonon.dos import PhononDos
+        return spectrum_to_pymatgen(self, n_atoms)
 
-        return PhononDos(spectrum.grid * THZ_PER_CM1, spectrum.values / THZ_PER_CM1)
+    @staticmethod
+    def from_pymatgen(
+        dos: PhononDos | Dos,
+        structure: Source | None = None,
+        *,
+        normalisation: str | None = None,
+        name: str = "",
+    ) -> Spectrum:
+        """Undo ``to_pymatgen``; of a ``CompletePhononDos`` or ``CompleteDos`` the total.
+
+        Args:
+            dos: in THz (phonons) or eV (electrons: energies stay as they are, spins are added, and
+                the Fermi level goes into ``metadata["fermi_level"]``).
+            structure: of the crystal; that of a complete one by default.
+            normalisation: of its densities: modes per THz and cell ("3N"), or states/eV/cell.
+            name: a label.
+
+        Raises:
+            ConfigError: another object, or an unknown normalisation.
+            DataError: as the constructor.
+            StructureError: a structure that cannot be used.
+        """
+        from vanhove.spectra.conversions.pymatgen import spectrum_from_pymatgen
+
+        structure = structure if structure is not None else getattr(dos, "structure", None)
+        return spectrum_from_pymatgen(dos, _read_crystal(structure), normalisation, name)
+
+    def to_phonopy(self, path: str | Path, n_atoms: int | None = None) -> None:
+        """Write phonopy's ``total_dos.dat``: THz, modes per THz and cell (integral 3N).
+
+        Args:
+            path: where to.
+            n_atoms: atoms in the cell; the crystal's by default.
+
+        Raises:
+            ConfigError: electrons, another unit than 1/cm, or no number of atoms.
+            DataError: no positive weight.
+        """
+        from vanhove.spectra.conversions.phonopy import write_total_dos
+
+        write_total_dos(self, path, n_atoms)
+
+    @staticmethod
+    def from_phonopy(path: str | Path, structure: Source | None = None, name: str = "") -> Spectrum:
+        """Read phonopy's ``total_dos.dat``, as "3N"; ``structure`` is the primitive cell.
+
+        Raises:
+            DataError: the file cannot be read or is another one.
+            StructureError: a structure that cannot be used.
+        """
+        from vanhove.spectra.conversions.phonopy import read_total_dos
+
+        return read_total_dos(path, _read_crystal(structure), name)
+
+    def to_ase(self, n_atoms: int | None = None) -> GridDOSData:
+        """As ASE's ``GridDOSData``, energies in eV: phonons as modes per eV and cell.
+
+        ``info`` states quantity, normalisation and label.
+
+        Args:
+            n_atoms: atoms in the cell, for phonons; the crystal's by default.
+
+        Raises:
+            ConfigError: a grid of unequal steps, phonons not in 1/cm, or no number of atoms.
+            DataError: no positive weight.
+        """
+        from vanhove.spectra.conversions.ase import to_dos_data
+
+        return to_dos_data(self, n_atoms)
+
+    @staticmethod
+    def from_ase(
+        data: GridDOSData,
+        structure: Source | None = None,
+        *,
+        quantity: str | None = None,
+        normalisation: str | None = None,
+    ) -> Spectrum:
+        """Undo ``to_ase``. Where ``info`` does not say it: electrons, in states/eV/cell.
+
+        Raises:
+            ConfigError: an unknown quantity or normalisation.
+            StructureError: a structure that cannot be used.
+        """
+        from vanhove.spectra.conversions.ase import from_dos_data
+
+        return from_dos_data(data, quantity, _read_crystal(structure), normalisation)
+
+    def to_atoms(self) -> Atoms:
+        """The crystal as ASE ``Atoms`` with ``to_dict`` in ``info``, under the quantity's name.
+
+        It survives ASE's extxyz and JSON files and its databases.
+
+        Raises:
+            ConfigError: no crystal.
+        """
+        from vanhove.spectra.conversions.ase import to_atoms
+
+        return to_atoms(self)
+
+    @staticmethod
+    def from_atoms(atoms: Atoms, quantity: str | None = None) -> Spectrum:
+        """Undo ``to_atoms``; ``quantity`` is needed where ``info`` holds several spectra.
+
+        Raises:
+            DataError: no such spectrum in ``info``.
+        """
+        from vanhove.spectra.conversions.ase import from_atoms
+
+        return from_atoms(atoms, quantity)
+
+    def to_pandas(self) -> DataFrame:
+        """A table: index ``frequency_cm1`` or ``energy_eV``, columns ``values`` and ``std``.
+
+        ``attrs`` holds the rest; many operations of pandas lose it.
+        """
+        from vanhove.spectra.conversions.tables import spectrum_to_pandas
+
+        return spectrum_to_pandas(self)
+
+    @staticmethod
+    def from_pandas(frame: DataFrame, **changes: Any) -> Spectrum:
+        """Undo ``to_pandas``; attributes given by name replace those in ``attrs``.
+
+        Raises:
+            DataError: another index or no ``values``, no normalisation, or as the constructor.
+        """
+        from vanhove.spectra.conversions.tables import spectrum_from_pandas
+
+        return spectrum_from_pandas(frame, changes)
+
+    def to_xarray(self) -> Dataset:
+        """``values``, ``std`` and ``samples`` over ``frequency`` or ``energy``, with units.
+
+        `vanhove.spectra.spectra_to_xarray` puts several into one.
+
+        Raises:
+            MissingExtraError: xarray is not installed.
+        """
+        from vanhove.spectra.conversions.tables import spectrum_to_xarray
+
+        return spectrum_to_xarray(self)
+
+    @staticmethod
+    def from_xarray(dataset: Dataset) -> Spectrum:
+        """Undo ``to_xarray``.
+
+        Raises:
+            DataError: another kind of ``Dataset``.
+        """
+        from vanhove.spectra.conversions.tables import spectrum_from_xarray
+
+        return spectrum_from_xarray(dataset)
+
+    def thermal_properties(
+        self, temperatures: Sequence[float] | np.ndarray | None = None
+    ) -> ThermalProperties:
+        """Heat capacity, entropy and energies; 0 to 1000 K in steps of 10 by default.
+
+        See `vanhove.spectra.thermal_properties`.
+        """
+        from vanhove.spectra.thermal_table import TEMPERATURES, thermal_properties
+
+        return thermal_properties(self, TEMPERATURES if temperatures is None else temperatures)
 
     # Pictures
 
@@ -396,8 +557,9 @@ class Spectrum:
         return plotting.png(plotting.figure(self, size=(5.0, 2.8)))
 
     def _repr_html_(self) -> str:
-        image = base64.b64encode(self._repr_png_()).decode()
-        return f'<img alt="{self.quantity}" src="data:image/png;base64,{image}">'
+        from vanhove.spectra.display import spectrum_html
+
+        return spectrum_html(self)
 
     def _n_atoms_for_3n(self, n_atoms: int | None) -> int:
         if self.quantity != "phonon_dos" or self.unit != "cm-1":
@@ -421,6 +583,14 @@ def _crystal_to_dict(crystal: Crystal) -> dict[str, Any]:
         "atomic_numbers": crystal.atomic_numbers.tolist(),
         "name": crystal.name,
     }
+
+
+def _read_crystal(structure: Source | None) -> Crystal | None:
+    if structure is None:
+        return None
+    from vanhove.crystal.reading import read_crystal
+
+    return read_crystal(structure)
 
 
 def _check_choice(what: str, got: str, allowed: tuple[str, ...]) -> None:

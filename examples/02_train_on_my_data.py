@@ -4,7 +4,7 @@ The folder is made here from the tiny data set that ships with vanhove (a toy mo
 structure file for each crystal and a table of the spectra. docs/data.md describes the form.
 
 Usage:
-    python examples/train_on_my_data.py
+    python examples/02_train_on_my_data.py
 """
 
 import csv

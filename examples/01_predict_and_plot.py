@@ -1,8 +1,8 @@
 """Predict the phonon density of states of a crystal, plot it, and derive numbers from it.
 
 Usage:
-    python examples/predict_and_plot.py                # the weights that ship with vanhove
-    python examples/predict_and_plot.py runs/mine      # a run folder or a checkpoint file
+    python examples/01_predict_and_plot.py                # the weights that ship with vanhove
+    python examples/01_predict_and_plot.py runs/mine      # a run folder or a checkpoint file
 
 Writes phonon-dos-MgO.png and phonon-dos-MgO.json into the current folder.
 """

@@ -1,0 +1,107 @@
+"""ASE: densities of states as ``GridDOSData`` (in eV), and spectra in ``Atoms.info``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.reading import read_crystal
+from vanhove.errors import ConfigError, DataError
+from vanhove.spectra.conversions.modes import as_modes
+from vanhove.spectra.spectrum import Spectrum
+from vanhove.spectra.thermodynamics import LIGHT_CM, PLANCK
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.spectrum.dosdata import GridDOSData
+
+ELEMENTARY_CHARGE = 1.602176634e-19
+EV_PER_CM1 = PLANCK * LIGHT_CM / ELEMENTARY_CHARGE
+QUANTITIES = ("phonon_dos", "electron_dos")
+
+
+def to_dos_data(spectrum: Spectrum, n_atoms: int | None = None) -> GridDOSData:
+    """See `Spectrum.to_ase`."""
+    from ase.spectrum.dosdata import GridDOSData
+
+    if spectrum.quantity == "phonon_dos":
+        spectrum = as_modes(spectrum, n_atoms)
+        energies, weights = spectrum.grid * EV_PER_CM1, spectrum.values / EV_PER_CM1
+    else:
+        energies, weights = spectrum.grid.copy(), spectrum.values.copy()
+    steps = np.diff(energies)
+    if not np.allclose(steps, steps[0], rtol=1e-3, atol=0):
+        raise ConfigError(
+            "ASE's GridDOSData needs a grid of equal steps, got steps of "
+            f"{np.diff(spectrum.grid).min():g} to {np.diff(spectrum.grid).max():g} "
+            f"{spectrum.unit}: interpolate(...) first"
+        )
+    info = {
+        "quantity": spectrum.quantity,
+        "normalisation": spectrum.normalisation,
+        "label": spectrum.name,
+    }
+    return GridDOSData(energies, weights, info=info)
+
+
+def from_dos_data(
+    data: GridDOSData, quantity: str | None, crystal: Crystal | None, normalisation: str | None
+) -> Spectrum:
+    """See `Spectrum.from_ase`."""
+    quantity = quantity or data.info.get("quantity", "electron_dos")
+    if quantity not in QUANTITIES:
+        raise ConfigError(f"quantity must be one of {', '.join(QUANTITIES)}; got {quantity!r}")
+    is_phonon = quantity == "phonon_dos"
+    scale = EV_PER_CM1 if is_phonon else 1.0
+    known = data.info.get("normalisation", "3N" if is_phonon else "states/eV/cell")
+    return Spectrum(
+        grid=np.asarray(data.get_energies()) / scale,
+        values=np.asarray(data.get_weights()) * scale,
+        unit="cm-1" if is_phonon else "eV",
+        normalisation=normalisation or known,
+        quantity=quantity,
+        crystal=crystal,
+        name=data.info.get("label", ""),
+    )
+
+
+def to_atoms(spectrum: Spectrum) -> Atoms:
+    """See `Spectrum.to_atoms`."""
+    if spectrum.crystal is None:
+        raise ConfigError("to_atoms needs the crystal of the spectrum, which it does not have")
+    atoms = spectrum.crystal.to_atoms()
+    content = spectrum.to_dict()
+    del content["crystal"]
+    atoms.info[spectrum.quantity] = content
+    return atoms
+
+
+def from_atoms(atoms: Atoms, quantity: str | None = None) -> Spectrum:
+    """See `Spectrum.from_atoms`."""
+    found = [key for key in QUANTITIES if key in atoms.info]
+    if quantity is None and len(found) == 1:
+        (quantity,) = found
+    if quantity not in found:
+        raise DataError(
+            f"Atoms.info holds {', '.join(found) or 'no spectrum'}; asked for {quantity or 'one'}: "
+            "name it in quantity="
+        )
+    content: Any = atoms.info[quantity]
+    if not isinstance(content, dict):
+        raise DataError(f'Atoms.info["{quantity}"] is no dictionary of a Spectrum')
+    # extxyz gives lists back as arrays.
+    plain = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in content.items()}
+    crystal = read_crystal(atoms)
+    return Spectrum.from_dict(
+        plain
+        | {
+            "crystal": {
+                "lattice": crystal.lattice,
+                "fractional_coordinates": crystal.fractional_coordinates,
+                "atomic_numbers": crystal.atomic_numbers,
+                "name": plain.get("name", ""),
+            }
+        }
+    )

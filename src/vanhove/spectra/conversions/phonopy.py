@@ -1,0 +1,119 @@
+"""phonopy's text files: ``total_dos.dat`` and ``thermal_properties.yaml``.
+
+Both are of one primitive cell: modes per THz with an integral of 3N, and kJ/mol or J/(K mol) per
+mole of cells. Neither needs phonopy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from vanhove.crystal.crystal import Crystal
+from vanhove.errors import ConfigError, DataError
+from vanhove.spectra.conversions.modes import as_modes
+from vanhove.spectra.spectrum import THZ_PER_CM1, Spectrum
+from vanhove.spectra.thermal_table import ThermalProperties
+
+
+def write_total_dos(spectrum: Spectrum, path: str | Path, n_atoms: int | None = None) -> None:
+    """See `Spectrum.to_phonopy`."""
+    modes = as_modes(spectrum, n_atoms)
+    rows = np.column_stack([modes.grid * THZ_PER_CM1, modes.values / THZ_PER_CM1])
+    label = " ".join(f"{spectrum.name} THz, modes per THz and cell".split())
+    np.savetxt(path, rows, fmt="%22.15g", header=label, encoding="utf-8")
+
+
+def read_total_dos(path: str | Path, crystal: Crystal | None = None, name: str = "") -> Spectrum:
+    """See `Spectrum.from_phonopy`."""
+    try:
+        rows = np.loadtxt(path, ndmin=2, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not phonopy's total_dos.dat: {error}") from error
+    if rows.shape[1] != 2:
+        raise DataError(
+            f"{path}: {rows.shape[1]} columns; total_dos.dat has two, frequency and density"
+        )
+    return Spectrum(
+        grid=rows[:, 0] / THZ_PER_CM1,
+        values=rows[:, 1] * THZ_PER_CM1,
+        unit="cm-1",
+        normalisation="3N",
+        crystal=crystal,
+        name=name or Path(path).stem,
+    )
+
+
+def write_thermal_properties(
+    properties: ThermalProperties, path: str | Path, n_atoms: int | None = None
+) -> None:
+    """See `ThermalProperties.to_phonopy`."""
+    atoms = properties.n_atoms if n_atoms is None else n_atoms
+    if atoms is None or atoms < 1:
+        raise ConfigError(
+            f"phonopy counts per mole of cells: pass the atoms in the cell as n_atoms=, got {atoms}"
+        )
+    rows = zip(
+        properties.temperatures,
+        atoms * properties.free_energy,
+        atoms * properties.entropy,
+        atoms * properties.heat_capacity,
+        atoms * properties.internal_energy,
+        strict=True,
+    )
+    lines = [
+        "# Thermal properties / unit cell (natom)",
+        "",
+        "unit:",
+        "  temperature:   K",
+        "  free_energy:   kJ/mol",
+        "  entropy:       J/K/mol",
+        "  heat_capacity: J/K/mol",
+        "",
+        f"natom: {atoms}",
+        "",
+        f"zero_point_energy: {atoms * properties.zero_point_energy:.10f}",
+        "",
+        "thermal_properties:",
+    ]
+    for temperature, free_energy, entropy, heat_capacity, energy in rows:
+        lines += [
+            f"- temperature:   {temperature:.10f}",
+            f"  free_energy:   {free_energy:.10f}",
+            f"  entropy:       {entropy:.10f}",
+            f"  heat_capacity: {heat_capacity:.10f}",
+            f"  energy:        {energy:.10f}",
+            "",
+        ]
+    Path(path).write_text("\n".join(lines), encoding="utf-8")
+
+
+def read_thermal_properties(path: str | Path) -> ThermalProperties:
+    """See `ThermalProperties.from_phonopy`."""
+    import yaml
+
+    columns = ("temperature", "heat_capacity", "entropy", "free_energy")
+    try:
+        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        n_atoms = int(data["natom"])
+        rows = data["thermal_properties"]
+        kelvin, *others = (np.array([float(row[key]) for row in rows]) for key in columns)
+        zero_point = float(data["zero_point_energy"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        words = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"{path}: not phonopy's thermal_properties.yaml ({type(error).__name__}: {words})"
+        ) from error
+    if n_atoms < 1 or not len(kelvin):
+        raise DataError(f"{path}: {n_atoms} atoms and {len(kelvin)} temperatures; write it again")
+    heat_capacity, entropy, free_energy = (column / n_atoms for column in others)
+    return ThermalProperties(
+        temperatures=kelvin,
+        heat_capacity=heat_capacity,
+        entropy=entropy,
+        internal_energy=free_energy + kelvin * entropy / 1000,
+        free_energy=free_energy,
+        zero_point_energy=zero_point / n_atoms,
+        n_atoms=n_atoms,
+    )

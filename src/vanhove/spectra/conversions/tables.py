@@ -1,0 +1,209 @@
+"""pandas and xarray, in the units of the spectrum."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vanhove.errors import DataError, MissingExtraError
+from vanhove.spectra.spectrum import UNITS, Spectrum
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from xarray import Dataset
+
+    from vanhove.spectra.bands import BandStructure
+
+DIMENSIONS = {"cm-1": "frequency", "eV": "energy"}
+VALUE_UNITS = {"max": "1", "sum": "1", "min-max": "1", "3N": "cm", "states/eV/cell": "eV-1"}
+"""Of the values in each normalisation: a mode per 1/cm is a mode times centimetre."""
+
+
+def spectrum_to_pandas(spectrum: Spectrum) -> DataFrame:
+    """See `Spectrum.to_pandas`."""
+    import pandas as pd
+
+    columns = {"values": spectrum.values}
+    if spectrum.std is not None:
+        columns["std"] = spectrum.std
+    frame = pd.DataFrame(columns, index=pd.Index(spectrum.grid, name=UNITS[spectrum.unit]))
+    content = spectrum.to_dict()
+    kept = ("quantity", "name", "unit", "normalisation", "crystal", "metadata")
+    frame.attrs = {key: content[key] for key in kept}
+    return frame
+
+
+def spectrum_from_pandas(frame: DataFrame, changes: dict[str, Any]) -> Spectrum:
+    """See `Spectrum.from_pandas`."""
+    unit = next((unit for unit, column in UNITS.items() if column == frame.index.name), None)
+    if unit is None or "values" not in frame:
+        raise DataError(
+            f"the index must be {' or '.join(UNITS.values())} and one column values; got index "
+            f"{frame.index.name} and columns {', '.join(map(str, frame.columns))}"
+        )
+    content = {
+        "quantity": "phonon_dos" if unit == "cm-1" else "electron_dos",
+        **frame.attrs,
+        "unit": unit,
+        **changes,
+    }
+    if content.get("normalisation") is None:
+        raise DataError("the table does not state its normalisation: pass normalisation=")
+    arrays = {key: frame[key].to_numpy() for key in ("values", "std") if key in frame}
+    return Spectrum.from_dict(content | arrays | {"grid": frame.index.to_numpy()})
+
+
+def spectrum_to_xarray(spectrum: Spectrum) -> Dataset:
+    """See `Spectrum.to_xarray`."""
+    dim = DIMENSIONS[spectrum.unit]
+    units = {"units": VALUE_UNITS[spectrum.normalisation]}
+    variables: dict[str, Any] = {"values": (dim, spectrum.values, units)}
+    if spectrum.std is not None:
+        variables["std"] = (dim, spectrum.std, units)
+    if spectrum.samples is not None:
+        variables["samples"] = (("member", dim), spectrum.samples, units)
+    content = spectrum.to_dict()
+    return _xarray().Dataset(
+        variables,
+        coords={dim: (dim, spectrum.grid, {"units": spectrum.unit})},
+        attrs={key: content[key] for key in ("quantity", "name", "normalisation")}
+        | {key: json.dumps(content[key]) for key in ("crystal", "metadata")},
+    )
+
+
+def spectra_to_xarray(spectra: Sequence[Spectrum]) -> Dataset:
+    """Several spectra as one ``Dataset``, ``values`` and ``std`` of shape [material, grid].
+
+    Coordinates: ``material`` (the names), ``formula`` where crystals are known, and the grid.
+    ``Spectrum.from_xarray`` reads one of them back, ``dataset.isel(material=0)``.
+
+    Raises:
+        DataError: none, or spectra that differ in grid, unit, normalisation or quantity.
+        MissingExtraError: xarray is not installed.
+    """
+    if not spectra:
+        raise DataError("a table of no spectra: give one or more")
+    first = spectra[0]
+    for other in spectra:
+        same = np.array_equal(other.grid, first.grid) and all(
+            getattr(other, key) == getattr(first, key)
+            for key in ("unit", "normalisation", "quantity")
+        )
+        if not same:
+            raise DataError(
+                f"spectra of one table share grid, unit, normalisation and quantity; {other!r} "
+                f"differs from {first!r}: use interpolate and normalise"
+            )
+    dim = DIMENSIONS[first.unit]
+    units = {"units": VALUE_UNITS[first.normalisation]}
+    shape = ("material", dim)
+    variables: dict[str, Any] = {"values": (shape, np.stack([s.values for s in spectra]), units)}
+    deviations = [s.std for s in spectra if s.std is not None]
+    if len(deviations) == len(spectra):
+        variables["std"] = (shape, np.stack(deviations), units)
+    coordinates: dict[str, Any] = {
+        dim: (dim, first.grid, {"units": first.unit}),
+        "material": [s.name for s in spectra],
+    }
+    if all(s.crystal is not None for s in spectra):
+        coordinates["formula"] = ("material", [s.crystal.formula for s in spectra if s.crystal])
+    return _xarray().Dataset(
+        variables,
+        coords=coordinates,
+        attrs={"quantity": first.quantity, "normalisation": first.normalisation},
+    )
+
+
+def spectrum_from_xarray(dataset: Dataset) -> Spectrum:
+    """See `Spectrum.from_xarray`."""
+    dims = [(unit, dim) for unit, dim in DIMENSIONS.items() if dim in dataset.coords]
+    if len(dims) != 1 or "values" not in dataset or "normalisation" not in dataset.attrs:
+        raise DataError(
+            "a Dataset of a spectrum has the coordinate frequency or energy, the variable values "
+            f"and the attribute normalisation; got {', '.join(map(str, dataset.variables))}"
+        )
+    unit, dim = dims[0]
+    attrs = dataset.attrs
+    content: dict[str, Any] = {
+        "grid": dataset[dim].to_numpy(),
+        "unit": unit,
+        "normalisation": attrs["normalisation"],
+        "quantity": attrs.get("quantity", "phonon_dos" if unit == "cm-1" else "electron_dos"),
+        "crystal": json.loads(attrs.get("crystal", "null")),
+        "metadata": json.loads(attrs.get("metadata", "{}")),
+    }
+    if "name" in attrs:
+        content["name"] = attrs["name"]
+    elif "material" in dataset.coords:
+        content["name"] = str(dataset["material"].to_numpy())
+    for key in ("values", "std", "samples"):
+        if key in dataset:
+            content[key] = dataset[key].to_numpy()
+    return Spectrum.from_dict(content)
+
+
+def bands_to_pandas(bands: BandStructure) -> DataFrame:
+    """See `BandStructure.to_pandas`."""
+    import pandas as pd
+
+    points = bands.kpoints
+    columns: dict[str, Any] = {
+        "distance_per_angstrom": points.distances,
+        "label": list(points.labels),
+        **{f"k{axis + 1}": points.fractional[:, axis] for axis in range(3)},
+        **dict(zip(bands.column_names, bands.energies.T, strict=True)),
+    }
+    frame = pd.DataFrame(columns)
+    frame.attrs = {key: getattr(bands, key) for key in ("quantity", "name", "unit", "fermi_level")}
+    return frame
+
+
+def bands_to_xarray(bands: BandStructure) -> Dataset:
+    """See `BandStructure.to_xarray`."""
+    content = bands.to_dict()
+    attrs = {key: content[key] for key in ("quantity", "name")}
+    if bands.fermi_level is not None:
+        attrs["fermi_level"] = bands.fermi_level
+    plain = ("lattice", "metadata", "crystal")
+    return _xarray().Dataset(
+        {"energies": (("kpoint", "band"), bands.energies, {"units": bands.unit})},
+        coords={
+            "distance": ("kpoint", bands.kpoints.distances, {"units": "angstrom-1"}),
+            "label": ("kpoint", list(bands.kpoints.labels)),
+            "fractional": (("kpoint", "axis"), bands.kpoints.fractional),
+        },
+        attrs=attrs | {key: json.dumps(content.get(key)) for key in plain},
+    )
+
+
+def bands_from_xarray(dataset: Dataset) -> BandStructure:
+    """See `BandStructure.from_xarray`."""
+    from vanhove.spectra.bands import BandStructure
+
+    attrs = dataset.attrs
+    try:
+        content = {
+            "quantity": attrs["quantity"],
+            "name": attrs["name"],
+            "fermi_level": attrs.get("fermi_level"),
+            "kpoints": dataset["fractional"].to_numpy(),
+            "distances": dataset["distance"].to_numpy(),
+            "labels": dataset["label"].to_numpy().tolist(),
+            "energies": dataset["energies"].to_numpy(),
+        } | {key: json.loads(attrs[key]) for key in ("lattice", "metadata", "crystal")}
+    except (KeyError, ValueError) as error:
+        raise DataError(f"no Dataset of a BandStructure ({error}): make it with to_xarray") from (
+            error
+        )
+    return BandStructure.from_dict(content)
+
+
+def _xarray() -> Any:
+    try:
+        import xarray
+    except ImportError as error:
+        raise MissingExtraError("xarray", "xarray", "a Dataset") from error
+    return xarray

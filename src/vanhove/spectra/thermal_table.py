@@ -1,0 +1,121 @@
+"""`ThermalProperties`: the thermodynamics of a phonon density of states at many temperatures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vanhove.errors import ConfigError
+from vanhove.spectra.spectrum import Spectrum
+from vanhove.spectra.thermodynamics import (
+    entropy,
+    free_energy,
+    heat_capacity,
+    internal_energy,
+    zero_point_energy,
+)
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+TEMPERATURES = tuple(range(0, 1001, 10))
+"""K: the temperatures that phonopy takes by default."""
+
+
+@dataclass(frozen=True, eq=False)
+class ThermalProperties:
+    """Harmonic, at constant volume, per mole of atoms.
+
+    Attributes:
+        temperatures: K, ``[n_temperatures]``.
+        heat_capacity: J/(K mol of atoms), ``[n_temperatures]``.
+        entropy: J/(K mol of atoms), ``[n_temperatures]``.
+        internal_energy: with the zero-point energy, kJ/mol of atoms, ``[n_temperatures]``.
+        free_energy: Helmholtz, with the zero-point energy, kJ/mol of atoms, ``[n_temperatures]``.
+        zero_point_energy: kJ/mol of atoms.
+        n_atoms: in the cell, where known: what turns moles of atoms into moles of cells.
+    """
+
+    temperatures: np.ndarray
+    heat_capacity: np.ndarray
+    entropy: np.ndarray
+    internal_energy: np.ndarray
+    free_energy: np.ndarray
+    zero_point_energy: float
+    n_atoms: int | None = None
+
+    def to_phonopy(self, path: str | Path, n_atoms: int | None = None) -> None:
+        """Write phonopy's ``thermal_properties.yaml``, per mole of cells, as phonopy-qha reads it.
+
+        Args:
+            path: where to.
+            n_atoms: atoms in the cell; those of the crystal by default.
+
+        Raises:
+            ConfigError: the number of atoms is not known.
+        """
+        from vanhove.spectra.conversions.phonopy import write_thermal_properties
+
+        write_thermal_properties(self, path, n_atoms)
+
+    @staticmethod
+    def from_phonopy(path: str | Path) -> ThermalProperties:
+        """Read phonopy's ``thermal_properties.yaml``.
+
+        Raises:
+            DataError: the file cannot be read or is another one.
+        """
+        from vanhove.spectra.conversions.phonopy import read_thermal_properties
+
+        return read_thermal_properties(path)
+
+    def to_pandas(self) -> DataFrame:
+        """One row for each temperature; the columns name their units."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "heat_capacity_J_per_K_mol_atoms": self.heat_capacity,
+                "entropy_J_per_K_mol_atoms": self.entropy,
+                "internal_energy_kJ_per_mol_atoms": self.internal_energy,
+                "free_energy_kJ_per_mol_atoms": self.free_energy,
+            },
+            index=pd.Index(self.temperatures, name="temperature_K"),
+        )
+
+
+def thermal_properties(
+    spectrum: Spectrum, temperatures: Sequence[float] | np.ndarray = TEMPERATURES
+) -> ThermalProperties:
+    """Everything of `vanhove.spectra.thermodynamics` at once.
+
+    Args:
+        spectrum: of phonons, in 1/cm, any normalisation.
+        temperatures: K, ``[n_temperatures]``.
+
+    Raises:
+        ConfigError: electrons, another unit, or temperatures that are no list or below 0 K.
+        DataError: no positive weight.
+    """
+    if spectrum.quantity != "phonon_dos" or spectrum.unit != "cm-1":
+        raise ConfigError(
+            "thermal properties need a phonon_dos in cm-1, got "
+            f"{spectrum.quantity} in {spectrum.unit}"
+        )
+    kelvin = np.asarray(temperatures, dtype=np.float64)
+    if kelvin.ndim != 1:
+        raise ConfigError(f"temperatures must be a list, got shape {kelvin.shape}")
+    grid, values = spectrum.grid, spectrum.values
+    return ThermalProperties(
+        temperatures=kelvin,
+        heat_capacity=heat_capacity(grid, values, kelvin),
+        entropy=entropy(grid, values, kelvin),
+        internal_energy=internal_energy(grid, values, kelvin),
+        free_energy=free_energy(grid, values, kelvin),
+        zero_point_energy=float(zero_point_energy(grid, values)),
+        n_atoms=None if spectrum.crystal is None else spectrum.crystal.n_atoms,
+    )
