@@ -18,8 +18,9 @@ TARGET = Path(__file__).parents[1] / "src" / "vanhove" / "crystal" / "data"
 def main(structures: str, folder: str = str(TARGET)) -> None:
     unlabelled = {"limit": 12_000, "leave_out": "phonon_petretto"}
     calls: dict[str, tuple[str, dict]] = {
-        "contrastive_labels": ("petretto_pretraining", {"settings": {"epochs": 16}}),
-        "potential": ("petretto_pretraining", {"limit": 3000}),
+        # Not JARVIS: its clean part holds no caesium.
+        "contrastive_labels": ("phonon_petretto", {"max_atoms": 40, "settings": {"epochs": 40}}),
+        "potential": (structures, unlabelled),
         "vae": (structures, unlabelled | {"settings": {"epochs": 8}}),
         "contrastive": (structures, unlabelled | {"settings": {"epochs": 6}}),
     }

@@ -34,7 +34,8 @@ def potential_features(
 ) -> tuple[Latents, str]:
     """What CHGNet knows of each atom after its last convolution (64 numbers), and its version.
 
-    Crystals that it cannot take (an atom without neighbours, an element beyond Pu) are left out.
+    Crystals that it cannot take are left out: an atom without neighbours, an element beyond Pu,
+    features that are not finite.
 
     Raises:
         MissingExtraError: chgnet is not installed.
@@ -86,5 +87,5 @@ def _features(model: Any, cell: Crystal) -> np.ndarray | None:
             graph = model.graph_converter(structure)
         except ValueError:
             return None
-        features = model([graph], task="e", return_atom_feas=True)["atom_fea"][0]
-    return features.numpy().astype(np.float32)
+        features = model([graph], task="e", return_atom_feas=True)["atom_fea"][0].numpy()
+    return features.astype(np.float32) if np.isfinite(features).all() else None

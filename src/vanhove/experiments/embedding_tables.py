@@ -39,8 +39,9 @@ _NOTES = (
     "standard deviations over seeds, which do not hold the choice of the split.",
     "VAE and contrastive (views) learned from structures of the Materials Project without labels "
     "and without the formulas of Petretto's validation and test parts; contrastive (spectra) "
-    "learned from spectra of JARVIS without these formulas; the potential learned from energies "
-    "and forces of relaxations of the Materials Project, among them most of these crystals.",
+    "learned from all spectra of Petretto's training part, also where a model then trains on an "
+    "eighth of it; the potential learned from energies and forces of relaxations of the Materials "
+    "Project, which hold crystals of every part.",
 )
 
 
