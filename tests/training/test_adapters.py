@@ -28,7 +28,7 @@ def untrained(decoder: str):
 def test_merged_adapters_predict_the_same(decoder):
     config = untrained(decoder)
     torch.manual_seed(0)
-    plain, adapted = (build_model(config, 51).eval() for _ in range(2))
+    plain, adapted = (build_model(config, range(51)).eval() for _ in range(2))
     adapted.load_state_dict(plain.state_dict())
     assert add_adapters(adapted, rank=2, scale=0.5) > 2
     graphs = [build_graph(crystal, config.graph) for crystal in load_tiny().crystals[:3]]
@@ -91,7 +91,7 @@ def test_every_decoder_has_last_layers():
         config = run_config(name, overrides={"model.encoder": {"name": "atom_mlp"}})
         if config.model.decoder.name in found:
             continue
-        decoder = build_model(config, 51).decoder
+        decoder = build_model(config, range(51)).decoder
         head = {id(p) for module in decoder.head() for p in module.parameters()}
         last = {id(p) for module in decoder.last_layers() for p in module.parameters()}
         assert head
@@ -101,7 +101,7 @@ def test_every_decoder_has_last_layers():
 
 
 def test_last_layers_of_the_flagship():
-    decoder = build_model(untrained("atomwise"), 51).decoder
+    decoder = build_model(untrained("atomwise"), range(51)).decoder
     assert decoder.last_layers() == [decoder.layers[-1], decoder.out]
 
 
@@ -115,4 +115,4 @@ def test_prompts_need_prompts(small_config, tmp_path):
     run = train(RunConfig.parse(content), tmp_path / "plain", quiet=True)
     start = StartSettings(checkpoint=str(run.best), trainable="prompts")
     with pytest.raises(ConfigError, match=r"no prompts; train last_layers, adapters or all"):
-        start_from(build_model(RunConfig.parse(content), 51), start)
+        start_from(build_model(RunConfig.parse(content), range(51)), start)
