@@ -66,7 +66,7 @@ def measured(found: dict[str, dict]) -> dict[str, dict]:
 
 
 def n_parameters(config: RunConfig) -> int:
-    return sum(parameter.numel() for parameter in build_model(config, 51).parameters())
+    return sum(parameter.numel() for parameter in build_model(config, range(51)).parameters())
 
 
 def found_metrics(found: dict[str, dict]) -> list[dict]:
