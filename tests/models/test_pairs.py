@@ -16,6 +16,8 @@ from vanhove.errors import StructureError
 from vanhove.models.model import (
     BAND_DECODERS,
     DECODERS,
+    DEFAULT_DECODER,
+    DEFAULT_ENCODER,
     ENCODERS,
     ModelSettings,
     SpectrumModel,
@@ -31,6 +33,14 @@ N_POINTS = 51
 TOLERANCE = 1e-5
 # Of bands: tests/models/test_bandformer.py.
 PAIRS = list(itertools.product(ENCODERS, [d for d in DECODERS if d not in BAND_DECODERS]))
+# What takes longer: every encoder and every decoder once, and the pairs that ship.
+SOME_PAIRS = [
+    (encoder, decoder)
+    for encoder, decoder in PAIRS
+    if encoder == DEFAULT_ENCODER
+    or decoder == DEFAULT_DECODER
+    or (encoder, decoder) in (("alignn", "lattice_dynamics"), ("alignn", "atomwise"))
+]
 # Keep models small; anything not named here is tested with a narrow hidden_dim.
 SMALL: dict[str, dict] = {
     "e3nn": {"multiplicity": 8, "embedding_dim": 16, "radial_dim": 16},
@@ -110,7 +120,7 @@ def test_the_same_crystal_gives_the_same_spectrum(encoder, decoder, crystals):
         assert np.abs(difference).max() < TOLERANCE
 
 
-@pytest.mark.parametrize(("encoder", "decoder"), PAIRS)
+@pytest.mark.parametrize(("encoder", "decoder"), SOME_PAIRS)
 def test_a_batch_changes_nothing(encoder, decoder, crystals):
     model = make(encoder, decoder)
     by_size = sorted(crystals, key=lambda c: c.n_atoms)
@@ -133,7 +143,7 @@ def test_a_gradient_reaches_every_parameter(encoder, decoder, one_of_each_system
         assert parameter.grad.abs().max() > 0, name
 
 
-@pytest.mark.parametrize(("encoder", "decoder"), PAIRS)
+@pytest.mark.parametrize(("encoder", "decoder"), SOME_PAIRS)
 def test_it_learns_eight_crystals_by_heart(encoder, decoder):
     dataset = load_tiny()
     model = make(encoder, decoder).train()
@@ -155,7 +165,7 @@ def test_it_learns_eight_crystals_by_heart(encoder, decoder):
     pytest.fail(f"after 400 steps the MSE is {mse:.4f}, the variance {target.var():.4f}")
 
 
-@pytest.mark.parametrize(("encoder", "decoder"), PAIRS)
+@pytest.mark.parametrize(("encoder", "decoder"), SOME_PAIRS)
 def test_it_reads_back_and_refuses_unseen_elements(encoder, decoder, crystals, tmp_path):
     model = make(encoder, decoder)
     elements = sorted({int(z) for c in crystals[:4] for z in c.atomic_numbers})
