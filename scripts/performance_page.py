@@ -2,7 +2,7 @@
 
 Usage:
     python benchmarks/run.py
-    python benchmarks/screening.py -o results/speed/screening.json
+    python benchmarks/screening.py -o results/speed/screening-vanhove-phonon.json
     python benchmarks/newcomer.py
     python scripts/performance_page.py          # or --check, for continuous integration
 """
@@ -216,9 +216,10 @@ def from_files(result: dict) -> list[str]:
     ]
 
 
-def screening(found: dict) -> list[str]:
+def screening(measured: list[dict]) -> list[str]:
     rows: list[list[object]] = [
         [
+            f"`{found['model']}`",
             f"{run['structures']:,}",
             f"{run['predicted']:,}",
             f"{run['seconds']:.0f}",
@@ -227,24 +228,29 @@ def screening(found: dict) -> list[str]:
             f"{run['core_ms_per_structure']:.2f}",
             f"{run['peak_pss_MB']:.0f}",
         ]
+        for found in measured
         for run in found["runs"]
     ]
     header = [
-        *("structures", "predicted", "seconds", "structures/s", "predicted/s"),
+        *("model", "structures", "predicted", "seconds", "structures/s", "predicted/s"),
         *("core ms per structure", "peak memory, MB"),
     ]
+    circumstances = "; ".join(
+        f"`{found['model']}` {found['gemm_float32_GFLOPs']} GFLOP/s and "
+        f"{found['machine']['load_average_before'][0]:.1f}"
+        for found in measured
+    )
+    first = measured[0]
     return [
         "## Screening",
-        f"`vanhove screen` with `{found['model']}` and {found['workers']} worker processes on "
-        f"{found['machine']['logical_cpus']} cores, from an archive of Materials Project "
-        "structures to tables and report, cold start included "
-        f"(yardstick {found['gemm_float32_GFLOPs']} GFLOP/s). Structures with elements that the "
+        f"`vanhove screen` with {first['workers']} worker processes on "
+        f"{first['machine']['logical_cpus']} cores, from an archive of Materials Project "
+        "structures to tables and report, cold start included. Structures with elements that the "
         "model does not know are refused, which costs little: *predicted* counts the others. Peak "
         "memory is that of all processes together. See [screen.md](screen.md).",
         table(header, rows),
-        "Other work took a part of both cores meanwhile (load average "
-        f"{found['machine']['load_average_before'][0]:.1f} before), which lowers the rates and "
-        "hardly the core ms.",
+        f"Yardstick and load average before: {circumstances}. Other work on the cores lowers the "
+        "rates and hardly the core ms.",
     ]
 
 
@@ -333,7 +339,8 @@ def newcomer(found: dict) -> list[str]:
 
 
 def page() -> str:
-    result, others, screened = read("benchmark"), read("others"), read("screening")
+    result, others = read("benchmark"), read("others")
+    screened = [read(path.stem) for path in sorted(SPEED.glob("screening-*.json"))]
     machine, versions = result["machine"], result["versions"]
     parts = [
         "<!-- Written by scripts/performance_page.py from results/speed: do not edit. -->",

@@ -16,7 +16,7 @@ from vanhove.training.config import StartSettings
 from vanhove.training.loop import train
 from vanhove.training.start import start_from, tuning_config
 
-PAIRS = {"dostransformer": "dostransformer", "atomwise": "vanhove-phonon", "pooled": "mlp"}
+PAIRS = {"dostransformer": "dostransformer", "lattice_dynamics": "vanhove-phonon", "pooled": "mlp"}
 
 
 def untrained(decoder: str):
@@ -87,8 +87,11 @@ def test_adapters_resume_exactly(small_run, tmp_path, monkeypatch):
 
 def test_every_decoder_has_last_layers():
     found = set()
-    for name in CATALOG:
-        config = run_config(name, overrides={"model.encoder": {"name": "atom_mlp"}})
+    encoder: dict[str, object] = {"model.encoder": {"name": "atom_mlp"}}
+    configs = [run_config(name, overrides=encoder) for name in CATALOG]
+    changed = encoder | {"model.decoder": {"name": "atomwise"}}
+    configs.append(run_config("vanhove-phonon", overrides=changed))
+    for config in configs:
         if config.model.decoder.name in found:
             continue
         decoder = build_model(config, range(51)).decoder
@@ -101,7 +104,7 @@ def test_every_decoder_has_last_layers():
 
 
 def test_last_layers_of_the_flagship():
-    decoder = build_model(untrained("atomwise"), range(51)).decoder
+    decoder = build_model(untrained("lattice_dynamics"), range(51)).decoder
     assert decoder.last_layers() == [decoder.layers[-1], decoder.out]
 
 

@@ -72,7 +72,7 @@ def test_published_numbers_stand_beside_ours():
         "split": "test",
         "n_materials": 189,
         "dataset": {"name": "phonon_petretto"},
-        "config": {"model": {"decoder": {"name": "dostransformer"}}},
+        "config": {"data": {}, "model": {"decoder": {"name": "dostransformer"}}},
         "seeds": [0, 1],
         "notes": ["one row is missing"],
         "conventions": {"mae": "MAE, mean over materials"},
