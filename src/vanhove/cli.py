@@ -14,7 +14,6 @@ import typer
 from vanhove.errors import ConfigError, VanhoveError
 
 if TYPE_CHECKING:
-
     from vanhove.training.loop import TrainingResult
 
 app = typer.Typer(

@@ -20,6 +20,7 @@ from vanhove.models.lattice_dynamics import (
     vibrations,
     wave_vectors,
 )
+from vanhove.models.model import ModelSettings, SpectrumModel
 
 GRAPH = GraphSettings()
 
@@ -158,3 +159,27 @@ def test_springs_are_the_same_in_both_directions_and_turn_with_the_crystal():
     for (j, i, *vector), index in back.items():
         opposite = back[(i, j, *(np.round(-np.array(vector), 4) + 0.0))]
         torch.testing.assert_close(constants[index], constants[opposite])
+
+
+def test_springs_stay_in_single_precision(small_model):
+    """bfloat16 changes the network along the energies, hardly the densities of the modes."""
+    crystals = load_tiny().crystals[:4]
+    graphs = [build_graph(c, GRAPH) for c in crystals]
+    exact = small_model.predict(graphs)
+    small_model.lower_precision()
+    low = small_model.predict(graphs)
+    assert 0 < (low - exact).abs().max() < 0.05 * exact.max()
+    with small_model.own_precision():
+        atoms, _ = small_model.encode(collate(graphs))
+        densities = small_model.decoder.densities(atoms, collate(graphs))
+    assert densities.dtype == torch.float32
+
+
+@pytest.fixture
+def small_model() -> SpectrumModel:
+    torch.manual_seed(0)
+    decoder = {"name": "lattice_dynamics", "hidden_dim": 16}
+    content = {"encoder": {"hidden_dim": 16}, "decoder": decoder, "output": "softplus"}
+    return SpectrumModel(
+        ModelSettings.model_validate(content), GRAPH.cutoff, np.linspace(0, 1000, 51)
+    ).eval()

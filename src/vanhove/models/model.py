@@ -195,8 +195,9 @@ class SpectrumModel(nn.Module):
         instructions (AVX512-BF16, AMX) and on GPUs.
         """
         self.low_precision = True
+        kept = {id(module) for part in self.decoder.full_precision() for module in part.modules()}
         for module in self.modules():
-            if isinstance(module, nn.Linear):
+            if isinstance(module, nn.Linear) and id(module) not in kept:
                 module.weight.requires_grad_(False)
                 module.weight.data = module.weight.data.to(torch.bfloat16)
 

@@ -51,6 +51,10 @@ class Decoder(nn.Module):
                 before = _last_block(module)
         return [*before, *self.head()]
 
+    def full_precision(self) -> list[nn.Module]:
+        """Modules that never multiply in bfloat16."""
+        return []
+
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
         """The prediction, needs no target.
 

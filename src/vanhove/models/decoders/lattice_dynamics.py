@@ -79,6 +79,9 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
             len(WIDTHS_CM1) * (1 + settings.n_channels), settings.hidden_dim
         )
 
+    def full_precision(self) -> list[nn.Module]:
+        return [self.force_constants, self.channels]
+
     def move(self, places: Tensor | None) -> None:
         super().move(places)
         grid = self.own_grid
@@ -92,7 +95,7 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
 
         The first channel counts all modes and has maximum 1.
         """
-        # Frequencies to a part in a thousand need single precision.
+        # Frequencies to a part in a thousand need more than bfloat16.
         with torch.autocast(atoms.device.type, enabled=False):
             atoms = atoms.to(batch.edge_vector.dtype)
             of_atom = torch.cat([torch.ones_like(atoms[:, :1]), self.channels(atoms)], dim=1)
