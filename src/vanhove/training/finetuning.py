@@ -57,7 +57,7 @@ class CrossValidation:
 
 
 def default_mode(n_materials: int) -> Trainable:
-    """What to train when nobody says; see docs/finetune.md for the measurement behind it."""
+    """What to train when nobody says: fewer numbers for fewer materials."""
     return "adapters" if n_materials < FEW else "all"
 
 
