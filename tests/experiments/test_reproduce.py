@@ -15,7 +15,7 @@ import pytest
 from tests.experiments.conftest import NAME, ROWS
 from vanhove.errors import ConfigError, DataError
 from vanhove.experiments import measure
-from vanhove.experiments import reproduce as engine
+from vanhove.experiments import runs as runs_module
 from vanhove.experiments.definitions import chosen_rows
 from vanhove.experiments.measure import Measurer
 from vanhove.experiments.reproduce import parse_rows, parse_seeds, reproduce
@@ -72,7 +72,7 @@ def test_a_finished_run_is_neither_trained_nor_predicted_again(done, tmp_path, m
     def forbidden(*args, **kwargs):
         raise AssertionError("nothing is to be done")
 
-    monkeypatch.setattr(engine, "train", forbidden)
+    monkeypatch.setattr(runs_module, "train", forbidden)
     monkeypatch.setattr(measure, "prepare", forbidden)
     again = reproduce(
         NAME, seeds=(0, 1), rows=ROWS, quick=True, runs=done.runs, output=tmp_path, quiet=True
@@ -91,7 +91,7 @@ def test_other_weights_are_predicted_again(done, tmp_path):
 
 
 def test_measured_only_trains_nothing(done, tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "train", None)
+    monkeypatch.setattr(runs_module, "train", None)
     nothing = reproduce(
         NAME, quick=True, measured_only=True, runs=tmp_path / "none", output=tmp_path, quiet=True
     )
@@ -128,7 +128,7 @@ def test_runs_of_different_data_are_refused(done, tmp_path):
 
 
 def test_an_interrupted_run_ends_the_call(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "train", lambda *a, **k: SimpleNamespace(interrupted=True))
+    monkeypatch.setattr(runs_module, "train", lambda *a, **k: SimpleNamespace(interrupted=True))
     with pytest.raises(KeyboardInterrupt):
         reproduce(NAME, rows=["mlp"], quick=True, runs=tmp_path, output=tmp_path, quiet=True)
     from typer.testing import CliRunner

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vanhove.errors import ConfigError
-from vanhove.experiments import reproduce as engine
+from vanhove.experiments import runs as engine
 from vanhove.experiments.catalog import run_config
 from vanhove.experiments.sweep import TEST_NOTE, parse_values, sweep
 from vanhove.experiments.sweep_output import figure, sweep_table

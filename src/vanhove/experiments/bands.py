@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -14,11 +13,12 @@ from vanhove.errors import ConfigError
 from vanhove.experiments.band_baselines import nearest_copy, training_mean
 from vanhove.experiments.output import to_json
 from vanhove.experiments.published import find_published
+from vanhove.experiments.runs import has_run
 from vanhove.spectra.band_metrics import band_metrics, crosses_fermi, energy_mae
 from vanhove.training.checkpoint import DatasetInfo, ModelInfo, load_model
 from vanhove.training.config import RunConfig, with_overrides
 from vanhove.training.evaluation import METRIC_CONVENTIONS, circumstances, unseen_note
-from vanhove.training.loop import BEST, is_finished, train
+from vanhove.training.loop import BEST
 from vanhove.training.prepared import PreparedData, predict_rows, prepare
 
 NAME = "bandformer"
@@ -118,14 +118,8 @@ def reproduce_bandformer(
     for seed in wanted:
         config = bandformer_config(seed, overrides, quick)
         folder = Path(runs) / f"{config.name}-seed{seed}"
-        if not is_finished(folder, config):
-            if measured_only:
-                continue
-            if not quiet:
-                print(f"{config.name}, seed {seed} ({folder})", file=sys.stderr, flush=True)
-            if train(config, folder, resume=True, quiet=quiet).interrupted:
-                raise KeyboardInterrupt
-        folders[seed] = folder
+        if has_run(config, folder, measured_only=measured_only, quiet=quiet):
+            folders[seed] = folder
     if not folders:
         raise ConfigError(f"no finished run of {NAME} in {runs}; leave out --measured-only")
     loaded = {seed: load_model(folder / BEST) for seed, folder in folders.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -16,12 +15,12 @@ from vanhove.errors import ConfigError
 from vanhove.experiments.catalog import run_config
 from vanhove.experiments.measure import PER_MATERIAL, Measurement, Measurer
 from vanhove.experiments.output import to_json
+from vanhove.experiments.runs import has_run, say
 from vanhove.training.checkpoint import DatasetInfo
 from vanhove.training.config import DataSettings, RunConfig, Trainable, with_overrides
 from vanhove.training.evaluation import METRIC_CONVENTIONS, circumstances
 from vanhove.training.finetuning import EPOCHS, LEARNING_RATES, tune_on_few
 from vanhove.training.finetuning_report import JSON_FILE
-from vanhove.training.loop import is_finished, train
 from vanhove.training.measures import bootstrap_interval
 from vanhove.training.prepared import load_run_data
 
@@ -180,7 +179,7 @@ class _Work:
     def do(self, model: str, seed: int) -> None:
         base = self.base_config(model)
         folder = self.runs / f"{base.name}-seed0"
-        if not self.train(base, folder):
+        if not self.has(base, folder):
             return
         for size in self.scale.sizes:
             for mode in self.scale.modes:
@@ -204,12 +203,12 @@ class _Work:
         folder = self.runs / f"{name}-seed{seed}"
         data = base.data.model_copy(update={"tuning_count": size, "tuning_seed": seed})
         if mode == "scratch":
-            return folder if self.train(self.scratch(base, data, name, seed), folder) else None
+            return folder if self.has(self.scratch(base, data, name, seed), folder) else None
         assert mode != "none"
         if not (folder / JSON_FILE).exists():
             if self.measured_only:
                 return None
-            self.say(f"{name}, seed {seed}")
+            say(f"{name}, seed {seed}", self.quiet)
             overrides = {**self.scale.tuning, "name": name, "seed": seed}
             tune_on_few(
                 str(start),
@@ -237,19 +236,8 @@ class _Work:
         }
         return RunConfig.parse(with_overrides(base.model_dump(mode="json"), settings), name)
 
-    def train(self, config: RunConfig, folder: Path) -> bool:
-        if is_finished(folder, config):
-            return True
-        if self.measured_only:
-            return False
-        self.say(f"{config.name}, seed {config.seed}")
-        if train(config, folder, resume=True, quiet=True).interrupted:
-            raise KeyboardInterrupt
-        return True
-
-    def say(self, text: str) -> None:
-        if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+    def has(self, config: RunConfig, folder: Path) -> bool:
+        return has_run(config, folder, measured_only=self.measured_only, quiet=self.quiet)
 
     def result(self) -> dict[str, Any]:
         first = next(iter(self.found.values()))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,13 @@ from vanhove.experiments.comparison import (
 from vanhove.experiments.definitions import chosen_rows, find_experiment
 from vanhove.experiments.measure import CONVENTIONS, PER_MATERIAL, Measurement, Measurer
 from vanhove.experiments.output import write_result
+from vanhove.experiments.runs import has_run, say
 from vanhove.experiments.table import Experiment, Row, run_folder
 from vanhove.experiments.timing import Effort, time_models
 from vanhove.experiments.validity import PROPERTIES, SEEDS, ValidityTest, validity_test
 from vanhove.training.checkpoint import DatasetInfo
 from vanhove.training.config import RunConfig
 from vanhove.training.evaluation import circumstances
-from vanhove.training.loop import is_finished, train
 
 QUICK_EFFORT = Effort(rounds=1, steps=1, materials=8)
 QUICK_NOTE = (
@@ -59,10 +59,6 @@ class Options:
 
     def folder(self, config: RunConfig) -> Path:
         return run_folder(self.runs, config)
-
-    def say(self, text: str) -> None:
-        if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
 
 
 def reproduce(
@@ -188,7 +184,7 @@ def _measured_rows(chosen: list[Row], options: Options) -> list[MeasuredRow]:
     measured = []
     for number, row in enumerate(chosen, start=1):
         entry = MeasuredRow(row, options.config(row, 0))
-        options.say(f"row {number} of {len(chosen)}: {row.label}")
+        say(f"row {number} of {len(chosen)}: {row.label}", options.quiet)
         for seed in _seeds(row, options):
             if not all(_trained(needed, seed, options) for needed in (row.start, row.scale, row)):
                 continue
@@ -208,23 +204,7 @@ def _trained(row: Row | None, seed: int, options: Options) -> bool:
         return True
     config = options.config(row, seed)
     folder = options.folder(config)
-    if options.measured_only:
-        return is_finished(folder, config)
-    finish_run(config, folder, options.quiet, options.say)
-    return True
-
-
-def finish_run(config: RunConfig, folder: Path, quiet: bool, say: Callable[[str], None]) -> None:
-    """Train a run to its end, or go on with it, unless it has been.
-
-    Raises:
-        KeyboardInterrupt: stopped; the same call continues.
-    """
-    if is_finished(folder, config):
-        return
-    say(f"{config.name}, seed {config.seed} ({folder})")
-    if train(config, folder, resume=True, quiet=quiet).interrupted:
-        raise KeyboardInterrupt
+    return has_run(config, folder, measured_only=options.measured_only, quiet=options.quiet)
 
 
 def _seeds(row: Row, options: Options) -> tuple[int, ...]:
@@ -329,7 +309,7 @@ def _validity(
     name: str, config: RunConfig, options: Options, notes: list[str]
 ) -> ValidityTest | None:
     try:
-        options.say(f"{PROPERTIES[name].title}: training the networks of the validity test")
+        say(f"{PROPERTIES[name].title}: training the networks of the validity test", options.quiet)
         return validity_test(name, config.data.dataset, seeds=2 if options.quick else SEEDS)
     except DataError as error:
         notes.append(f"The {PROPERTIES[name].title} test is left out: {error}.")
@@ -368,7 +348,7 @@ def _timed_rows(experiment: Experiment, chosen: list[Row], options: Options) -> 
     configs = [options.config(row, 0) for row in chosen]
     effort = QUICK_EFFORT if options.quick else Effort()
     dataset = load_dataset(configs[0].data.dataset, split=configs[0].data.split)
-    seconds = time_models(dataset, configs, effort, options.say)
+    seconds = time_models(dataset, configs, effort, partial(say, quiet=options.quiet))
     own = seconds[chosen.index(reference)]
     columns = list(experiment.columns)
     rows: list[dict[str, Any]] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from itertools import product
 from os import PathLike
@@ -13,7 +12,7 @@ from typing import Any
 import yaml
 
 from vanhove.errors import ConfigError
-from vanhove.experiments.reproduce import finish_run
+from vanhove.experiments.runs import has_run, say
 from vanhove.experiments.sweep_output import label_of, write_sweep
 from vanhove.experiments.table import run_folder
 from vanhove.training.config import RunConfig, flat_settings, with_overrides
@@ -98,18 +97,14 @@ def sweep(
         **circumstances(),
     }
 
-    def say(text: str) -> None:
-        if not quiet:
-            print(text, file=sys.stderr, flush=True)
-
     folder = Path(output)
     every: list[list[Path]] = []
     for number, (chosen, first) in enumerate(points, start=1):
-        say(f"value {number} of {len(points)}: {label_of(chosen)}")
+        say(f"value {number} of {len(points)}: {label_of(chosen)}", quiet)
         configs = [first.model_copy(update={"seed": seed}) for seed in seeds]
         every.append([run_folder(folder / "runs", config) for config in configs])
         for config, run in zip(configs, every[-1], strict=True):
-            finish_run(config, run, quiet, say)
+            has_run(config, run, measured_only=False, quiet=quiet)
         measured = _measured(every[-1], "valid", result, quiet)
         result["points"].append({"values": chosen, "valid": measured, "test": None})
         write_sweep(result, folder)
