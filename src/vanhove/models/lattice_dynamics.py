@@ -158,8 +158,8 @@ def vibrations(constants: Tensor, batch: Batch) -> Iterator[Vibrations]:
         n_atoms,
         reciprocal,
         own.split(n_atoms),
-        (source - _first_atom(batch, source)).split(n_edges),
-        (target - _first_atom(batch, target)).split(n_edges),
+        batch.position_in_crystal[source].split(n_edges),
+        batch.position_in_crystal[target].split(n_edges),
         reduced.split(n_edges),
         batch.edge_vector.split(n_edges),
         strict=True,
@@ -185,11 +185,6 @@ def vibrations(constants: Tensor, batch: Batch) -> Iterator[Vibrations]:
         yield Vibrations(frequency, weight, share.view(len(points), n, 3, 3 * n).sum(dim=2))
 
 
-def _first_atom(batch: Batch, atom: Tensor) -> Tensor:
-    first = torch.cumsum(batch.n_atoms, 0) - batch.n_atoms
-    return first[batch.crystal_of_atom[atom]]
-
-
 def _modes(real: Tensor, imaginary: Tensor | None) -> tuple[Tensor, Tensor]:
     """Squared frequencies ``[n, m]``, and the shares ``[n, m, m]`` of coordinates (rows) in modes.
 
@@ -197,10 +192,8 @@ def _modes(real: Tensor, imaginary: Tensor | None) -> tuple[Tensor, Tensor]:
     that of an eigenvector does not exist where modes are degenerate.
     """
     with torch.no_grad():
-        if imaginary is None:
-            vectors = torch.linalg.eigh(real)[1]
-        else:
-            vectors = torch.linalg.eigh(torch.complex(real, imaginary))[1]
+        matrix = real if imaginary is None else torch.complex(real, imaginary)
+        vectors = torch.linalg.eigh(matrix)[1]
     if imaginary is None:
         return (vectors * (real @ vectors)).sum(dim=1), vectors**2
     x, y = vectors.real.contiguous(), vectors.imag.contiguous()

@@ -113,12 +113,15 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
         return torch.stack(result)
 
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
-        densities = self.densities(atoms, batch)
+        return self.corrected(self.densities(atoms, batch), atoms, batch, system)
+
+    def corrected(self, densities: Tensor, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
+        """The prediction from what `densities` gave."""
         return self.refined(atoms, batch, system, self.from_modes(densities.flatten(2)))
 
     def outputs(self, atoms: Tensor, batch: Batch, system: Tensor, target: Tensor) -> Outputs:
         densities = self.densities(atoms, batch)
-        spectrum = self.refined(atoms, batch, system, self.from_modes(densities.flatten(2)))
+        spectrum = self.corrected(densities, atoms, batch, system)
         scaled = target / target.amax(dim=1, keepdim=True).clamp(min=_TINY)
         squared = ((densities[:, :, 0, 0] - scaled) ** 2).mean(dim=1)
         error = torch.sqrt(squared + _TINY**2)
