@@ -27,7 +27,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -46,9 +46,10 @@ from vanhove.datasets.graph_store import load_graphs
 from vanhove.errors import DataError
 from vanhove.experiments.catalog import CATALOG, Size, run_config
 from vanhove.memory import keep_freed_memory
+from vanhove.models.inference import Precision
 from vanhove.models.layers import GaussianBasis
 from vanhove.models.model import SpectrumModel
-from vanhove.training.checkpoint import load_model
+from vanhove.training.checkpoint import load_model, read_info
 from vanhove.training.config import RunConfig
 from vanhove.training.losses import training_loss
 from vanhove.training.prepared import predict_rows, prepare
@@ -70,6 +71,13 @@ PUBLISHED_SIZE = {"model.encoder.hidden_dim": 256, "model.decoder.hidden_dim": 2
 def model_of(config: RunConfig, n_points: int) -> SpectrumModel:
     torch.manual_seed(0)
     return SpectrumModel(config.model, config.graph.cutoff, np.linspace(0, 1000, n_points)).eval()
+
+
+def inference_model(config: RunConfig, n_points: int) -> SpectrumModel:
+    """As `vanhove.load` makes it ready."""
+    model = model_of(config, n_points)
+    model.prepare_inference()
+    return model
 
 
 def forward(model: Callable[[Batch], Any], batch: Batch, low: bool = False) -> Callable[[], Any]:
@@ -128,11 +136,14 @@ def against_released(rounds: int) -> dict[str, Any]:
         }
         for size, settings in sizes.items():
             config = run_config("dostransformer", "compact", settings)
-            model, low, trained = (model_of(config, n_points) for _ in range(3))
-            low.lower_precision()
+            model, low, small, trained = (model_of(config, n_points) for _ in range(4))
             arithmetic[size] = gflop(model, batch)
+            model.prepare_inference()
+            low.prepare_inference("bfloat16")
+            small.prepare_inference("int8")
             inference[f"{size}, float32"] = forward(model, batch)
             inference[f"{size}, bfloat16"] = forward(low, batch, low=True)
+            inference[f"{size}, int8"] = forward(small, batch)
             for name, mixed in (("float32", False), ("bfloat16", True)):
                 loss = loss_of(trained, config, batch)
                 training[f"{size}, {name}"] = training_step(trained, loss, mixed)
@@ -178,7 +189,8 @@ def catalog_models(rounds: int, names: list[str]) -> dict[str, Any]:
             say(f"model {name}, {n_points} energies")
             model = model_of(config, n_points)
             functions: dict[str, Callable[[], Any]] = {GEMM: matrix_product()}
-            functions |= {str(n): forward(model, batch) for n, batch in batches.items()}
+            ready = inference_model(config, n_points)
+            functions |= {str(n): forward(ready, batch) for n, batch in batches.items()}
             times = timed(functions, rounds, at_least=0.1)["core_ms"]
             step = training_step(model, loss_of(model, config, batches[8]))
             entry = result[name]
@@ -209,7 +221,7 @@ def scaling(rounds: int) -> dict[str, dict[str, float]]:
         for value in values:
             size = standard | {what: value}
             batch = batch_of(size["batch"], size["atoms"], size["neighbours"])
-            functions[str(value)] = forward(model_of(config, size["energies"]), batch)
+            functions[str(value)] = forward(inference_model(config, size["energies"]), batch)
             sizes[str(value)] = size["batch"]
         times = timed(functions, rounds)["core_ms"]
         result[what] = {key: round(times[key] / sizes[key], 3) for key in sizes}
@@ -346,14 +358,13 @@ def from_nothing(repeats: int) -> dict[str, Any]:
         }
 
 
-def bfloat16_loss() -> dict[str, Any] | None:
-    """What bfloat16 costs on validation data."""
-    say("bfloat16 on validation data")
+def precision_loss() -> dict[str, Any] | None:
+    """What lower precision costs on validation data."""
     found: dict[str, Any] = {}
     for name in WEIGHTS:
+        say(f"lower precision on validation data, {name}")
         path = find_weights(name)
-        (exact, info), (low, _) = load_model(path), load_model(path)
-        low.lower_precision()
+        info = read_info(path)
         try:
             data = prepare(info.config, ("valid",), quiet=True)
         except DataError as error:
@@ -361,16 +372,18 @@ def bfloat16_loss() -> dict[str, Any] | None:
             return None
         rows = data.rows("valid")
         target = data.targets[rows]
-        predictions = {
-            "float32": predict_rows(exact, data, rows),
-            "bfloat16": predict_rows(low, data, rows),
-        }
+        predictions = {}
+        for precision in get_args(Precision):
+            model, _ = load_model(path)
+            model.prepare_inference(precision)
+            predictions[precision] = predict_rows(model, data, rows)
+        exact = predictions["float32"]
         mae = {kind: float((p - target).abs().mean()) for kind, p in predictions.items()}
-        difference = (predictions["float32"] - predictions["bfloat16"]).abs().max()
+        low = [precision for precision in predictions if precision != "float32"]
         found[name] = {
             "mae": mae,
-            "mae_change": mae["bfloat16"] / mae["float32"] - 1,
-            "largest_difference": float(difference),
+            "mae_change": {p: mae[p] / mae["float32"] - 1 for p in low},
+            "largest_difference": {p: float((predictions[p] - exact).abs().max()) for p in low},
         }
     return {
         "dataset": {"name": data.dataset.name, "hash": data.dataset.data_hash},
@@ -416,7 +429,7 @@ def main() -> None:
         "graphs": graph_building(rounds),
         "from_files": from_files(rounds),
         "cold_start": from_nothing(1 if options.quick else 5),
-        "bfloat16": bfloat16_loss(),
+        "precision": precision_loss(),
         "prepared": opening(),
         "scaling_core_ms_per_crystal": scaling(max(2, rounds // 2)),
         "models": catalog_models(2 if options.quick else 3, models),

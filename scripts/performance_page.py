@@ -90,7 +90,8 @@ def against_released(result: dict, others: dict) -> list[str]:
         f"What is saved is arithmetic ({arithmetic}): both branches are trained but one predicts; "
         "what depends on atoms, crystals or constants alone is not computed for each edge or each "
         "energy; the last messages are summed before the last matrix. The spectra are those of the "
-        "plain model (`tests/models`). The shipped model is also half as wide. In training both "
+        "plain model (`tests/models`). Weights are packed for the processor at loading. "
+        "The shipped model is also half as wide. In training both "
         "branches are needed, so that less can be saved; mixed precision "
         "(`training.precision: bfloat16`, as the shipped weights were trained) does the rest.",
         *parts,
@@ -98,23 +99,27 @@ def against_released(result: dict, others: dict) -> list[str]:
 
 
 def precision(result: dict) -> list[str]:
-    found = result["bfloat16"]
+    found = result["precision"]
     rows: list[list[object]] = [
         [
             f"`{name}`",
-            f"{entry['mae']['float32']:.5f}",
-            f"{entry['mae']['bfloat16']:.5f}",
-            f"{100 * entry['mae_change']:+.3f} %",
-            f"{entry['largest_difference']:.3f}",
+            kind,
+            f"{entry['mae'][kind]:.5f}",
+            f"{100 * change:+.3f} %",
+            f"{entry['largest_difference'][kind]:.3f}",
         ]
         for name, entry in found["models"].items()
+        for kind, change in entry["mae_change"].items()
     ]
     return [
-        "## bfloat16",
-        f'`vanhove.load(precision="bfloat16")`, {found["n_materials"]} crystals of the validation '
-        f"split of `{found['dataset']['name']}`. It pays on processors with bfloat16 instructions "
-        f"(here: {'yes' if result['machine']['bfloat16_instructions'] else 'no'}).",
-        table(["model", "MAE, float32", "MAE, bfloat16", "change", "largest difference"], rows),
+        "## Lower precision",
+        '`vanhove.load(precision="bfloat16")` or `"int8"`, and `--precision` of the commands: what '
+        f"it costs on {found['n_materials']} crystals of the validation split of "
+        f"`{found['dataset']['name']}`. bfloat16 pays on processors with such instructions (here: "
+        f"{'yes' if result['machine']['bfloat16_instructions'] else 'no'}). With int8 the linear "
+        "layers multiply integers of 8 bits; inputs are rounded on one scale for a batch, so that "
+        "a result depends a little on what else is in its batch.",
+        table(["model", "precision", "MAE", "change to float32", "largest difference"], rows),
     ]
 
 

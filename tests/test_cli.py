@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import yaml
 
@@ -76,6 +77,15 @@ def test_two_hundred_files_ten_of_them_broken(small_run, tmp_path):
     result = content["results"][0]
     assert len(result["grid"]) == len(result["values"]) == 51
     assert result["properties"]["heat_capacity_J_per_K_mol_atoms"] > 0
+
+
+def test_lower_precision_is_an_option(small_run, tmp_path):
+    spectra = []
+    for options in ([], ["--precision", "bfloat16"]):
+        done = vanhove("predict", STRUCTURES / "Si.cif", "-m", small_run, "--json", "-", *options)
+        assert done.returncode == 0, done.stderr
+        spectra.append(np.array(json.loads(done.stdout)["results"][0]["values"]))
+    assert 0 < np.abs(spectra[0] - spectra[1]).max() < 0.05
 
 
 def test_several_structures_in_one_file(small_run, tmp_path):

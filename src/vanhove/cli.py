@@ -40,6 +40,10 @@ SizeOption = Annotated[
     str | None,
     typer.Option("--size", help="Of a catalogued model: compact (default) or published."),
 ]
+PrecisionOption = Annotated[
+    Literal["float32", "bfloat16", "int8"],
+    typer.Option("--precision", help="Lower: faster where the processor has it, less exact."),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 
@@ -106,6 +110,7 @@ def predict(
         tuple[float, float, float] | None,
         typer.Option("--grid", help="START STOP STEP: other frequencies (1/cm) or energies (eV)."),
     ] = None,
+    precision: PrecisionOption = "float32",
     quiet: QuietOption = False,
 ) -> None:
     """Predict the density of states of phonons (or electrons) of crystals, or electron bands.
@@ -138,6 +143,7 @@ def predict(
         every=every,
         quiet=quiet,
         grid=None if grid is None else even_grid(*grid),
+        precision=precision,
     ).run()
     raise typer.Exit(1 if failed else 0)
 
@@ -180,6 +186,7 @@ def screen(
     limit: Annotated[
         int | None, typer.Option("--limit", help="Take only the first records of the source.")
     ] = None,
+    precision: PrecisionOption = "float32",
     quiet: QuietOption = False,
 ) -> None:
     """Predict many structures, select and sort them; tables in Parquet and a report in HTML.
@@ -207,6 +214,7 @@ def screen(
             primitive=not given_cell,
             partition_size=partition_size,
             limit=limit,
+            precision=precision,
             quiet=quiet,
         )
     except KeyboardInterrupt:

@@ -166,7 +166,7 @@ def test_springs_stay_in_single_precision(small_model):
     crystals = load_tiny().crystals[:4]
     graphs = [build_graph(c, GRAPH) for c in crystals]
     exact = small_model.predict(graphs)
-    small_model.lower_precision()
+    small_model.prepare_inference("bfloat16")
     low = small_model.predict(graphs)
     assert 0 < (low - exact).abs().max() < 0.05 * exact.max()
     with small_model.own_precision():

@@ -114,13 +114,20 @@ def test_the_shipped_model_does_not_see_how_a_crystal_is_written_down(path):
         assert np.abs(spectrum.values - alone).max() < 1e-5
 
 
-def test_bfloat16_is_close_and_float32_comes_back():
+@pytest.mark.parametrize("model", ["vanhove-phonon-fast", "dostransformer-phonon"])
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_lower_precision_is_close_and_float32_comes_back(model, precision):
     path = STRUCTURES / "NaCl.cif"
-    exact, low = (vanhove.load(precision=p).predict(path) for p in ("float32", "bfloat16"))
+    exact, low = (vanhove.load(model, precision=p).predict(path) for p in ("float32", precision))
     assert low.values.dtype == exact.values.dtype
     assert 0 < np.abs(low.values - exact.values).max() < 0.05
-    with pytest.raises(ConfigError, match=r"'int4'; allowed: 'float32', 'bfloat16'"):
+
+
+def test_unknown_precisions_are_refused():
+    with pytest.raises(ConfigError, match=r"'int4'; allowed: 'float32', 'bfloat16', 'int8'"):
         vanhove.load(precision="int4")
+    with pytest.raises(ConfigError, match="'int8' on cuda; allowed on the CPU alone"):
+        vanhove.load(precision="int8", device="cuda")
 
 
 def test_the_shipped_electron_weights_tell_an_insulator_from_a_metal():

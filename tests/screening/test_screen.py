@@ -159,7 +159,7 @@ def start(structures, out, small_run) -> tuple[Job, Tables]:
     tables = Tables(out, columns, predictor.info, predictor.name)
     tables.prepare()
     names = tuple(item.name for item in columns)
-    job = Job(out, str(small_run), ArraySource, names, OPTIONS["where"], True)
+    job = Job(out, str(small_run), ArraySource, names, OPTIONS["where"], True, "float32")
     return job, tables
 
 
@@ -233,6 +233,7 @@ def test_the_same_command_continues_and_another_is_refused(
         ({"partition_size": 30}, "with partition_size 12, this one has 30"),
         ({"limit": 10}, "with limit None, this one has 10"),
         ({"primitive": False}, "with primitive True"),
+        ({"precision": "bfloat16"}, "with precision float32, this one has bfloat16"),
         ({"model": "dostransformer-phonon"}, "with model"),
     ]
     for change, reason in changes:
@@ -248,6 +249,18 @@ def test_the_same_command_continues_and_another_is_refused(
     (tmp_path / "mine" / "thesis.txt").write_text("")
     with pytest.raises(ConfigError, match=r"holds other files and no plan\.json"):
         screen(structures, tmp_path / "mine", model=small_run)
+
+
+def test_lower_precision_is_close(structures, small_run, tmp_path):
+    options = {**OPTIONS, "where": None, "limit": 24, "model": small_run, "workers": 1}
+    for precision in ("float32", "bfloat16"):
+        screen(structures, tmp_path / precision, precision=precision, **options)
+    exact, low = (
+        np.array(pq.read_table(tmp_path / precision / "spectra")["values"].to_pylist())
+        for precision in ("float32", "bfloat16")
+    )
+    assert len(exact) > 10
+    assert 0 < np.abs(low - exact).max() < 0.05
 
 
 def test_another_order_only_writes_the_report_again(unbroken, structures, small_run):
@@ -291,7 +304,15 @@ def test_electron_properties(small_run, structures, tmp_path):
     known = Properties(electrons)
     names = tuple(item.name for item in known.choose((*known.defaults, "gap", "sommerfeld")))
     assert set(names) >= {"gap", "valence_band_gap", "fermi_density", "sommerfeld"}
-    job = Job(tmp_path, str(path), ArraySource, names, "fermi_density > 0.05 or gap > 0.5", True)
+    job = Job(
+        tmp_path,
+        str(path),
+        ArraySource,
+        names,
+        "fermi_density > 0.05 or gap > 0.5",
+        True,
+        "float32",
+    )
     chunk = next(open_source(structures).chunks(12))
     rows = Worker(job).predict(chunk).properties
     assert len(rows) == 10
@@ -326,7 +347,7 @@ def _die(pipe, job):
 def test_models_with_error_bars_tell_how_familiar_a_crystal_is(structures, small_ensemble):
     names = ("familiarity", "mean_std")
     assert "familiarity" in Properties(load_model(small_ensemble)[1]).defaults
-    job = Job(Path(), str(small_ensemble), ArraySource, names, "familiarity >= 0", True)
+    job = Job(Path(), str(small_ensemble), ArraySource, names, "familiarity >= 0", True, "float32")
     rows = Worker(job).predict(next(open_source(structures).chunks(4))).properties
     assert rows
     for row in rows:

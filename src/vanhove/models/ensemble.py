@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from vanhove.crystal.graph import CrystalGraph, collate
 from vanhove.models.calibration import Calibration
 from vanhove.models.familiarity import Familiarity
+from vanhove.models.inference import Precision
 from vanhove.models.model import SpectrumModel
 from vanhove.models.output import rescale
 from vanhove.spectra.grids import interpolate_rows
@@ -63,10 +64,10 @@ class Ensemble(nn.Module):
         """The members."""
         return cast("list[SpectrumModel]", list(self.members))
 
-    def lower_precision(self) -> None:
-        """As `SpectrumModel.lower_precision`, of every member."""
+    def prepare_inference(self, precision: Precision = "float32") -> None:
+        """As `SpectrumModel.prepare_inference`, of every member."""
         for member in self.models:
-            member.lower_precision()
+            member.prepare_inference(precision)
 
     def set_places(self, places: Tensor | None) -> None:
         """As `SpectrumModel.set_places`, of every member.

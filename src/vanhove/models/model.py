@@ -33,6 +33,7 @@ from vanhove.models.encoders.graph_network import GraphNetwork, GraphNetworkSett
 from vanhove.models.encoders.graph_transformer import GraphTransformer, GraphTransformerSettings
 from vanhove.models.encoders.matformer import Matformer, MatformerSettings
 from vanhove.models.encoders.unimp import UniMP, UniMPSettings
+from vanhove.models.inference import Precision, prepare_linear_layers
 from vanhove.models.output import OutputKind, activate, normalise_target, rescale
 from vanhove.settings import Settings
 
@@ -125,7 +126,7 @@ class SpectrumModel(nn.Module):
     ):
         super().__init__()
         self.settings = settings
-        self.low_precision = False
+        self.in_bfloat16 = False
         self.system = CrystalSystemVector(settings.crystal_system)
         self.system_at_atoms = settings.crystal_system.where == "atoms"
         self.atom_features = AtomFeatures(
@@ -186,20 +187,20 @@ class SpectrumModel(nn.Module):
     def own_precision(self) -> torch.autocast:
         """The context in which a prediction is computed."""
         device = self.atom_features.table.device.type
-        return torch.autocast(device, torch.bfloat16, enabled=self.low_precision)
+        return torch.autocast(device, torch.bfloat16, enabled=self.in_bfloat16)
 
-    def lower_precision(self) -> None:
-        """From now on, `predict` multiplies matrices in bfloat16; for inference, not for training.
+    def prepare_inference(self, precision: Precision = "float32") -> None:
+        """From now on, `predict` is faster; the model is not to be trained any more.
 
-        Weights of linear layers are kept in bfloat16 alone. Pays on processors with bfloat16
-        instructions (AVX512-BF16, AMX) and on GPUs.
+        Lower precision pays on processors with bfloat16 (AVX512-BF16, AMX) or int8 (VNNI)
+        instructions, bfloat16 also on GPUs.
+
+        Raises:
+            ConfigError: as `prepare_linear_layers`.
         """
-        self.low_precision = True
-        kept = {id(module) for part in self.decoder.full_precision() for module in part.modules()}
-        for module in self.modules():
-            if isinstance(module, nn.Linear) and id(module) not in kept:
-                module.weight.requires_grad_(False)
-                module.weight.data = module.weight.data.to(torch.bfloat16)
+        exact = [] if precision == "float32" else self.decoder.full_precision()
+        prepare_linear_layers(self, precision, exact)
+        self.in_bfloat16 = precision == "bfloat16"
 
     def outputs(self, batch: Batch, target: Tensor) -> tuple[Outputs, Tensor]:
         """All that is trained, and the target ``[n_crystals, n_points]`` to compare it with.

@@ -18,6 +18,7 @@ from vanhove.crystal.kpath import PathConvention
 from vanhove.crystal.reading import find_structure_files, read_crystals
 from vanhove.errors import ConfigError, DataError, StructureError
 from vanhove.models.calibration import Calibration
+from vanhove.models.inference import Precision
 from vanhove.prediction.bands import band_line, band_properties, band_table
 from vanhove.prediction.error_bars import phonon_properties
 from vanhove.prediction.predictor import Predictor, load
@@ -49,6 +50,7 @@ class PredictCommand:
     every: bool
     quiet: bool
     grid: np.ndarray | None = None
+    precision: Precision = "float32"
     stems: set[str] = field(default_factory=set)
 
     def run(self) -> int:
@@ -58,7 +60,7 @@ class PredictCommand:
         single = len(sources) == 1
         plot = single and self.json_path != STDOUT if self.plot is None else self.plot
         model = self.model or default_weights(self.property_name)
-        predictor = load(model, path=self.path, grid=self.grid)
+        predictor = load(model, path=self.path, grid=self.grid, precision=self.precision)
         if predictor.has_bands and self.html:
             raise ConfigError("--html draws spectra; of bands give --plot, --csv or --json")
         results: list[dict[str, Any]] = []

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from vanhove.crystal.symmetry import StandardizedCrystal, standardize
 from vanhove.errors import ConfigError, StructureError
 from vanhove.models.calibration import Calibration
 from vanhove.models.ensemble import Ensemble
+from vanhove.models.inference import Precision
 from vanhove.models.model import SpectrumModel
 from vanhove.prediction.error_bars import with_error_bars
 from vanhove.spectra.bands import BAND_UNITS, BandStructure
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 StructureLike: TypeAlias = "str | PathLike[str] | Structure | Atoms | Crystal"
-Precision = Literal["float32", "bfloat16"]
 
 ATOMS_PER_BATCH = 512
 """A batch is closed before it would hold more atoms; a larger crystal is a batch of its own."""
@@ -253,8 +253,8 @@ def load(
             folder of a run.
         device: where to run, ``"cpu"`` or ``"cuda"``.
         path: of bands, ``"setyawan_curtarolo"``, ``"latimer_munro"`` or ``"hinuma"``.
-        precision: ``"bfloat16"`` is faster on processors that have it, and a little less exact,
-            see docs/performance.md.
+        precision: ``"bfloat16"`` and, on CPUs, ``"int8"`` are faster on processors that have such
+            instructions, and less exact, see docs/performance.md.
         grid: answer on these frequencies or energies, ``[n_points]``, increasing, inside the
             model's own grid and in its unit; for models whose energies are not learned one by one,
             see docs/grids.md.
@@ -266,10 +266,12 @@ def load(
     """
     file = find_weights(name_or_path)
     model, info = load_model(file)
-    if precision == "bfloat16":
-        model.lower_precision()
-    elif precision != "float32":
-        raise ConfigError(f"precision {precision!r}; allowed: 'float32', 'bfloat16'")
+    if precision not in get_args(Precision):
+        allowed = ", ".join(map(repr, get_args(Precision)))
+        raise ConfigError(f"precision {precision!r}; allowed: {allowed}")
+    if precision == "int8" and torch.device(device).type != "cpu":
+        raise ConfigError(f"precision 'int8' on {device}; allowed on the CPU alone")
+    model.prepare_inference(precision)
     if grid is not None:
         info = answer_on(model, info, grid)
     return Predictor(model.to(device), info, model_name(file), path)
@@ -287,8 +289,9 @@ def predict(
     property: str = "phonon-dos",
     primitive: bool = True,
     grid: np.ndarray | Sequence[float] | None = None,
+    precision: Precision = "float32",
 ) -> Any:
-    """Shortcut for ``load(model, grid=grid).predict(structures)``; see `Predictor.predict`.
+    """Shortcut for ``load(model, ...).predict(structures)``; see `Predictor.predict`.
 
     Args:
         structures: see there.
@@ -296,7 +299,8 @@ def predict(
         property: ``"phonon-dos"``, ``"electron-dos"`` or ``"bands"``; not used with a model.
         primitive: see there.
         grid: as `load`.
+        precision: as `load`.
     """
     if model is None:
         model = default_weights(property)
-    return load(model, grid=grid).predict(structures, primitive=primitive)
+    return load(model, grid=grid, precision=precision).predict(structures, primitive=primitive)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from vanhove.errors import ConfigError
+from vanhove.models.inference import Precision
 from vanhove.prediction.predictor import model_name
 from vanhove.progress import track
 from vanhove.screening.expression import names_in, parse_expression
@@ -71,6 +72,7 @@ def screen(
     primitive: bool = True,
     partition_size: int = PARTITION_SIZE,
     limit: int | None = None,
+    precision: Precision = "float32",
     quiet: bool = True,
 ) -> ScreeningResult:
     """Predict all structures of a source, select by an expression, write tables and a report.
@@ -93,6 +95,7 @@ def screen(
         primitive: reduce to the primitive cell first, as in training.
         partition_size: records in a file of the tables.
         limit: take no more records than this.
+        precision: of the matrix products, as `vanhove.load`.
         quiet: no progress on stderr.
 
     Raises:
@@ -132,12 +135,13 @@ def screen(
         primitive=primitive,
         partition_size=partition_size,
         limit=limit,
+        precision=precision,
         versions=library_versions(),
     )
     tables = Tables(out, chosen, info, plan.model)
     plan.enter(out)
     tables.prepare()
-    job = Job(out, str(checkpoint), type(reader), plan.properties, where, primitive)
+    job = Job(out, str(checkpoint), type(reader), plan.properties, where, primitive, precision)
     chunks = (
         chunk
         for chunk in reader.chunks(partition_size, limit)

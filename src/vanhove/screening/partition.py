@@ -11,6 +11,7 @@ import torch
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.errors import StructureError
+from vanhove.models.inference import Precision
 from vanhove.prediction.predictor import load
 from vanhove.screening.expression import parse_expression
 from vanhove.screening.properties import Properties
@@ -30,6 +31,7 @@ class Job:
         properties: their names.
         where: the expression that selects, or None: all.
         primitive: whether structures are reduced to their primitive cell.
+        precision: of the matrix products.
     """
 
     out: Path
@@ -38,6 +40,7 @@ class Job:
     properties: tuple[str, ...]
     where: str | None
     primitive: bool
+    precision: Precision
 
 
 class Worker:
@@ -46,7 +49,7 @@ class Worker:
     def __init__(self, job: Job):
         torch.set_num_threads(1)
         self.job = job
-        self.predictor = load(job.model)
+        self.predictor = load(job.model, precision=job.precision)
         self.properties = Properties(self.predictor.info).choose(job.properties)
         variables = {item.name: item.variable for item in self.properties}
         self.where = None if job.where is None else parse_expression(job.where, variables, "flag")

@@ -31,6 +31,7 @@ class Plan:
         primitive: whether structures are reduced to their primitive cell.
         partition_size: records in a partition.
         limit: records taken from the source, or None for all.
+        precision: of the matrix products.
         versions: of vanhove and of what its numbers depend on.
     """
 
@@ -42,6 +43,7 @@ class Plan:
     primitive: bool
     partition_size: int
     limit: int | None
+    precision: str
     versions: dict[str, str]
 
     def enter(self, out: Path) -> None:

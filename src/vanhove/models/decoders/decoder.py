@@ -52,7 +52,7 @@ class Decoder(nn.Module):
         return [*before, *self.head()]
 
     def full_precision(self) -> list[nn.Module]:
-        """Modules that never multiply in bfloat16."""
+        """Modules that never multiply in lower precision."""
         return []
 
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
