@@ -864,6 +864,48 @@ def data_info(
             typer.echo(f"{key:16s} {item}")
 
 
+@data_app.command("label")
+def data_label(
+    source: Annotated[Path, typer.Argument(help="Structures, as vanhove screen takes them.")],
+    folder: Annotated[Path, typer.Argument(help="The data set to write, a new folder.")],
+    model: ModelOption = None,
+    together_with: Annotated[
+        str | None,
+        typer.Option(
+            "--with", help="A data set with computed spectra, whose parts the new one has."
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Draw so many structures [all].")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the draw.")] = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Let a model say the spectra of many structures: a data set to train a faster model on.
+
+    With a data set of computed spectra, formulas of its validation and test parts are left out.
+
+    \b
+    Example: vanhove data label structures/ labelled --with phonon_petretto
+    """
+    from vanhove.screening.labelling import label
+
+    result = label(
+        source,
+        folder,
+        model=model,
+        together_with=together_with,
+        limit=limit,
+        seed=seed,
+        quiet=quiet,
+    )
+    typer.echo(
+        f"{folder}: {result.n_labelled} structures labelled, {result.n_computed} with computed "
+        f"spectra, {result.n_left_out} left out (formulas that validate or test), "
+        f"{result.n_failed} failed"
+    )
+
+
 @data_app.command("fetch-mp")
 def data_fetch_mp(
     folder: Annotated[Path, typer.Argument(help="Where to; the same folder continues.")],
