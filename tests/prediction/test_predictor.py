@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 import vanhove
 from tests.conftest import STRUCTURES, SUPPORTED
@@ -76,7 +77,7 @@ def test_a_stream_goes_on_after_an_error(predictor, tmp_path):
 
 def test_a_long_stream_keeps_its_order(predictor, monkeypatch):
     monkeypatch.setattr("vanhove.prediction.predictor.STRUCTURES_PER_ROUND", 4)
-    monkeypatch.setattr("vanhove.prediction.predictor.ATOMS_PER_BATCH", 5)
+    monkeypatch.setattr(predictor, "atoms_per_batch", 5)
     names = [spectrum.name for spectrum in predictor.stream(SUPPORTED)]
     assert names == [path.name for path in SUPPORTED]
 
@@ -91,6 +92,28 @@ def test_elements_that_were_never_trained_on_are_refused(predictor):
 def test_unknown_weights_list_the_names():
     with pytest.raises(CheckpointError, match=r"no weights 'nothing'; give .* one of: "):
         vanhove.load("nothing")
+
+
+def test_batches_shrink_until_they_fit_the_memory(monkeypatch):
+    """A GPU with room for nine atoms: all are predicted but the crystal of ten."""
+    predictor = vanhove.load("dostransformer-phonon")
+    paths = sorted(STRUCTURES.glob("*.cif"))
+    expected = predictor.predict(paths)
+    predict = predictor.model.predict
+
+    def with_little_room(graphs):
+        if sum(graph.n_atoms for graph in graphs) > 9:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return predict(graphs)
+
+    monkeypatch.setattr(predictor.model, "predict", with_little_room)
+    outcomes = list(predictor.stream(paths))
+    assert {spectrum.crystal.n_atoms > 9 for spectrum in expected} == {True, False}
+    for spectrum, outcome in zip(expected, outcomes, strict=True):
+        if spectrum.crystal.n_atoms > 9:
+            assert "too large for the memory of the GPU: 10 atoms" in outcome.reason
+        else:
+            np.testing.assert_allclose(outcome.values, spectrum.values, atol=1e-5)
 
 
 def test_shipped_weights_predict_the_phonons_of_rock_salt():

@@ -40,8 +40,11 @@ if TYPE_CHECKING:
 
 StructureLike: TypeAlias = "str | PathLike[str] | Structure | Atoms | Crystal"
 
-ATOMS_PER_BATCH = 512
-"""A batch is closed before it would hold more atoms; a larger crystal is a batch of its own."""
+ATOMS_PER_BATCH = {"cpu": 512, "cuda": 16384}
+"""A batch is closed before it would hold more atoms; a larger crystal is a batch of its own.
+
+Where the memory of a GPU does not suffice, it is halved until it does.
+"""
 BANDS_COST = 8
 """A batch of bands holds so many times fewer: each atom is seen from every k-point."""
 STRUCTURES_PER_ROUND = 256
@@ -71,6 +74,8 @@ class Predictor:
         self.grid = np.asarray(info.grid, dtype=np.float64)
         self.path = path
         self.has_bands = info.quantity in BAND_UNITS
+        most = ATOMS_PER_BATCH.get(next(model.parameters()).device.type, ATOMS_PER_BATCH["cpu"])
+        self.atoms_per_batch = most // (BANDS_COST if self.has_bands else 1)
 
     @property
     def calibration(self) -> Calibration | None:
@@ -164,28 +169,43 @@ class Predictor:
         ready = [(i, item) for i, item in enumerate(pending) if isinstance(item, _Prepared)]
         # Crystals of like size share a batch, so that little of it is padding.
         ready.sort(key=lambda pair: pair[1].graph.n_atoms)
-        most_atoms = ATOMS_PER_BATCH // (BANDS_COST if self.has_bands else 1)
         while ready:
             size = 1
-            while size < len(ready) and (size + 1) * ready[size][1].graph.n_atoms <= most_atoms:
+            largest = self.atoms_per_batch
+            while size < len(ready) and (size + 1) * ready[size][1].graph.n_atoms <= largest:
                 size += 1
-            chunk, ready = ready[:size], ready[size:]
-            graphs = [item.graph for _, item in chunk]
-            if isinstance(self.model, Ensemble):
-                prediction = self.model.predict_with_errors(graphs)
-                mean = prediction.mean
-                for row, (place, item) in enumerate(chunk):
-                    spectrum = self._spectrum(item, mean[row])
-                    outcomes[place] = with_error_bars(
-                        spectrum, self.model.calibration, prediction, row
+            places, items = zip(*ready[:size], strict=True)
+            try:
+                found = self._predict_batch(items)
+            except torch.OutOfMemoryError:
+                torch.cuda.empty_cache()
+                if size > 1:
+                    self.atoms_per_batch = sum(item.graph.n_atoms for item in items) // 2
+                    continue
+                (item,) = items
+                found = [
+                    StructureError(
+                        f"too large for the memory of the GPU: {item.graph.n_atoms} atoms; "
+                        "predict it on the CPU",
+                        item.given.name,
                     )
-                continue
-            make = self._bands if self.has_bands else self._spectrum
-            for (place, item), values in zip(
-                chunk, self.model.predict(graphs).numpy(), strict=True
-            ):
-                outcomes[place] = make(item, values)
+                ]
+            for place, outcome in zip(places, found, strict=True):
+                outcomes[place] = outcome
+            ready = ready[size:]
         return outcomes
+
+    def _predict_batch(self, items: Sequence[_Prepared]) -> list[Any]:
+        graphs = [item.graph for item in items]
+        if isinstance(self.model, Ensemble):
+            prediction, calibration = self.model.predict_with_errors(graphs), self.model.calibration
+            return [
+                with_error_bars(self._spectrum(item, mean), calibration, prediction, row)
+                for row, (item, mean) in enumerate(zip(items, prediction.mean, strict=True))
+            ]
+        make = self._bands if self.has_bands else self._spectrum
+        values = self.model.predict(graphs).numpy()
+        return [make(item, own) for item, own in zip(items, values, strict=True)]
 
     def _metadata(self, item: _Prepared) -> dict[str, Any]:
         return {
