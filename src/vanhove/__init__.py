@@ -24,6 +24,7 @@ _HOME = {
     "ThermalProperties": "vanhove.spectra",
     "data_fetch_mp": "vanhove.datasets.materials_project:fetch_materials_project",
     "data_info": "vanhove.commands",
+    "data_label": "vanhove.screening.labelling:label",
     "data_list": "vanhove.commands",
     "embed": "vanhove.embeddings.command",
     "ensemble": "vanhove.training.ensemble:make_ensemble",
@@ -54,6 +55,7 @@ __all__ = [
     "ThermalProperties",
     "data_fetch_mp",
     "data_info",
+    "data_label",
     "data_list",
     "embed",
     "ensemble",
@@ -92,6 +94,7 @@ if TYPE_CHECKING:
     from vanhove.experiments.sweep import sweep
     from vanhove.prediction.predictor import Predictor, load, predict
     from vanhove.screening.command import screen
+    from vanhove.screening.labelling import label as data_label
     from vanhove.spectra import ThermalProperties
     from vanhove.spectra.bands import BandStructure
     from vanhove.spectra.spectrum import Spectrum
