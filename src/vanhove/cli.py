@@ -570,7 +570,8 @@ def evaluate(
         submission = write_submission(checkpoints[0], leaderboard, quiet=quiet)
         typer.echo(
             f"{leaderboard}: {submission['n_materials']} materials, MAE {submission['mae']:.4f} "
-            "over all points"
+            f"over all points; without imaginary modes {submission['clean']['n_materials']}, MAE "
+            f"{submission['clean']['mae']:.4f}"
         )
         return
     result = measure(

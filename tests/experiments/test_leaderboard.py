@@ -22,6 +22,8 @@ def test_the_file_holds_every_test_material(small_run, monkeypatch, tmp_path):
     """The tiny data set stands for that of the leaderboard."""
     tiny = load_dataset("tiny")
     monkeypatch.setitem(catalog.DATASETS, "phonon_jarvis", lambda: tiny)
+    kept = tiny.split("test")[:1]
+    monkeypatch.setitem(catalog.DATASETS, "phonon_jarvis_clean", lambda: tiny.subset(kept))
     out = CliRunner().invoke(
         app, ["evaluate", str(small_run), "--jarvis-leaderboard", str(tmp_path), "-q"]
     )
@@ -39,6 +41,9 @@ def test_the_file_holds_every_test_material(small_run, monkeypatch, tmp_path):
     assert np.abs(prediction - target).mean() == pytest.approx(measured, rel=1e-4)
     assert f"MAE {measured:.4f}" in out.output
     assert json.loads((tmp_path / "metadata.json").read_text())["model_parameters"] > 0
+    clean = json.loads((tmp_path / "result.json").read_text())["clean"]
+    expected = pytest.approx(np.abs(prediction - target)[0].mean(), rel=1e-4)
+    assert clean == {"n_materials": 1, "mae": expected}
 
 
 @pytest.mark.data

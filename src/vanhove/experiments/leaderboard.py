@@ -28,8 +28,10 @@ def write_submission(
     """Predict the test part of `phonon_jarvis` and write what the leaderboard takes.
 
     ``BENCHMARK.csv.zip`` has the columns id, target, prediction, the points of a spectrum joined
-    with semicolons, and ``metadata.json`` describes the model. Test materials without a structure
-    are missing (see the notes of the data set), so a submission is of a part of the test ids.
+    with semicolons, and ``metadata.json`` describes the model; ``result.json`` is our own note of
+    what was measured, also of `phonon_jarvis_clean`, the crystals without imaginary modes. Test
+    materials without a structure are missing (see the notes of the data set), so a submission is of
+    a part of the test ids.
 
     Args:
         checkpoint: a model trained on `phonon_jarvis` in its published split.
@@ -37,7 +39,8 @@ def write_submission(
         quiet: no progress.
 
     Returns:
-        ``{"n_materials": ..., "mae": ..., ...}``: the leaderboard's metric on these materials.
+        ``{"n_materials": ..., "mae": ..., "clean": {"n_materials": ..., "mae": ...}, ...}``: the
+        leaderboard's metric on these materials.
 
     Raises:
         CheckpointError: the model was trained on other data or another split.
@@ -55,15 +58,21 @@ def write_submission(
     rows = data.rows("test")
     prediction = predict_rows(model, data, rows).numpy()
     target = data.targets[rows].numpy()
+    errors = np.abs(prediction - target).mean(axis=1)
+    clean_ids = set(load_dataset("phonon_jarvis_clean").ids)
+    clean = np.array([data.dataset.ids[row] in clean_ids for row in rows.tolist()])
     lines = ["id,target,prediction"]
     for row, true, predicted in zip(rows.tolist(), target, prediction, strict=True):
         lines.append(f"{data.dataset.ids[row]},{_joined(true)},{_joined(predicted)}")
     result = {
         "benchmark": BENCHMARK,
         "n_materials": len(rows),
-        "mae": float(np.abs(prediction - target).mean()),
+        "mae": float(errors.mean()),
+        "clean": {"n_materials": int(clean.sum()), "mae": float(errors[clean].mean())},
         "convention": "mean absolute error over all points of all materials",
         "model": info.config.name,
+        "validation": info.validation,
+        "seeds": info.ensemble.seeds if info.ensemble else [info.config.seed],
         "dataset": info.dataset.model_dump(),
         "config": info.config.model_dump(mode="json"),
         **circumstances(),
@@ -94,6 +103,7 @@ def write_submission(
         "note": f"{len(rows)} test ids: those whose structures are public with the labels",
     }
     (folder / "metadata.json").write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
+    (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return result
 
 
