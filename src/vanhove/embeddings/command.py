@@ -168,13 +168,7 @@ def _settings(
 ) -> tuple[EmbeddingSettings, dict[str, np.ndarray] | None]:
     """Settings, and the weights of a trained encoder if one is named."""
     if encoder is None:
-        try:
-            return EmbeddingSettings.model_validate({"kind": kind, **(overrides or {})}), None
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise ConfigError(
-                f"{'.'.join(map(str, first['loc']))}: {first['msg']} (got {first['input']!r})"
-            ) from None
+        return EmbeddingSettings.parse({"kind": kind, **(overrides or {})}, "embed"), None
     known = read_embedding(encoder)
     try:
         settings = EmbeddingSettings.model_validate(known.info["settings"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from vanhove.crystal.graph import GraphSettings
 from vanhove.datasets.catalog import SplitName
@@ -16,7 +16,7 @@ from vanhove.datasets.splits import TUNING_POOL
 from vanhove.datasets.subclasses import SubclassName
 from vanhove.errors import ConfigError
 from vanhove.models.model import BAND_DECODERS, DECODERS, ENCODERS, ModelSettings
-from vanhove.settings import Settings
+from vanhove.settings import Settings, read_yaml
 
 LossName = Literal["rmse", "mse", "mae", "kl", "bregman", "wasserstein", "bands"]
 ScheduleName = Literal["constant", "cosine", "exponential", "step", "noam"]
@@ -196,34 +196,18 @@ class RunConfig(Settings):
         Raises:
             ConfigError: the file is missing or not YAML, or a key or value is wrong.
         """
-        try:
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-        except OSError as error:
-            raise ConfigError(
-                f"{path}: cannot read the run file ({error.strerror}); give a YAML file such as a "
-                "run folder's config.yaml"
-            ) from None
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-        if not isinstance(content, dict):
-            raise ConfigError(
-                f"{path}: a run file holds keys and values, got {type(content).__name__}"
-            )
+        remedy = "give a YAML file such as a run folder's config.yaml"
+        content = read_yaml(Path(path), "a run file", remedy)
         return cls.parse(with_overrides(content, overrides), str(path))
 
     @classmethod
-    def parse(cls, content: dict, source: str = "run config") -> RunConfig:
-        """Validate a nested dictionary; wrong keys and values raise one-line `ConfigError`."""
-        try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            problems = "; ".join(
-                f"{_dotted(e['loc'])}: {e['msg']} (got {e['input']!r})"
-                if e["loc"]
-                else e["msg"].removeprefix("Value error, ")
-                for e in error.errors()
-            )
-            raise ConfigError(f"{source}: {problems}") from None
+    def dotted(cls, location: tuple[int | str, ...]) -> str:
+        """``("model", "decoder", "pooled", "dim")`` -> ``model.decoder.dim``."""
+        parts = list(map(str, location))
+        for section, names in (("encoder", ENCODERS), ("decoder", DECODERS)):
+            if parts[:2] == ["model", section] and len(parts) > 2 and parts[2] in names:
+                del parts[2]
+        return ".".join(parts)
 
     def differences(self, other: RunConfig) -> list[str]:
         """Dotted keys whose values differ."""
@@ -232,15 +216,6 @@ class RunConfig(Settings):
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
-
-
-def _dotted(location: tuple[int | str, ...]) -> str:
-    """``("model", "decoder", "pooled", "dim")`` -> ``model.decoder.dim``: what the user wrote."""
-    parts = list(map(str, location))
-    for section, names in (("encoder", ENCODERS), ("decoder", DECODERS)):
-        if parts[:2] == ["model", section] and len(parts) > 2 and parts[2] in names:
-            del parts[2]
-    return ".".join(parts)
 
 
 def flat_settings(config: RunConfig) -> dict[str, object]:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from vanhove.errors import ConfigError
 from vanhove.experiments.catalog import CATALOG, Size, run_config
-from vanhove.settings import Settings
+from vanhove.settings import Settings, read_yaml
 from vanhove.training.checkpoint import load_config
 from vanhove.training.config import (
     RunConfig,
@@ -208,35 +208,9 @@ class SearchSpace(Settings):
             ConfigError: no such file, or a key, a value or a range is wrong.
         """
         path = shipped_spaces().get(str(name_or_path), Path(name_or_path))
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(
-                f"{name_or_path}: cannot read the search space ({error.strerror}); give a YAML "
-                f"file, or one of {', '.join(shipped_spaces())}"
-            ) from None
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-        if not isinstance(content, dict):
-            raise ConfigError(
-                f"{path}: a search space holds keys and values, got {type(content).__name__}"
-            )
+        remedy = f"give a YAML file, or one of {', '.join(shipped_spaces())}"
+        content = read_yaml(path, "a search space", remedy)
         return cls.parse(content, str(path)).resolved(path.parent)
-
-    @classmethod
-    def parse(cls, content: dict, source: str = "search space") -> SearchSpace:
-        """Validate a nested dictionary; wrong keys and values raise one-line `ConfigError`."""
-        try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')} "
-                f"(got {e['input']!r})"
-                if e["loc"]
-                else e["msg"].removeprefix("Value error, ")
-                for e in error.errors()
-            )
-            raise ConfigError(f"{source}: {problems}") from None
 
     def resolved(self, folder: Path = Path()) -> SearchSpace:
         """The same search with all settings of its base written out, and every range checked.
