@@ -1,0 +1,140 @@
+"""``vanhove data ...``: what models learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vanhove.cli.options import ModelOption, QuietOption
+from vanhove.cli.root import data_app
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """List the named data sets.
+
+    Example: vanhove data list
+    """
+    from vanhove import commands
+
+    for name, about in commands.data_list().items():
+        typer.echo(f"{name:20s} {about}")
+
+
+@data_app.command("info")
+def data_info(
+    name: Annotated[str, typer.Argument(help="A named data set or a folder of your own.")],
+) -> None:
+    """Load a data set (fetching it first if need be), check it and describe it.
+
+    Example: vanhove data info phonon_petretto
+    """
+    from vanhove import commands
+
+    for key, value in commands.data_info(name).items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
+        for item in value if key == "notes" else [_plain(value)]:
+            typer.echo(f"{key:16s} {item}")
+
+
+@data_app.command("label")
+def data_label(
+    source: Annotated[Path, typer.Argument(help="Structures, as vanhove screen takes them.")],
+    folder: Annotated[Path, typer.Argument(help="The data set to write, a new folder.")],
+    model: ModelOption = None,
+    together_with: Annotated[
+        str | None,
+        typer.Option(
+            "--with", help="A data set with computed spectra, whose parts the new one has."
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Draw so many structures [all].")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the draw.")] = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Let a model say the spectra of many structures: a data set to train a faster model on.
+
+    With a data set of computed spectra, formulas of its validation and test parts are left out.
+
+    \b
+    Example: vanhove data label structures/ labelled --with phonon_petretto
+    """
+    from vanhove.screening.labelling import label
+
+    result = label(
+        source,
+        folder,
+        model=model,
+        together_with=together_with,
+        limit=limit,
+        seed=seed,
+        quiet=quiet,
+    )
+    typer.echo(
+        f"{folder}: {result.n_labelled} structures labelled, {result.n_computed} with computed "
+        f"spectra, {result.n_left_out} left out (formulas that validate or test), "
+        f"{result.n_failed} failed"
+    )
+
+
+@data_app.command("fetch-mp")
+def data_fetch_mp(
+    folder: Annotated[Path, typer.Argument(help="Where to; the same folder continues.")],
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="How many materials [all].")
+    ] = None,
+    requests_per_second: Annotated[
+        float, typer.Option("--requests-per-second", min=0.01, help="At most.")
+    ] = 5.0,
+    projections: Annotated[
+        bool,
+        typer.Option("--projections", help="Large: to get the structure of each DOS calculation."),
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask again for those without a DOS.")
+    ] = False,
+    bands: Annotated[
+        bool, typer.Option("--bands", help="Band structures along lines instead of DOS.")
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Download electron DOS of the Materials Project (non-magnetic, not deprecated).
+
+    Needs your key in MP_API_KEY and pip install 'vanhove[mp]'. A download that was stopped
+    continues when the same command is given again.
+
+    \b
+    Example: vanhove data fetch-mp mp-dos --limit 100
+    """
+    from vanhove.datasets.materials_project import fetch_materials_project
+
+    try:
+        result = fetch_materials_project(
+            folder,
+            limit=limit,
+            requests_per_second=requests_per_second,
+            projections=projections,
+            retry_failed=retry_failed,
+            what="bands" if bands else "dos",
+            quiet=quiet,
+        )
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command continues where it was", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(
+        f"{folder}: {result.present} of {result.wanted} materials, {result.fetched} of them new; "
+        f"{len(result.failed)} failed (reasons in manifest.json)"
+    )
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{k} {v}" for k, v in value.items()) + ")"
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
