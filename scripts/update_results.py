@@ -20,6 +20,7 @@ from pathlib import Path
 import bands_page
 import finetuning_page
 import flagship_page
+import jarvis_page
 import model_pages
 import results_page
 import tuning_page
@@ -250,6 +251,7 @@ def main(check: bool) -> int:
     new[ELECTRON_CARD] = electron_card(electron, table)
     new[BANDS_CARD] = bands_page.card(json.loads(BANDS_CARD.with_suffix(".json").read_text()))
     new[ROOT / "docs" / "results-bands.md"] = bands_page.page()
+    new[ROOT / "docs" / "results-jarvis.md"] = jarvis_page.page()
     new[ROOT / "docs" / "results-finetuning.md"] = finetuning_page.page()
     if tuning_page.FOLDER.exists():
         tune = tuning_page.PAGE
