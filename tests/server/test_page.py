@@ -132,6 +132,11 @@ def test_an_example_and_what_can_be_downloaded(desktop):
     png = _download(page, phonons.get_by_role("button", name="PNG"))
     assert png.startswith(b"\x89PNG")
     assert len(png) > 10_000
+    for name in ("Electron density of states", "Electron bands"):
+        expect(_card(page, name).locator(".legend")).to_contain_text("90 % interval")
+        expect(_card(page, name)).to_contain_text(": familiarity ")
+    picture = page.get_by_role("img", name="Electron bands along")
+    expect(picture).to_have_accessible_name(re.compile(r"the 90 % interval of .* is ± \d+\.\d eV"))
     table = _download(page, _card(page, "Electron bands").get_by_role("button", name="CSV"))
     assert table.startswith(b"distance_per_angstrom")
 

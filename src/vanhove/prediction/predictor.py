@@ -23,6 +23,7 @@ from vanhove.crystal.kpath import KPoints, PathConvention, high_symmetry_path
 from vanhove.crystal.reading import find_structure_files, read_crystal
 from vanhove.crystal.symmetry import StandardizedCrystal, standardize
 from vanhove.errors import ConfigError, StructureError
+from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.inference import Precision
@@ -73,7 +74,7 @@ class Predictor:
         self.has_bands = info.quantity in BAND_UNITS
 
     @property
-    def calibration(self) -> Calibration | None:
+    def calibration(self) -> Calibration | BandCalibration | None:
         """Of the error bars, if the model has any."""
         return self.model.calibration if isinstance(self.model, Ensemble) else None
 
@@ -171,16 +172,15 @@ class Predictor:
                 size += 1
             chunk, ready = ready[:size], ready[size:]
             graphs = [item.graph for _, item in chunk]
+            make: Any = self._bands if self.has_bands else self._spectrum
             if isinstance(self.model, Ensemble):
                 prediction = self.model.predict_with_errors(graphs)
                 mean = prediction.mean
                 for row, (place, item) in enumerate(chunk):
-                    spectrum = self._spectrum(item, mean[row])
                     outcomes[place] = with_error_bars(
-                        spectrum, self.model.calibration, prediction, row
+                        make(item, mean[row]), self.model.calibration, prediction, row
                     )
                 continue
-            make = self._bands if self.has_bands else self._spectrum
             for (place, item), values in zip(
                 chunk, self.model.predict(graphs).numpy(), strict=True
             ):

@@ -24,6 +24,8 @@ def figure(
 ) -> Figure:
     """Bands as lines over the path; the Fermi level dashed; VBM, CBM and the gap marked.
 
+    Error bars of one standard deviation are shaded, the darker the more bands may be there.
+
     Args:
         bands: what to plot. Electrons are plotted from their Fermi level.
         title: the crystal's formula, or the name, by default.
@@ -44,6 +46,11 @@ def figure(
         energies = other.energies - (other.fermi_level or 0.0)
         for start, end in zip([0, *(jumps + 1)], [*(jumps + 1), len(x)], strict=True):
             axes.plot(x[start:end], energies[start:end], color=colour, linewidth=width)
+            if other.std is None:
+                continue
+            for band, std in zip(energies.T, other.std.T, strict=True):
+                low, high = band[start:end] - std[start:end], band[start:end] + std[start:end]
+                axes.fill_between(x[start:end], low, high, color=colour, alpha=0.13, linewidth=0)
     axes.set_xlim(x[0], x[-1])
     _mark_labels(axes, bands)
     if bands.fermi_level is not None:

@@ -103,13 +103,7 @@ class Spectrum:
         Raises:
             ConfigError: no calibrated error bars, or not at this level.
         """
-        factors = self.metadata.get("interval_factors", {})
-        if self.std is None or f"{level:g}" not in factors:
-            raise ConfigError(
-                f"no interval at level {level:g}; this spectrum has "
-                f"{', '.join(factors) or 'no calibrated error bars'}"
-            )
-        half = factors[f"{level:g}"] * self.std
+        half = interval_half_width(self.std, self.metadata, level, "spectrum")
         return np.maximum(self.values - half, 0), self.values + half
 
     def __repr__(self) -> str:
@@ -574,6 +568,29 @@ class Spectrum:
         if n_atoms < 1:
             raise ConfigError(f"n_atoms must be at least 1, got {n_atoms}")
         return n_atoms
+
+
+def interval_half_width(
+    std: np.ndarray | None, metadata: dict[str, Any], level: float, what: str
+) -> np.ndarray:
+    """Half the width of a calibrated interval, in the shape and unit of ``std``.
+
+    Args:
+        std: error bars, if there are any.
+        metadata: whose ``interval_factors`` says how many of them the levels are.
+        level: a probability.
+        what: has them, for the error.
+
+    Raises:
+        ConfigError: no calibrated error bars, or not at this level.
+    """
+    factors = metadata.get("interval_factors", {})
+    if std is None or f"{level:g}" not in factors:
+        raise ConfigError(
+            f"no interval at level {level:g}; this {what} has "
+            f"{', '.join(factors) or 'no calibrated error bars'}"
+        )
+    return factors[f"{level:g}"] * std
 
 
 def _crystal_to_dict(crystal: Crystal) -> dict[str, Any]:
