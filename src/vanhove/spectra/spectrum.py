@@ -96,6 +96,8 @@ class Spectrum:
     def interval(self, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper ends ``[n_points]`` within which the truth lies with this probability.
 
+        Neither leaves what the normalisation allows: 0 and above, of "min-max" up to 1.
+
         On average over materials like those of the validation data, and over points; see
         `vanhove.models.calibration`. ``metadata["interval_factors"]`` holds the half widths in
         units of ``std``.
@@ -104,7 +106,8 @@ class Spectrum:
             ConfigError: no calibrated error bars, or not at this level.
         """
         half = interval_half_width(self.std, self.metadata, level, "spectrum")
-        return np.maximum(self.values - half, 0), self.values + half
+        highest = max(1.0, self.values.max()) if self.normalisation == "min-max" else np.inf
+        return np.maximum(self.values - half, 0), np.minimum(self.values + half, highest)
 
     def __repr__(self) -> str:
         of = [text for text in (self.crystal.formula if self.crystal else "", self.name) if text]

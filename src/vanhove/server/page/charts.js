@@ -120,7 +120,7 @@ export function bandsFigure(predictions, title) {
       // Intervals overlap: it is darker where more bands may be.
       const shades = numbers.flatMap((band) =>
         interval(bands.distances, column(bands.lower_90, band), column(bands.upper_90, band), i, label,
-          { opacity: 0.12, showlegend: band === 0 }));
+          { opacity: 0.14, showlegend: band === 0 }));
       return [...shades, ...numbers.map((band) => ({
         x: bands.distances,
         y: column(bands.energies, band),
