@@ -69,7 +69,7 @@ def band_error_terms(members: np.ndarray) -> np.ndarray:
     """What tells how wrong an energy may be, ``[..., n_kpoints, n_bands, 3]``, none negative.
 
     A constant, the spread of the members and the distance of the band's centre from the Fermi
-    level. Neither the width of the band nor its place in the order, the spread of all bands or the
+    level (phonons: from 0). Neither the width of the band nor its place in the order, the spread of all bands or the
     familiarity added anything in a cross-validation within the validation part.
 
     Args:
@@ -95,8 +95,9 @@ def fit_band_calibration(members: np.ndarray, target: np.ndarray, quantity: str)
     there = np.isfinite(target)
     shares = material_shares(there)[there]
     error = np.abs(mean - target)[there]
-    weights = fit_weights(band_error_terms(members)[there], error, shares)
-    scores = error / np.maximum(band_error_terms(members)[there] @ weights, SMALLEST)
+    terms = band_error_terms(members)[there]
+    weights = fit_weights(terms, error, shares)
+    scores = error / np.maximum(terms @ weights, SMALLEST)
     gap_errors = np.zeros(0)
     if quantity == "electron_bands":
         gap_errors = gap_error(mean, target)
