@@ -69,8 +69,8 @@ def band_error_terms(members: np.ndarray) -> np.ndarray:
     """What tells how wrong an energy may be, ``[..., n_kpoints, n_bands, 3]``, none negative.
 
     A constant, the spread of the members and the distance of the band's centre from the Fermi
-    level (phonons: from 0). Neither the width of the band nor its place in the order, the spread of all bands or the
-    familiarity added anything in a cross-validation within the validation part.
+    level (phonons: from 0). Neither the width of the band nor its place in the order, the spread of
+    all bands or the familiarity added anything in a cross-validation within the validation part.
 
     Args:
         members: as for `BandCalibration.std`; one member has no spread.
