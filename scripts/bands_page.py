@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from flagship_page import coverage_words
 from results_page import FIGURES, RESULTS, _number, _table
 
 COLUMNS = {
@@ -169,6 +170,20 @@ def _speed(found: dict) -> list[str]:
     ]
 
 
+def _of_gaps(gap: dict) -> str:
+    if "half_width" not in gap:
+        return (
+            f"No error bar of the gap: {gap['n_calibrated_on']} validation crystals are predicted "
+            "to have one, too few to learn from."
+        )
+    return (
+        f"Gap, where one is predicted (a metal that is taken for an insulator counts as one with a "
+        f"gap of 0): half width of the 90 % interval {gap['half_width']:.2f} eV, learned from "
+        f"{gap['n_calibrated_on']} crystals; {gap['coverage']:.3f} of {gap['n']} test crystals "
+        f"inside, MAE {gap['mae']:.2f} eV."
+    )
+
+
 def card(measured: dict) -> str:
     """The card of the weights; ``measured`` is what ``vanhove evaluate`` wrote of them."""
     family = result("bandformer")
@@ -185,6 +200,12 @@ def card(measured: dict) -> str:
     ]
     validation = ", ".join(f"{key} {value:.4f}" for key, value in run["validation"].items())
     table = _table(["test metric, eV", "this file", "all seeds", "nearest training crystal"], rows)
+    bars = run["uncertainty"]
+    kinds = ["coverage", "coverage_metal", "coverage_nonmetal"]
+    coverage = _table(
+        ["interval", "share of test energies inside", "of metals", "of non-metals"],
+        [[level, *(f"{bars[kind][level]:.3f}" for kind in kinds)] for level in bars["coverage"]],
+    )
     return f"""# bandformer-electron
 
 Predicts three bands below and three above the Fermi level of a crystal from its structure, at any
@@ -203,6 +224,13 @@ k-points, eV from the Fermi level (in an insulator the middle of the gap).
 
 {table}
 
+Error bars were calibrated on the {trained["n_valid"]} validation crystals. On the test crystals,
+each counted once:
+
+{coverage}
+
+{coverage_words(run, measured["mean"], "energy_mae", " eV", 2)} {_of_gaps(bars["gap"])}
+
 ## Use it for
 
 Roughly where the bands of a small crystal like those of the data lie.
@@ -212,5 +240,5 @@ Roughly where the bands of a small crystal like those of the data lie.
 Gaps, effective masses or anything that needs a number: errors of single energies are of the order
 of an electronvolt, bands come out too flat, and {trained["n_train"]} crystals are far too few.
 Metal or insulator: it is no better than to call every crystal a metal. Magnetic materials, large
-cells, spin-orbit coupling. It gives no error bars. Elements that were not trained on are refused.
+cells, spin-orbit coupling. Elements that were not trained on are refused.
 """

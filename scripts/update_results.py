@@ -193,6 +193,7 @@ def electron_card(result: dict, table: dict) -> str:
         if key in family["mean"]
     )
     validation = ", ".join(f"{key} {value:.4f}" for key, value in run["validation"].items())
+    bars = run["uncertainty"]
     return f"""# dostransformer-electron
 
 Predicts the electron density of states of a crystal from its structure: 201 points, -5 to 5 eV from
@@ -211,6 +212,12 @@ the valence band maximum (metals: the Fermi level), smoothed over 0.85 eV, minim
 |---|---|---|
 {metrics}
 
+Error bars were calibrated on the {trained["n_valid"]} validation crystals. On the test crystals:
+
+{flagship_page.coverage_table(bars)}
+
+{flagship_page.coverage_words(run, result["mean"], "mae", "", 3)}
+
 ## Use it for
 
 Trends among small crystals like those of the data: where bands lie, whether a compound is clearly
@@ -220,7 +227,7 @@ an insulator.
 
 Gaps, the density at the Fermi level, magnetic materials, large cells, or anything that needs a
 number: {trained["n_train"]} crystals are far too few, and its R² on the test crystals is about
-zero. It gives no error bars. Elements that were not trained on are refused.
+zero. Elements that were not trained on are refused.
 """
 
 

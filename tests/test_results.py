@@ -93,7 +93,8 @@ def test_bands_are_a_measurement_and_the_shipped_ones_the_best_seed_by_validatio
     best = min(result["runs"], key=lambda run: run["validation"]["energy_mae"])
     card = json.loads(shipped_weights()["bandformer-electron"].with_suffix(".json").read_text())
     assert card["seeds"] == [best["seed"]]
-    assert card["runs"][0]["validation"] == best["validation"]
+    found = card["runs"][0]["validation"]  # of the file in half precision
+    assert found == pytest.approx(best["validation"], rel=1e-3)
 
 
 @pytest.mark.parametrize(

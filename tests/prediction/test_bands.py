@@ -83,18 +83,29 @@ def test_table_json_csv_and_plot(tmp_path, capsys):
     json_path = tmp_path / "out.json"
     assert command(tmp_path, "MgO.cif", csv=True, json_path=str(json_path)).run() == 0
     text = capsys.readouterr().out
-    for expected in ("path ", "kind             gap", "VBM", "CBM", "electron masses", "band 6"):
+    for expected in (
+        "path ",
+        "kind             gap",
+        "VBM",
+        "CBM",
+        "electron masses",
+        "± of energies",
+        "familiarity",
+        "band 6",
+    ):
         assert expected in text
     assert (tmp_path / "MgO-electron-bands.png").stat().st_size > 5000
     lines = list(csv.reader((tmp_path / "MgO-electron-bands.csv").open(encoding="utf-8")))
     assert len(lines) == 257
-    assert len(lines[0]) == 5 + 6
+    assert len(lines[0]) == 5 + 2 * 6  # energies and error bars
     (result,) = json.loads(json_path.read_text())["results"]
     properties = result["properties"]
     bands = BandStructure.from_dict(result)
     assert properties["band_gap_eV"] == pytest.approx(bands.gap.energy)
     assert properties["vbm"]["at"] == bands.where(bands.gap.vbm_at)
     assert len(properties["band_widths_eV"]) == 6
+    half = np.mean(bands.interval(0.9)[1] - bands.energies, axis=0)
+    np.testing.assert_allclose(properties["band_half_widths_90_eV"], half)
 
 
 def test_several_give_a_line_each(tmp_path, capsys):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tests.conftest import SUPPORTED
+from tests.conftest import STRUCTURES, SUPPORTED
 from vanhove.cli import app
 from vanhove.errors import ConfigError
 from vanhove.prediction.error_bars import phonon_properties
@@ -78,3 +78,14 @@ def test_the_command_joins_runs(small_runs, tmp_path):
     assert result.exit_code == 0, result.output
     assert "validation: rmse" in result.output
     assert load(out).name == "mine"
+
+
+def test_intervals_of_shipped_electron_weights_stay_between_0_and_1():
+    spectrum = load("dostransformer-electron").predict(STRUCTURES / "MgO.cif")
+    low, high = spectrum.interval(0.9)
+    assert spectrum.normalisation == "min-max"
+    assert (spectrum.values + spectrum.metadata["interval_factors"]["0.9"] * spectrum.std).max() > 1
+    assert low.min() == 0
+    assert high.max() == max(1, spectrum.values.max())
+    assert (low <= spectrum.values).all()
+    assert (spectrum.values <= high).all()

@@ -114,6 +114,9 @@ def test_bands(server):
     assert len(bands["labels"]) == len(bands["distances"])
     assert "Γ" in bands["labels"]
     assert "is_metal" in {item["name"] for item in found["properties"]}
+    assert 0 <= found["familiarity"] <= 1
+    assert (np.array(bands["lower_90"]) < bands["energies"]).all()
+    assert (np.array(bands["upper_90"]) > bands["energies"]).all()
     assert found["csv"].startswith("distance_per_angstrom,label")
 
 

@@ -220,3 +220,53 @@ def test_what_is_refused(changes, message):
     options = {"fermi_level": 0.0} | changes
     with pytest.raises((DataError, ConfigError), match=message):
         BandStructure(good.kpoints, **options)
+
+
+# Error bars
+
+
+def with_bars() -> BandStructure:
+    """Two bands that cross, given unsorted; the first one's error bars are 0.1, the other's 0.4."""
+    x = np.linspace(-1, 1, 41)
+    std = np.tile([0.1, 0.4], (41, 1))
+    factors = {"interval_factors": {"0.9": 2.0}}
+    return chain(np.stack([x, -x], axis=1), std=std, metadata=factors)
+
+
+def test_error_bars_stay_with_their_energies():
+    bands = with_bars()
+    np.testing.assert_array_equal(bands.std[0], [0.1, 0.4])
+    np.testing.assert_array_equal(bands.std[-1], [0.4, 0.1])
+    low, high = bands.interval(0.9)
+    np.testing.assert_allclose(high - bands.energies, 2 * bands.std)
+    np.testing.assert_allclose(bands.energies - low, 2 * bands.std)
+    finer = bands.resampled(81)
+    np.testing.assert_allclose(finer.std[::2], bands.std)
+    assert bands.continuous().std.shape == bands.energies.shape
+    level = chain(np.ones((41, 2)), std=np.full((41, 2), 0.3)).smoothed(0.1)
+    np.testing.assert_allclose(level.std, 0.3)
+
+
+def test_error_bars_in_files_tables_and_pictures():
+    bands = with_bars()
+    again = BandStructure.from_dict(json.loads(json.dumps(bands.to_dict())))
+    np.testing.assert_array_equal(again.std, bands.std)
+    header, first = bands.to_csv().splitlines()[:2]
+    assert header.endswith("band_1_eV,band_2_eV,band_1_std_eV,band_2_std_eV")
+    assert first.endswith("-1.0,1.0,0.1,0.4")
+    np.testing.assert_array_equal(bands.to_pandas()["band_2_std_eV"], bands.std[:, 1])
+    assert len(bands.plot().axes[0].collections) == bands.n_bands
+    assert not chain(bands.energies).plot().axes[0].collections
+
+
+def test_bands_without_error_bars_have_no_interval():
+    with pytest.raises(ConfigError, match="this band structure has no calibrated error bars"):
+        chain(np.ones((9, 1))).interval()
+    with pytest.raises(ConfigError, match=r"no interval at level 0.5; this band structure has 0.9"):
+        with_bars().interval(0.5)
+
+
+@pytest.mark.parametrize("std", [np.ones(9), -np.ones((9, 1)), np.full((9, 1), np.nan)])
+def test_error_bars_that_are_none(std):
+    with pytest.raises(DataError, match="std is a standard deviation of each energy"):
+        chain(np.ones((9, 1)), std=std)

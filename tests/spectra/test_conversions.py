@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -205,6 +206,8 @@ def test_bands_survive_pymatgen_and_xarray(quantity):
     pytest.importorskip("xarray")
     again = BandStructure.from_xarray(given_bands.to_xarray())
     assert again.to_dict() == given_bands.to_dict()
+    given_bands = replace(given_bands, std=0.1 * np.abs(given_bands.energies))
+    assert BandStructure.from_xarray(given_bands.to_xarray()).to_dict() == given_bands.to_dict()
 
 
 def test_phonon_bands_leave_in_thz():

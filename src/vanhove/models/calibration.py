@@ -23,7 +23,7 @@ LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)
 TEMPERATURES = (50.0, 100.0, 200.0, 300.0, 500.0, 1000.0)
 """K: where the errors of thermal properties are calibrated; interpolated between."""
 _NEARBY = 5  # points
-_SMALLEST = 1e-6
+SMALLEST = 1e-6
 
 PHONON_PROPERTIES: dict[str, Callable[[np.ndarray, np.ndarray, float], np.ndarray]] = {
     "mean_frequency_cm1": lambda grid, values, temperature: mean_frequency(grid, values),
@@ -65,7 +65,7 @@ class Calibration(BaseModel):
 
     def std(self, members: np.ndarray) -> np.ndarray:
         """Error bars, one standard deviation, ``[..., n_points]``, of ``[n, ..., n_points]``."""
-        return np.maximum(error_terms(members) @ np.asarray(self.weights), _SMALLEST)
+        return np.maximum(error_terms(members) @ np.asarray(self.weights), SMALLEST)
 
     def interval(
         self, mean: np.ndarray, std: np.ndarray, level: float = 0.9
@@ -75,10 +75,8 @@ class Calibration(BaseModel):
         Raises:
             ConfigError: a level that was not calibrated.
         """
-        factor = self.factors.get(f"{level:g}")
-        if factor is None:
-            raise ConfigError(f"level {level:g}; calibrated: {', '.join(self.factors)}")
-        return np.maximum(mean - factor * std, 0), mean + factor * std
+        half = factor_at(self.factors, level) * std
+        return np.maximum(mean - half, 0), mean + half
 
     def property_std(
         self, name: str, members: np.ndarray, temperature: float
@@ -135,10 +133,8 @@ def fit_calibration(
     members = np.asarray(members, dtype=np.float64)
     error = np.abs(members.mean(axis=0) - target)
     terms = error_terms(members)
-    weights, _ = nnls(terms.reshape(-1, terms.shape[-1]), error.ravel())
-    scale = np.maximum(terms @ weights, _SMALLEST)
-    weights = weights * np.sqrt((error**2).mean() / (scale**2).mean())
-    std = np.maximum(terms @ weights, _SMALLEST)
+    weights = fit_weights(terms.reshape(-1, terms.shape[-1]), error.ravel())
+    std = np.maximum(terms @ weights, SMALLEST)
     properties = _fit_properties(members, target, grid) if quantity == "phonon_dos" else {}
     return Calibration(
         weights=weights.tolist(),
@@ -146,6 +142,36 @@ def fit_calibration(
         properties=properties,
         n_materials=len(target),
     )
+
+
+def fit_weights(
+    terms: np.ndarray, error: np.ndarray, shares: np.ndarray | None = None
+) -> np.ndarray:
+    """Weights ``[n_terms]`` of a scale of the error, none negative.
+
+    Its shape is the best fit to the absolute errors, its size makes it a standard deviation.
+
+    Args:
+        terms: ``[n, n_terms]``.
+        error: absolute, ``[n]``.
+        shares: how much each point counts, ``[n]``; all alike by default.
+    """
+    shares = np.ones(len(error)) if shares is None else shares
+    root = np.sqrt(shares)
+    weights, _ = nnls(terms * root[:, None], error * root)
+    scale = np.maximum(terms @ weights, SMALLEST)
+    return weights * np.sqrt((shares @ error**2) / (shares @ scale**2))
+
+
+def factor_at(factors: dict[str, float], level: float) -> float:
+    """Half the width of an interval, in standard deviations.
+
+    Raises:
+        ConfigError: a level that was not calibrated.
+    """
+    if f"{level:g}" not in factors:
+        raise ConfigError(f"level {level:g}; calibrated: {', '.join(factors)}")
+    return factors[f"{level:g}"]
 
 
 def conformal_quantile(scores: np.ndarray, level: float) -> float:
@@ -169,7 +195,7 @@ def _fit_properties(
             own = np.abs(of(grid, mean, kelvin) - of(grid, target, kelvin))
             by = of(grid, members, kelvin).std(axis=0)
             (floor, slope), _ = nnls(np.stack([np.ones_like(by), by], axis=-1), own)
-            std = np.maximum(floor + slope * by, _SMALLEST)
+            std = np.maximum(floor + slope * by, SMALLEST)
             scale = np.sqrt((own**2).mean() / (std**2).mean())
             floors.append(float(floor * scale))
             slopes.append(float(slope * scale))

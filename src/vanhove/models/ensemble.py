@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vanhove.crystal.graph import CrystalGraph, collate
+from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
 from vanhove.models.familiarity import Familiarity
 from vanhove.models.inference import Precision
@@ -24,7 +25,8 @@ class EnsemblePrediction:
     """What an `Ensemble` says of some crystals.
 
     Attributes:
-        members: ``[n_members, n_crystals, n_points]``.
+        members: ``[n_members, n_crystals, n_points]``; here and below, of bands with n_bands as one
+            more dimension.
         std: error bars, ``[n_crystals, n_points]``.
         familiarity: ``[n_crystals]``, see `Familiarity`.
     """
@@ -51,7 +53,10 @@ class Ensemble(nn.Module):
     """
 
     def __init__(
-        self, members: Sequence[SpectrumModel], familiarity: Familiarity, calibration: Calibration
+        self,
+        members: Sequence[SpectrumModel],
+        familiarity: Familiarity,
+        calibration: Calibration | BandCalibration,
     ):
         super().__init__()
         self.members = nn.ModuleList(members)

@@ -6,16 +6,29 @@ from pathlib import Path
 from typing import Any
 
 from vanhove.errors import DataError
+from vanhove.models.band_calibration import BandCalibration
+from vanhove.models.calibration import Calibration
+from vanhove.prediction.error_bars import error_bar_rows
 from vanhove.spectra.bands import BandGap, BandStructure
 
 
-def band_properties(bands: BandStructure) -> dict[str, Any]:
-    """Gap, edges and masses of electrons, widths of all bands; plain JSON types."""
+def band_properties(
+    bands: BandStructure, calibration: Calibration | BandCalibration | None = None
+) -> dict[str, Any]:
+    """Gap, edges and masses of electrons, widths of all bands; plain JSON types.
+
+    Args:
+        bands: predicted.
+        calibration: of the model's error bars, if it has any: then also their half widths.
+    """
     unit = bands.unit.replace("-", "")
     found: dict[str, Any] = {
         f"band_centres_{unit}": bands.centres.tolist(),
         f"band_widths_{unit}": bands.widths.tolist(),
     }
+    if bands.std is not None and "0.9" in bands.metadata.get("interval_factors", {}):
+        half = (bands.interval(0.9)[1] - bands.energies).mean(axis=0)
+        found[f"band_half_widths_90_{unit}"] = half.tolist()
     if bands.quantity != "electron_bands":
         return found
     gap = _gap(bands)
@@ -23,6 +36,8 @@ def band_properties(bands: BandStructure) -> dict[str, Any]:
     if gap is None:
         return found
     n_filled = bands.n_filled
+    if isinstance(calibration, BandCalibration) and calibration.gap_half_widths is not None:
+        found["band_gap_eV_half_width_90"] = calibration.gap_half_widths["0.9"]
     return found | {
         "is_direct": gap.is_direct,
         "direct_gap_eV": gap.direct,
@@ -54,7 +69,9 @@ def _kind(properties: dict[str, Any]) -> str:
     if properties["is_metal"]:
         return "metal"
     kind = "direct" if properties["is_direct"] else "indirect"
-    return f"gap {properties['band_gap_eV']:.2f} eV, {kind}"
+    half = properties.get("band_gap_eV_half_width_90")
+    bar = "" if half is None else f" ± {half:.2f}"
+    return f"gap {properties['band_gap_eV']:.2f}{bar} eV, {kind}"
 
 
 def band_table(bands: BandStructure, properties: dict[str, Any], written: list[Path]) -> str:
@@ -79,6 +96,13 @@ def band_table(bands: BandStructure, properties: dict[str, Any], written: list[P
         for name in ("hole_masses", "electron_masses"):
             masses = ", ".join(f"{way} {mass:.2f}" for way, mass in properties[name].items())
             rows.append((name.replace("_", " "), masses))
+    halves = properties.get(f"band_half_widths_90_{bands.unit.replace('-', '')}")
+    if halves is not None:
+        shown = ", ".join(f"{half:.2f}" for half in halves)
+        rows.append(("± of energies", f"{shown} (bands 1 to {bands.n_bands}, mean over the path)"))
+        if not properties.get("is_metal", True) and "band_gap_eV_half_width_90" not in properties:
+            rows.append(("± of the gap", "not known: too few gaps in the validation data"))
+    rows += error_bar_rows(bands)
     rows += [("written", str(path)) for path in written]
     table = "\n".join(f"{name:16s} {value}" for name, value in rows)
     zero = "energies from the Fermi level, eV" if bands.unit == "eV" else "frequencies, 1/cm"

@@ -17,10 +17,11 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.kpath import PathConvention
 from vanhove.crystal.reading import find_structure_files, read_crystals
 from vanhove.errors import ConfigError, DataError, StructureError
+from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
 from vanhove.models.inference import Precision
 from vanhove.prediction.bands import band_line, band_properties, band_table
-from vanhove.prediction.error_bars import phonon_properties
+from vanhove.prediction.error_bars import error_bar_rows, phonon_properties
 from vanhove.prediction.predictor import Predictor, load
 from vanhove.progress import track
 from vanhove.spectra.bands import BandStructure
@@ -139,10 +140,12 @@ class PredictCommand:
                 spectrum.plot_html(path)
         return paths
 
-    def _properties(self, spectrum: Any, calibration: Calibration | None) -> dict[str, Any]:
+    def _properties(
+        self, spectrum: Any, calibration: Calibration | BandCalibration | None
+    ) -> dict[str, Any]:
         """Derived numbers of bands, or of a density of states if it has any weight."""
         if isinstance(spectrum, BandStructure):
-            return band_properties(spectrum)
+            return band_properties(spectrum, calibration)
         if spectrum.quantity == "electron_dos":
             return _electron_properties(spectrum)
         try:
@@ -226,10 +229,7 @@ def _table(spectrum: Any, properties: dict[str, Any], written: list[Path]) -> st
             half = properties.get(f"{name}_half_width_90")
             bar = "" if half is None else f" ± {half:{digits}}"
             rows.append((title, f"{properties[name]:{digits}}{bar} {of_unit}"))
-    if spectrum.std is not None:
-        rows.append(("±", "90 % of materials like the validation data are within"))
-    if "familiarity" in meta:
-        rows.append(("familiarity", f"{meta['familiarity']:.2f} (1 familiar, 0 like nothing seen)"))
+    rows += error_bar_rows(spectrum)
     rows += [("written", str(path)) for path in written]
     table = "\n".join(f"{name:16s} {value}" for name, value in rows)
     bars = [""] * len(spectrum.grid)

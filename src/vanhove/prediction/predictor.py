@@ -23,6 +23,7 @@ from vanhove.crystal.kpath import KPoints, PathConvention, high_symmetry_path
 from vanhove.crystal.reading import find_structure_files, read_crystal
 from vanhove.crystal.symmetry import StandardizedCrystal, standardize
 from vanhove.errors import ConfigError, StructureError
+from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.inference import Precision
@@ -78,7 +79,7 @@ class Predictor:
         self.atoms_per_batch = most // (BANDS_COST if self.has_bands else 1)
 
     @property
-    def calibration(self) -> Calibration | None:
+    def calibration(self) -> Calibration | BandCalibration | None:
         """Of the error bars, if the model has any."""
         return self.model.calibration if isinstance(self.model, Ensemble) else None
 
@@ -197,13 +198,13 @@ class Predictor:
 
     def _predict_batch(self, items: Sequence[_Prepared]) -> list[Any]:
         graphs = [item.graph for item in items]
+        make: Any = self._bands if self.has_bands else self._spectrum
         if isinstance(self.model, Ensemble):
             prediction, calibration = self.model.predict_with_errors(graphs), self.model.calibration
             return [
-                with_error_bars(self._spectrum(item, mean), calibration, prediction, row)
+                with_error_bars(make(item, mean), calibration, prediction, row)
                 for row, (item, mean) in enumerate(zip(items, prediction.mean, strict=True))
             ]
-        make = self._bands if self.has_bands else self._spectrum
         values = self.model.predict(graphs).numpy()
         return [make(item, own) for item, own in zip(items, values, strict=True)]
 

@@ -108,6 +108,8 @@ class BandsAnswer(BaseModel):
     distances: list[float] = Field(description="1/angstrom")
     labels: list[str] = Field(description="of each k-point, empty where it has none")
     energies: list[list[float]] = Field(description="[n_kpoints, n_bands], from the Fermi level")
+    lower_90: list[list[float]] | None = Field(default=None, description="of the 90 % interval")
+    upper_90: list[list[float]] | None = None
 
 
 class PredictionAnswer(BaseModel):

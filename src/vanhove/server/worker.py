@@ -24,6 +24,7 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import SYMBOLS
 from vanhove.datasets.tiny import load_tiny
 from vanhove.errors import ConfigError, DataError, StructureError, VanhoveError
+from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
 from vanhove.prediction.bands import band_properties
 from vanhove.prediction.error_bars import half_width, phonon_properties
@@ -300,14 +301,19 @@ def _spectrum(spectrum: Spectrum) -> answers.SpectrumAnswer:
 
 
 def _bands(bands: BandStructure) -> answers.BandsAnswer:
+    lower, upper = (None, None) if bands.std is None else bands.interval(0.9)
     return answers.BandsAnswer(
         distances=bands.kpoints.distances.tolist(),
         labels=list(bands.kpoints.labels),
         energies=bands.energies.tolist(),
+        lower_90=None if lower is None else lower.tolist(),
+        upper_90=None if upper is None else upper.tolist(),
     )
 
 
-def _thermal(spectrum: Spectrum, calibration: Calibration | None) -> answers.ThermalCurves | None:
+def _thermal(
+    spectrum: Spectrum, calibration: Calibration | BandCalibration | None
+) -> answers.ThermalCurves | None:
     """C_V and entropy from 0 to 1000 K; None for a density of states without any weight."""
     grid = spectrum.grid
     functions = {"heat_capacity": heat_capacity, "entropy": entropy}
@@ -351,9 +357,15 @@ def _property(
 
 def _properties(predictor: Predictor, outcome: Any) -> list[answers.PropertyAnswer]:
     if isinstance(outcome, BandStructure):
-        found = band_properties(outcome)
+        found = band_properties(outcome, predictor.calibration)
         return [
-            answers.PropertyAnswer(name=name, description=description, value=found[name], unit=unit)
+            answers.PropertyAnswer(
+                name=name,
+                description=description,
+                value=found[name],
+                unit=unit,
+                half_width_90=found.get(f"{name}_half_width_90"),
+            )
             for name, (description, unit) in BAND_PROPERTIES.items()
             if name in found
         ]

@@ -43,6 +43,24 @@ def band_gaps(energies: np.ndarray) -> np.ndarray:
     return np.maximum(gap, 0.0)
 
 
+def fermi_gaps(energies: np.ndarray) -> np.ndarray:
+    """The gap at the Fermi level as `BandStructure.gap` finds it, ``[n_materials]``.
+
+    0 for a metal, NaN where all bands lie on one side of the Fermi level.
+
+    Args:
+        energies: from the Fermi level, ``[n_materials, n_kpoints, n_bands]``; missing bands NaN.
+    """
+    with np.errstate(invalid="ignore"):
+        below = energies.mean(axis=1) <= 0  # a missing band is on neither side
+    valence = np.where(below, energies.max(axis=1), -np.inf).max(axis=1)
+    above = ~below & np.isfinite(energies.mean(axis=1))
+    conduction = np.where(above, energies.min(axis=1), np.inf).min(axis=1)
+    gap = conduction - valence
+    gap = np.where(crosses_fermi(energies) | (gap <= GAP_TOLERANCE), 0.0, gap)
+    return np.where(np.isfinite(gap), gap, np.nan)
+
+
 def band_metrics(
     target: np.ndarray, prediction: np.ndarray, electrons: bool = True
 ) -> dict[str, float]:

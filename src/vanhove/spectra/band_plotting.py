@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vanhove.spectra.plotting import COLOUR, REFERENCE_COLOUR, TEXT_COLOUR
 
@@ -24,6 +24,8 @@ def figure(
 ) -> Figure:
     """Bands as lines over the path; the Fermi level dashed; VBM, CBM and the gap marked.
 
+    Error bars of one standard deviation are shaded, the darker the more bands may be there.
+
     Args:
         bands: what to plot. Electrons are plotted from their Fermi level.
         title: the crystal's formula, or the name, by default.
@@ -34,6 +36,7 @@ def figure(
         A matplotlib ``Figure`` of its own, outside pyplot's list of open figures.
     """
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
     drawing = Figure(figsize=size, layout="constrained")
     axes = drawing.add_subplot()
@@ -44,6 +47,21 @@ def figure(
         energies = other.energies - (other.fermi_level or 0.0)
         for start, end in zip([0, *(jumps + 1)], [*(jumps + 1), len(x)], strict=True):
             axes.plot(x[start:end], energies[start:end], color=colour, linewidth=width)
+            if other.std is None:
+                continue
+            for band, std in zip(energies[start:end].T, other.std[start:end].T, strict=True):
+                axes.fill_between(x[start:end], band - std, band + std, **_shade(colour))
+    if bands.std is not None:
+        handle = Patch(label="± 1σ", **_shade(COLOUR))
+        axes.legend(
+            handles=[handle],
+            loc="lower right",
+            bbox_to_anchor=(1, 1),
+            borderaxespad=0.2,
+            frameon=False,
+            fontsize=9,
+            labelcolor=TEXT_COLOUR,
+        )
     axes.set_xlim(x[0], x[-1])
     _mark_labels(axes, bands)
     if bands.fermi_level is not None:
@@ -62,6 +80,10 @@ def figure(
     if title:
         axes.set_title(title, loc="left", color=TEXT_COLOUR)
     return drawing
+
+
+def _shade(colour: str) -> dict[str, Any]:
+    return {"color": colour, "alpha": 0.13, "linewidth": 0}
 
 
 def _mark_labels(axes: Axes, bands: BandStructure) -> None:

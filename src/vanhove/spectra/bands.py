@@ -16,7 +16,7 @@ from vanhove.crystal.kpath import KPoints, allot, continuous_order
 from vanhove.errors import ConfigError, DataError
 from vanhove.spectra.eigenvalues import GAP_TOLERANCE, SPIN_DEGENERACY, Eigenvalues
 from vanhove.spectra.grids import cell_edges, check_grid, trapezoid_weights
-from vanhove.spectra.spectrum import Spectrum
+from vanhove.spectra.spectrum import Spectrum, interval_half_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,13 +67,14 @@ class BandStructure:
         energies: eV or, for phonons, 1/cm, ``[n_kpoints, n_bands]``; increasing with the band.
         fermi_level: eV, on the same axis; None for phonons.
         quantity: ``"electron_bands"`` or ``"phonon_bands"``.
+        std: error bars, one standard deviation in the unit of ``energies``, of the same shape.
         crystal: in the cell to which the fractional k-points refer.
         name: a label, such as a file name or an id.
         metadata: whatever JSON holds.
 
     Raises:
         DataError: shapes that do not fit, energies that are not finite, electrons without a Fermi
-            level.
+            level, a negative ``std``.
         ConfigError: an unknown quantity.
     """
 
@@ -84,11 +85,12 @@ class BandStructure:
     crystal: Crystal | None = None
     name: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
+    std: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.quantity not in BAND_UNITS:
             raise ConfigError(f"quantity {self.quantity!r}; allowed: {', '.join(BAND_UNITS)}")
-        energies = np.sort(np.asarray(self.energies, dtype=np.float64), axis=-1)
+        energies = np.asarray(self.energies, dtype=np.float64)
         if energies.ndim != 2 or len(energies) != len(self.kpoints) or energies.size == 0:
             raise DataError(
                 f"energies have shape [n_kpoints, n_bands], got {energies.shape} for "
@@ -96,9 +98,34 @@ class BandStructure:
             )
         if not np.isfinite(energies).all():
             raise DataError("the energies hold NaN or infinity: the calculation is incomplete")
-        object.__setattr__(self, "energies", energies)
+        order = energies.argsort(axis=-1, kind="stable")
+        object.__setattr__(self, "energies", np.take_along_axis(energies, order, axis=-1))
+        if self.std is not None:
+            std = np.asarray(self.std, dtype=np.float64)
+            if std.shape != energies.shape or not (np.isfinite(std) & (std >= 0)).all():
+                raise DataError(
+                    f"std is a standard deviation of each energy, shape {energies.shape}, none "
+                    f"negative; got shape {std.shape}"
+                )
+            object.__setattr__(self, "std", np.take_along_axis(std, order, axis=-1))
         if self.quantity == "electron_bands" and self.fermi_level is None:
             raise DataError("bands of electrons need a Fermi level")
+
+    def interval(self, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+        """Ends of the interval that holds an energy with probability ``level``.
+
+        On average over materials like those it was calibrated on, see
+        `vanhove.models.band_calibration`. ``metadata["interval_factors"]`` holds the half widths in
+        units of ``std``.
+
+        Returns:
+            Lower and upper ends, ``[n_kpoints, n_bands]`` each.
+
+        Raises:
+            ConfigError: no calibrated error bars, or not at this level.
+        """
+        half = interval_half_width(self.std, self.metadata, level, "band structure")
+        return self.energies - half, self.energies + half
 
     def __repr__(self) -> str:
         of = [text for text in (self.crystal.formula if self.crystal else "", self.name) if text]
@@ -116,9 +143,13 @@ class BandStructure:
         return BAND_UNITS[self.quantity]
 
     @property
-    def column_names(self) -> list[str]:
-        """Of the bands in tables: number and unit."""
-        return [f"band_{n + 1}_{self.unit.replace('-', '')}" for n in range(self.n_bands)]
+    def band_columns(self) -> dict[str, np.ndarray]:
+        """Columns of tables: ``band_1_eV``, ... and, when there, ``band_1_std_eV``, ..."""
+        unit = self.unit.replace("-", "")
+        columns = {f"band_{n + 1}_{unit}": band for n, band in enumerate(self.energies.T)}
+        if self.std is not None:
+            columns |= {f"band_{n + 1}_std_{unit}": std for n, std in enumerate(self.std.T)}
+        return columns
 
     @property
     def weights(self) -> np.ndarray:
@@ -319,7 +350,10 @@ class BandStructure:
             end = name[1]
         order = np.concatenate([p[1:] if j else p for p, j in zip(pieces, joined, strict=True)])
         return replace(
-            self, kpoints=self.kpoints.take(pieces, joined), energies=self.energies[order]
+            self,
+            kpoints=self.kpoints.take(pieces, joined),
+            energies=self.energies[order],
+            std=None if self.std is None else self.std[order],
         )
 
     def resampled(self, n_points: int = 256) -> BandStructure:
@@ -355,7 +389,8 @@ class BandStructure:
             between(x[:, None])[:, 0],
             tuple(labels),
         )
-        return replace(self, kpoints=points, energies=between(self.energies))
+        std = None if self.std is None else between(self.std)
+        return replace(self, kpoints=points, energies=between(self.energies), std=std)
 
     def smoothed(self, width: float) -> BandStructure:
         """Bands averaged along the path with a Gaussian, between jumps.
@@ -369,13 +404,15 @@ class BandStructure:
         if not width > 0:
             raise ConfigError(f"width must be positive, in 1/angstrom, got {width}")
         x = self.kpoints.distances
-        energies = np.empty_like(self.energies)
+        mean_of = np.zeros((len(x), len(x)))
         for run in np.split(np.arange(len(x)), self.kpoints.jumps + 1):
             kernel = np.exp(-(((x[run, None] - x[run]) / width) ** 2) / 2)
             if len(run) > 1:
                 kernel *= trapezoid_weights(x[run])
-            energies[run] = kernel @ self.energies[run] / kernel.sum(axis=1, keepdims=True)
-        return replace(self, energies=energies)
+            mean_of[np.ix_(run, run)] = kernel / kernel.sum(axis=1, keepdims=True)
+        # Neighbours are wrong together: the mean is no surer than they are.
+        std = None if self.std is None else mean_of @ self.std
+        return replace(self, energies=mean_of @ self.energies, std=std)
 
     # Files and other libraries
 
@@ -462,21 +499,22 @@ class BandStructure:
         return bands_from_xarray(dataset)
 
     def to_csv(self, path: str | Path | None = None) -> str:
-        """One line for each k-point: distance, label, fractional coordinates, energies.
+        """One line for each k-point: distance, label, fractional coordinates, energies, error bars.
 
         Also written to ``path`` when given.
         """
         stream = io.StringIO(newline="")
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["distance_per_angstrom", "label", "k1", "k2", "k3", *self.column_names])
-        for x, label, k, energies in zip(
+        columns = self.band_columns
+        writer.writerow(["distance_per_angstrom", "label", "k1", "k2", "k3", *columns])
+        for x, label, k, values in zip(
             self.kpoints.distances.tolist(),
             self.kpoints.labels,
             self.kpoints.fractional.tolist(),
-            self.energies.tolist(),
+            np.stack([*columns.values()], axis=-1).tolist(),
             strict=True,
         ):
-            writer.writerow([x, label, *k, *energies])
+            writer.writerow([x, label, *k, *values])
         text = stream.getvalue()
         if path is not None:
             Path(path).write_text(text, encoding="utf-8", newline="")
@@ -494,6 +532,7 @@ class BandStructure:
             "distances": self.kpoints.distances.tolist(),
             "labels": list(self.kpoints.labels),
             "energies": self.energies.tolist(),
+            "std": None if self.std is None else self.std.tolist(),
             "metadata": self.metadata,
         }
         if self.crystal is not None:
@@ -526,6 +565,7 @@ class BandStructure:
                 crystal=None if crystal is None else Crystal(**crystal, name=content["name"]),
                 name=content["name"],
                 metadata=dict(content["metadata"]),
+                std=None if content.get("std") is None else np.array(content["std"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(

@@ -63,6 +63,8 @@ def bands_html(bands: BandStructure) -> str:
     ]
     if bands.quantity == "electron_bands":
         rows.append(("gap", _gap(bands)))
+    if "familiarity" in bands.metadata:
+        rows.append(("familiarity", f"{bands.metadata['familiarity']:.2f}"))
     return _card(bands.quantity.replace("_", " "), rows, figure(bands, size=(SIZE[0], 3.4)))
 
 

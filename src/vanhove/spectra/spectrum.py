@@ -96,6 +96,8 @@ class Spectrum:
     def interval(self, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper ends ``[n_points]`` within which the truth lies with this probability.
 
+        Neither leaves what the normalisation allows: 0 and above, of "min-max" up to 1.
+
         On average over materials like those of the validation data, and over points; see
         `vanhove.models.calibration`. ``metadata["interval_factors"]`` holds the half widths in
         units of ``std``.
@@ -103,14 +105,9 @@ class Spectrum:
         Raises:
             ConfigError: no calibrated error bars, or not at this level.
         """
-        factors = self.metadata.get("interval_factors", {})
-        if self.std is None or f"{level:g}" not in factors:
-            raise ConfigError(
-                f"no interval at level {level:g}; this spectrum has "
-                f"{', '.join(factors) or 'no calibrated error bars'}"
-            )
-        half = factors[f"{level:g}"] * self.std
-        return np.maximum(self.values - half, 0), self.values + half
+        half = interval_half_width(self.std, self.metadata, level, "spectrum")
+        highest = max(1.0, self.values.max()) if self.normalisation == "min-max" else np.inf
+        return np.maximum(self.values - half, 0), np.minimum(self.values + half, highest)
 
     def __repr__(self) -> str:
         of = [text for text in (self.crystal.formula if self.crystal else "", self.name) if text]
@@ -574,6 +571,29 @@ class Spectrum:
         if n_atoms < 1:
             raise ConfigError(f"n_atoms must be at least 1, got {n_atoms}")
         return n_atoms
+
+
+def interval_half_width(
+    std: np.ndarray | None, metadata: dict[str, Any], level: float, what: str
+) -> np.ndarray:
+    """Half the width of a calibrated interval, in the shape and unit of ``std``.
+
+    Args:
+        std: error bars, if there are any.
+        metadata: whose ``interval_factors`` says how many of them the levels are.
+        level: a probability.
+        what: has them, for the error.
+
+    Raises:
+        ConfigError: no calibrated error bars, or not at this level.
+    """
+    factors = metadata.get("interval_factors", {})
+    if std is None or f"{level:g}" not in factors:
+        raise ConfigError(
+            f"no interval at level {level:g}; this {what} has "
+            f"{', '.join(factors) or 'no calibrated error bars'}"
+        )
+    return factors[f"{level:g}"] * std
 
 
 def _crystal_to_dict(crystal: Crystal) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from torch import Tensor
 from vanhove.datasets import SpectrumDataset
 from vanhove.errors import CheckpointError
 from vanhove.memory import keep_freed_memory
+from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.familiarity import Familiarity
@@ -66,7 +67,7 @@ class EnsembleInfo(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     seeds: list[int]
-    calibration: Calibration
+    calibration: Calibration | BandCalibration
     n_train: int
     n_valid: int
 

@@ -6,20 +6,21 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+
 from vanhove.errors import CheckpointError
-from vanhove.models.calibration import fit_calibration
+from vanhove.models.band_calibration import BandCalibration, fit_band_calibration
+from vanhove.models.calibration import Calibration, fit_calibration
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.familiarity import Familiarity
 from vanhove.models.model import SpectrumModel
 from vanhove.spectra.bands import BAND_UNITS
-from vanhove.spectra.metrics import spectrum_metrics
 from vanhove.training.checkpoint import EnsembleInfo, load_model, save_model
 from vanhove.training.evaluation import check_alike
+from vanhove.training.measures import measure, validation_keys
 from vanhove.training.prepared import prepare
 from vanhove.training.uncertainty import member_predictions
 from vanhove.weights import find_weights
-
-_SHOWN = ("rmse", "mse_x10", "mae", "r2")
 
 
 def make_ensemble(
@@ -44,8 +45,7 @@ def make_ensemble(
         Validation metrics of the ensemble.
 
     Raises:
-        CheckpointError: the runs differ in more than their seed, or one of them is an ensemble or
-            predicts bands.
+        CheckpointError: the runs differ in more than their seed, or one of them is an ensemble.
         DataError: their data cannot be loaded.
     """
     loaded = [load_model(find_weights(checkpoint)) for checkpoint in checkpoints]
@@ -57,18 +57,21 @@ def make_ensemble(
             raise CheckpointError(f"{checkpoint} is an ensemble; join single runs")
         members.append(model)
     info = infos[0]
-    if info.quantity in BAND_UNITS:
-        raise CheckpointError(f"{checkpoints[0]} predicts bands; ensembles are of densities")
     data = prepare(info.config, ("train", "valid"), quiet)
     train, valid = data.rows("train"), data.rows("valid")
     values, states = member_predictions(members, data, valid)
     target = data.targets[valid].numpy()
-    calibration = fit_calibration(values, target, data.dataset.grid, info.quantity)
+    calibration: Calibration | BandCalibration
+    if info.quantity in BAND_UNITS:
+        calibration = fit_band_calibration(values, target, info.quantity)
+    else:
+        calibration = fit_calibration(values, target, data.dataset.grid, info.quantity)
     familiarity = Familiarity(len(train), len(valid), states.shape[1])
     graphs = [data.graph(int(row)) for row in train]
     familiarity.fit(member_predictions(members[:1], data, train)[1], graphs, states)
-    metrics = spectrum_metrics(target, values.mean(axis=0), data.dataset.grid, data.dataset.unit)
-    validation = {key: float(metrics[key]) for key in _SHOWN}
+    metrics = measure(target, values.mean(axis=0), data.dataset)
+    shown = {key: float(metrics[key]) for key in validation_keys(data.dataset)}
+    validation = {key: value for key, value in shown.items() if np.isfinite(value)}
     config = info.config if name is None else info.config.model_copy(update={"name": name})
     ensemble = EnsembleInfo(
         seeds=[own.config.seed for own in infos],

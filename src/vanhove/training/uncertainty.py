@@ -10,9 +10,11 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
+from vanhove.models.band_calibration import BandCalibration, gap_error, material_shares
 from vanhove.models.calibration import LEVELS, PHONON_PROPERTIES, Calibration
 from vanhove.models.ensemble import Ensemble, EnsemblePrediction, predict_members
 from vanhove.models.model import SpectrumModel
+from vanhove.spectra.band_metrics import crosses_fermi, energy_mae
 from vanhove.spectra.metrics import mae_per_material
 from vanhove.training.prepared import PreparedData
 
@@ -27,9 +29,9 @@ def member_predictions(
     rows: Tensor,
     batch_size: int = 32,
 ) -> tuple[np.ndarray, Tensor]:
-    """`predict_members` of many rows: ``[n_members, n_rows, n_points]`` and ``[n_rows, d]``."""
+    """`predict_members` of many rows: ``[n_members, n_rows, ...]`` and ``[n_rows, d]``."""
     order = torch.argsort(data.graphs.n_atoms[rows])
-    values = np.zeros((len(members), len(rows), data.targets.shape[1]))
+    values = np.zeros((len(members), len(rows), *data.targets.shape[1:]))
     states = torch.zeros(len(rows), members[0].encoder.out_dim)
     for chunk in order.split(batch_size):
         own, own_states = predict_members(members, [data.graph(int(row)) for row in rows[chunk]])
@@ -52,6 +54,7 @@ def uncertainty_metrics(
     """How often intervals hold, how wide they are, and whether they rank the errors.
 
     Returns:
+        Of bands what `_band_uncertainty` says. Of spectra
         ``coverage``: level to the share of all points in their interval; ``coverage_with_weight``:
         the same of points where the prediction or the truth exceeds 1 % of its maximum;
         ``coverage_per_material_std``: of the 90 % interval; ``half_width``: its mean;
@@ -60,6 +63,9 @@ def uncertainty_metrics(
         for phonons ``properties``: coverage of the 90 % intervals.
     """
     mean, calibration = prediction.mean, model.calibration
+    if isinstance(calibration, BandCalibration):
+        electrons = data.dataset.quantity == "electron_bands"
+        return _band_uncertainty(calibration, prediction, target, electrons)
     inside = {}
     for level in LEVELS:
         low, high = calibration.interval(mean, prediction.std, level)
@@ -81,6 +87,62 @@ def uncertainty_metrics(
         found["properties"] = _property_coverage(
             calibration, prediction.members, target, data.dataset.grid
         )
+    return found
+
+
+def _band_uncertainty(
+    calibration: BandCalibration,
+    prediction: EnsemblePrediction,
+    target: np.ndarray,
+    electrons: bool,
+) -> dict[str, Any]:
+    """The same of bands; shares and means are of the known energies of each material, then over
+    materials.
+
+    Returns:
+        ``coverage``, ``coverage_per_material_std``, ``half_width`` and both rank correlations;
+        ``coverage_metal`` and ``coverage_nonmetal``, of electrons; ``gap``, of
+        electrons: how many materials were predicted to have one, their MAE and, if it is
+        calibrated, half width and coverage of the 90 % interval.
+    """
+    mean = prediction.mean
+    shares = material_shares(np.isfinite(target))
+
+    def per_material(values: np.ndarray) -> np.ndarray:
+        return (shares * values).sum(axis=(1, 2))
+
+    inside = {}
+    for level in LEVELS:
+        low, high = calibration.interval(mean, prediction.std, level)
+        inside[level] = per_material((target >= low) & (target <= high))
+    bars, error = per_material(prediction.std), energy_mae(target, mean)
+    found: dict[str, Any] = {
+        "coverage": {f"{level:g}": float(own.mean()) for level, own in inside.items()},
+        "coverage_per_material_std": float(inside[0.9].std()),
+        "half_width": float(calibration.factors["0.9"] * bars.mean()),
+        "rank_correlation": _rank_correlation(bars, error),
+        "familiarity_rank_correlation": _rank_correlation(prediction.familiarity, error),
+    }
+    if not electrons:
+        return found
+    is_metal = crosses_fermi(target)
+    for name, chosen in (("metal", is_metal), ("nonmetal", ~is_metal)):
+        if chosen.any():
+            found[f"coverage_{name}"] = {
+                f"{level:g}": float(own[chosen].mean()) for level, own in inside.items()
+            }
+    return found | {"gap": _gap_coverage(calibration, gap_error(mean, target))}
+
+
+def _gap_coverage(calibration: BandCalibration, error: np.ndarray) -> dict[str, Any]:
+    found: dict[str, Any] = {"n": len(error), "n_calibrated_on": calibration.n_gaps}
+    if len(error):
+        found["mae"] = float(error.mean())
+    if calibration.gap_half_widths is not None:
+        half = calibration.gap_half_widths["0.9"]
+        found["half_width"] = half
+        if len(error):
+            found["coverage"] = float((error <= half).mean())
     return found
 
 

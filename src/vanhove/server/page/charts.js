@@ -8,9 +8,9 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 const series = (i) => colour(`--series-${(i % 4) + 1}`);
 const plain = (text) => text.replaceAll("<", "‹").replaceAll("&", "+");
 
-function faint(hex) {
+function faint(hex, opacity) {
   const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-  return `rgba(${r}, ${g}, ${b}, 0.2)`;
+  return `rgba(${r}, ${g}, ${b}, ${opacity})`;
 }
 
 function layout(x, y, more = {}) {
@@ -35,13 +35,18 @@ function layout(x, y, more = {}) {
   };
 }
 
+function interval(x, lower, upper, i, label, more = {}) {
+  if (!lower) return [];
+  const edge = { x, mode: "lines", line: { width: 0 }, hoverinfo: "skip", legendgroup: label };
+  const fillcolor = faint(series(i), more.opacity ?? 0.2);
+  return [
+    { ...edge, y: lower, showlegend: false },
+    { ...edge, y: upper, fill: "tonexty", fillcolor, name: "90 % interval", showlegend: more.showlegend ?? true },
+  ];
+}
+
 function curves(x, items, i, label) {
-  const traces = [];
-  if (items.lower) {
-    const edge = { x, mode: "lines", line: { width: 0 }, hoverinfo: "skip", legendgroup: label };
-    traces.push({ ...edge, y: items.lower, showlegend: false });
-    traces.push({ ...edge, y: items.upper, fill: "tonexty", fillcolor: faint(series(i)), name: "90 % interval", showlegend: true });
-  }
+  const traces = interval(x, items.lower, items.upper, i, label);
   traces.push({ x, y: items.values, mode: "lines", name: label, line: { color: series(i), width: 2.2 }, legendgroup: label });
   return traces;
 }
@@ -101,20 +106,33 @@ export function bandsFigure(predictions, title) {
     const known = ticks.get(distances[i]);
     ticks.set(distances[i], known && known !== label ? `${known}|${label}` : label);
   });
-  return figure(`${title} along ${[...ticks.values()].join(", ")}`, () => {
-    const data = predictions.flatMap(({ model, bands }, i) =>
-      bands.energies[0].map((_, band) => ({
+  const unit = unitOf(predictions[0].unit);
+  const bars = predictions.filter(({ bands }) => bands.upper_90).map(({ model, bands }) => {
+    const widths = bands.energies.flatMap((row, at) => row.map((energy, band) => bands.upper_90[at][band] - energy));
+    const mean = widths.reduce((sum, width) => sum + width, 0) / widths.length;
+    return `; the 90 % interval of ${model} is ± ${mean.toFixed(1)} ${unit} on average`;
+  });
+  return figure(`${title} along ${[...ticks.values()].join(", ")}${bars.join("")}`, () => {
+    const data = predictions.flatMap(({ model, bands }, i) => {
+      const column = (rows, band) => rows?.map((row) => row[band]);
+      const numbers = [...bands.energies[0].keys()];
+      const label = plain(model);
+      // Intervals overlap: it is darker where more bands may be.
+      const shades = numbers.flatMap((band) =>
+        interval(bands.distances, column(bands.lower_90, band), column(bands.upper_90, band), i, label,
+          { opacity: 0.14, showlegend: band === 0 }));
+      return [...shades, ...numbers.map((band) => ({
         x: bands.distances,
-        y: bands.energies.map((row) => row[band]),
+        y: column(bands.energies, band),
         mode: "lines",
-        name: plain(model),
-        legendgroup: model,
+        name: label,
+        legendgroup: label,
         showlegend: band === 0,
         line: { color: series(i), width: 1.8 },
-        hovertemplate: "%{y:.2f} eV<extra></extra>",
-      })));
+        hovertemplate: `%{y:.2f} ${unit}<extra></extra>`,
+      }))];
+    });
     const places = [...ticks.keys()];
-    const unit = unitOf(predictions[0].unit);
     const shape = layout("", `Energy from the Fermi level, ${unit}`, {
       hovermode: "closest",
       xaxis: { tickvals: places, ticktext: [...ticks.values()], showgrid: true, gridcolor: colour("--quiet"), range: [0, distances.at(-1)], zeroline: false },

@@ -154,7 +154,7 @@ def bands_to_pandas(bands: BandStructure) -> DataFrame:
         "distance_per_angstrom": points.distances,
         "label": list(points.labels),
         **{f"k{axis + 1}": points.fractional[:, axis] for axis in range(3)},
-        **dict(zip(bands.column_names, bands.energies.T, strict=True)),
+        **bands.band_columns,
     }
     frame = pd.DataFrame(columns)
     frame.attrs = {key: getattr(bands, key) for key in ("quantity", "name", "unit", "fermi_level")}
@@ -168,8 +168,12 @@ def bands_to_xarray(bands: BandStructure) -> Dataset:
     if bands.fermi_level is not None:
         attrs["fermi_level"] = bands.fermi_level
     plain = ("lattice", "metadata", "crystal")
+    units = {"units": bands.unit}
+    variables: dict[str, Any] = {"energies": (("kpoint", "band"), bands.energies, units)}
+    if bands.std is not None:
+        variables["std"] = (("kpoint", "band"), bands.std, units)
     return _xarray().Dataset(
-        {"energies": (("kpoint", "band"), bands.energies, {"units": bands.unit})},
+        variables,
         coords={
             "distance": ("kpoint", bands.kpoints.distances, {"units": "angstrom-1"}),
             "label": ("kpoint", list(bands.kpoints.labels)),
@@ -193,6 +197,7 @@ def bands_from_xarray(dataset: Dataset) -> BandStructure:
             "distances": dataset["distance"].to_numpy(),
             "labels": dataset["label"].to_numpy().tolist(),
             "energies": dataset["energies"].to_numpy(),
+            "std": dataset["std"].to_numpy() if "std" in dataset else None,
         } | {key: json.loads(attrs[key]) for key in ("lattice", "metadata", "crystal")}
     except (KeyError, ValueError) as error:
         raise DataError(f"no Dataset of a BandStructure ({error}): make it with to_xarray") from (
