@@ -3,6 +3,7 @@
 Usage:
     python benchmarks/run.py                       # writes results/speed/benchmark.json
     python benchmarks/run.py --quick -o try.json   # fewer rounds: to see that it runs
+    python benchmarks/run.py --part precision      # one part anew, the others are kept
     python scripts/performance_page.py             # docs/performance.md from the JSON
 
 Times are processor seconds of one thread (other work on the machine counts little), medians of
@@ -411,30 +412,39 @@ def opening() -> dict[str, Any] | None:
 
 
 def main() -> None:
+    parts: dict[str, Callable[[bool], Any]] = {
+        "against_released": lambda quick: against_released(2 if quick else 7),
+        "graphs": lambda quick: graph_building(2 if quick else 7),
+        "from_files": lambda quick: from_files(2 if quick else 7),
+        "cold_start": lambda quick: from_nothing(1 if quick else 5),
+        "precision": lambda quick: precision_loss(),
+        "prepared": lambda quick: opening(),
+        "scaling_core_ms_per_crystal": lambda quick: scaling(2 if quick else 3),
+        "models": lambda quick: catalog_models(
+            2 if quick else 3, ["mlp", "dostransformer"] if quick else list(CATALOG)
+        ),
+    }
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--output", "-o", type=Path, default=OUTPUT)
     parser.add_argument("--quick", action="store_true", help="few rounds, few models")
+    parser.add_argument("--part", choices=parts, help="measure this one anew, keep the others")
     options = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()
-    rounds = 2 if options.quick else 7
-    models = ["mlp", "dostransformer"] if options.quick else list(CATALOG)
-    result = {
-        "benchmark": "speed",
-        "quick": options.quick,
-        "machine": machine(),
-        "versions": {"vanhove": vanhove.__version__, "torch": torch.__version__},
-        "gemm_GFLOPs": gflops(core_seconds({GEMM: matrix_product()}, rounds)[GEMM]),
-        "against_released": against_released(rounds),
-        "graphs": graph_building(rounds),
-        "from_files": from_files(rounds),
-        "cold_start": from_nothing(1 if options.quick else 5),
-        "precision": precision_loss(),
-        "prepared": opening(),
-        "scaling_core_ms_per_crystal": scaling(max(2, rounds // 2)),
-        "models": catalog_models(2 if options.quick else 3, models),
-        "peak_MB": megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss),
-    }
+    if options.part:
+        result = json.loads(options.output.read_text(encoding="utf-8"))
+        result[options.part] = parts[options.part](options.quick)
+    else:
+        yardstick = core_seconds({GEMM: matrix_product()}, 2 if options.quick else 7)
+        result = {
+            "benchmark": "speed",
+            "quick": options.quick,
+            "machine": machine(),
+            "versions": {"vanhove": vanhove.__version__, "torch": torch.__version__},
+            "gemm_GFLOPs": gflops(yardstick[GEMM]),
+            **{name: measure(options.quick) for name, measure in parts.items()},
+            "peak_MB": megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss),
+        }
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     say(f"written to {options.output}")

@@ -92,8 +92,13 @@ def card(path: Path) -> str:
     megabytes = shipped_weights()[path.stem].stat().st_size / 1e6
     seeds = ", ".join(map(str, run["seeds"]))
     members = f"{len(run['seeds'])} members (seeds {seeds}: all that were trained)"
+    more = ""
     if len(run["seeds"]) == 1:
         members = f"one member (seed {seeds}, the best by validation), for speed,"
+        more = (
+            ";\n  between the two, 5,766 structures of the Materials Project without spectra, "
+            "labelled by\n  `vanhove-phonon`, likewise without formulas of these parts"
+        )
     metrics = "\n".join(
         f"| {convention} | {result['mean'][key]:.4g} |"
         for key, convention in result["conventions"].items()
@@ -114,7 +119,7 @@ to 1000 1/cm, scaled so that the largest value of a training spectrum is 1.
   {trained["n_test"]} test; data hash `{trained["hash"][:16]}`, split hash
   `{trained["split_hash"][:16]}`): DFPT with PBEsol, Petretto et al., Sci. Data 5, 180065 (2018);
   before that, 8,380 crystals of JARVIS without any material or formula of its validation and test
-  parts.
+  parts{more}.
 
 | test metric | value |
 |---|---|
