@@ -30,6 +30,8 @@ Mode = Literal["auto", "all", "prompts", "last_layers", "adapters"]
 FEW = 500
 """Materials up to which cross-validation takes the place of a validation part."""
 FEWEST = 5
+ADAPTERS_BELOW = 20
+"""Materials below which adapters are the default: so cross-validation chose on fluorides."""
 FOLDS = 5
 LEAVE_ONE_OUT = 10
 """Below so many materials each is a fold of its own."""
@@ -58,7 +60,7 @@ class CrossValidation:
 
 def default_mode(n_materials: int) -> Trainable:
     """What to train when nobody says: fewer numbers for fewer materials."""
-    return "adapters" if n_materials < FEW else "all"
+    return "adapters" if n_materials < ADAPTERS_BELOW else "all"
 
 
 def default_folds(n_materials: int) -> int:
