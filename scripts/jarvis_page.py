@@ -7,11 +7,13 @@ vanhove evaluate runs/CHOSEN --jarvis-leaderboard results/jarvis
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 from results_page import RESULTS, _table
 
 FOLDER = RESULTS / "jarvis"
+GOAL = 0.045
 COMMANDS = """\
 <!-- test: skip, a long training on downloaded data -->
 ```bash
@@ -29,7 +31,7 @@ def read(path: Path) -> dict:
 def page() -> str:
     result = read(FOLDER / "result.json")
     parts = ["# The JARVIS leaderboard", *_test(result), COMMANDS]
-    parts += ["## What was tried, on the validation part", _study()]
+    parts += ["## What was tried, on the validation part", _study(), _learning_curve(result)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -62,6 +64,23 @@ def _test(result: dict) -> list[str]:
         f"the error. One seed, {result['validation']['mae']:.4f} on validation. The entry for the "
         "leaderboard lies beside the numbers in `results/jarvis`.",
     ]
+
+
+def _learning_curve(result: dict) -> str:
+    """How far more data would lead, by the slope between a quarter and all."""
+    quarter, whole = (
+        read(FOLDER / "validation" / f"{stem}.json") for stem in ("quarter", "lattice-dynamics")
+    )
+    more = whole["trained_on"]["n_train"] / quarter["trained_on"]["n_train"]
+    slope = math.log(whole["mean"]["mae"] / quarter["mean"]["mae"]) / math.log(more)
+    times = (GOAL / result["mae"]) ** (1 / slope)
+    return (
+        f"{more:.0f} times the training crystals take {100 * (1 - more**slope):.0f} % off the "
+        f"error. By that slope the goal that we had set ourselves, {GOAL} on all test materials, "
+        f"would take about {times:.0f} times the data with this model; it is met where there are "
+        "no imaginary modes. At the end of the second 20 epochs the training error still falls and "
+        "the validation error does not: more epochs alone gain nothing."
+    )
 
 
 def _study() -> str:
