@@ -370,7 +370,7 @@ def _properties(predictor: Predictor, outcome: Any) -> list[answers.PropertyAnsw
             if name in found
         ]
     known = Properties(predictor.info)
-    names = known.own
+    names = tuple(name for name in known.own if name != "familiarity")  # which has its own field
     widths: dict[str, float] = {}
     if outcome.quantity == "phonon_dos":
         names += THERMAL_PROPERTIES
