@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -66,7 +67,9 @@ class Crystal:
         from pymatgen.core import Composition
 
         counts = Counter(SYMBOLS[z] for z in self.atomic_numbers)
-        return Composition(counts).reduced_formula
+        with warnings.catch_warnings():  # of noble gases, which have no electronegativity
+            warnings.simplefilter("ignore")
+            return Composition(counts).reduced_formula
 
     def to_structure(self) -> Structure:
         """As a pymatgen ``Structure``."""
