@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 
 import numpy as np
 import pytest
@@ -14,17 +16,34 @@ import yaml
 
 from tests.conftest import SMALL_RUN, STRUCTURES, SUPPORTED
 from tests.crystal.broken_files import write_broken_files
+from vanhove.cli import main
 from vanhove.training.config import RunConfig
 
 
-def vanhove(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
+def vanhove(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """The command in this process, which has imported already what it needs."""
+    stdout, stderr, code = io.StringIO(), io.StringIO(), None
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(stdout),
+        redirect_stderr(stderr),
+    ):
+        patch.setattr(sys, "argv", ["vanhove", *map(str, arguments)])
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code
+    return subprocess.CompletedProcess(sys.argv, code or 0, stdout.getvalue(), stderr.getvalue())
+
+
+def vanhove_from_nothing(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """The command as a shell starts it."""
     return subprocess.run(
         [sys.executable, "-m", "vanhove", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
-        **options,
     )
 
 
@@ -41,7 +60,8 @@ def test_help_does_not_import_torch():
 
 
 def test_one_structure_gives_a_table_and_a_plot(small_run, tmp_path):
-    done = vanhove("predict", STRUCTURES / "NaCl.cif", "-m", small_run, "-o", tmp_path, "--csv")
+    structure = STRUCTURES / "NaCl.cif"
+    done = vanhove_from_nothing("predict", structure, "-m", small_run, "-o", tmp_path, "--csv")
     assert done.returncode == 0, done.stderr
     assert "NaCl.cif" in done.stdout
     assert "cubic, Fm-3m (No. 225)" in done.stdout
