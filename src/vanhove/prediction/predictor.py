@@ -290,9 +290,11 @@ def load(
     if precision not in get_args(Precision):
         allowed = ", ".join(map(repr, get_args(Precision)))
         raise ConfigError(f"precision {precision!r}; allowed: {allowed}")
-    if precision == "int8" and torch.device(device).type != "cpu":
+    on_cpu = torch.device(device).type == "cpu"
+    if precision == "int8" and not on_cpu:
         raise ConfigError(f"precision 'int8' on {device}; allowed on the CPU alone")
-    model.prepare_inference(precision)
+    if on_cpu or precision != "float32":  # weights packed for this processor are no use to a GPU
+        model.prepare_inference(precision)
     if grid is not None:
         info = answer_on(model, info, grid)
     return Predictor(model.to(device), info, model_name(file), path)

@@ -71,8 +71,9 @@ def label(
         quiet: no progress on stderr.
 
     Raises:
-        ConfigError: the folder holds files, or the model predicts bands.
-        DataError: the source or the data set cannot be read, or has another grid.
+        ConfigError: the folder holds files, the model predicts bands, or the data set has another
+            grid.
+        DataError: the source or the data set cannot be read.
     """
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
