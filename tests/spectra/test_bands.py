@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -176,7 +177,10 @@ def test_smoothing(sampled):
 
 
 def test_json(sampled, tmp_path):
-    sampled.to_json(tmp_path / "bands.json")
+    text = sampled.to_json(tmp_path / "bands.json")
+    assert BandStructure.from_json(text).to_dict() == sampled.to_dict()
+    with pytest.raises(DataError, match="NaN"):
+        replace(sampled, metadata={"x": float("nan")}).to_json()
     again = BandStructure.from_json(tmp_path / "bands.json")
     np.testing.assert_array_equal(again.energies, sampled.energies)
     assert again.kpoints.labels == sampled.kpoints.labels

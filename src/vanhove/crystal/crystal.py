@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -70,6 +70,15 @@ class Crystal:
         with warnings.catch_warnings():  # of noble gases, which have no electronegativity
             warnings.simplefilter("ignore")
             return Composition(counts).reduced_formula
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python numbers, lists and strings; ``Crystal(**content)`` reads them."""
+        return {
+            "lattice": self.lattice.tolist(),
+            "fractional_coordinates": self.fractional_coordinates.tolist(),
+            "atomic_numbers": self.atomic_numbers.tolist(),
+            "name": self.name,
+        }
 
     def to_structure(self) -> Structure:
         """As a pymatgen ``Structure``."""

@@ -171,13 +171,8 @@ def _write(folder: Path, rows: list[_Row], predictor: Predictor) -> None:
             writer.writerow(["id", "split", *(f"{x:g}" for x in predictor.grid)])
             for row in rows:
                 writer.writerow([row.id, row.part, *(f"{value:.5g}" for value in row.values)])
-                content = {
-                    "lattice": row.crystal.lattice.tolist(),
-                    "fractional_coordinates": row.crystal.fractional_coordinates.tolist(),
-                    "atomic_numbers": row.crystal.atomic_numbers.tolist(),
-                }
                 path = new / f"{row.id}.json"
-                path.write_text(json.dumps(content), encoding="utf-8")
+                path.write_text(json.dumps(row.crystal.to_dict()), encoding="utf-8")
         if folder.exists():  # empty, as was checked
             folder.rmdir()
         new.rename(folder)

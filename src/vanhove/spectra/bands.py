@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -503,26 +500,13 @@ class BandStructure:
 
         Also written to ``path`` when given.
         """
-        stream = io.StringIO(newline="")
-        writer = csv.writer(stream, lineterminator="\n")
-        columns = self.band_columns
-        writer.writerow(["distance_per_angstrom", "label", "k1", "k2", "k3", *columns])
-        for x, label, k, values in zip(
-            self.kpoints.distances.tolist(),
-            self.kpoints.labels,
-            self.kpoints.fractional.tolist(),
-            np.stack([*columns.values()], axis=-1).tolist(),
-            strict=True,
-        ):
-            writer.writerow([x, label, *k, *values])
-        text = stream.getvalue()
-        if path is not None:
-            Path(path).write_text(text, encoding="utf-8", newline="")
-        return text
+        from vanhove.spectra.conversions.files import bands_to_csv
+
+        return bands_to_csv(self, path)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; `from_dict` reads them."""
-        content: dict[str, Any] = {
+        return {
             "quantity": self.quantity,
             "unit": self.unit,
             "name": self.name,
@@ -533,15 +517,9 @@ class BandStructure:
             "labels": list(self.kpoints.labels),
             "energies": self.energies.tolist(),
             "std": None if self.std is None else self.std.tolist(),
+            "crystal": None if self.crystal is None else self.crystal.to_dict(),
             "metadata": self.metadata,
         }
-        if self.crystal is not None:
-            content["crystal"] = {
-                "lattice": self.crystal.lattice.tolist(),
-                "fractional_coordinates": self.crystal.fractional_coordinates.tolist(),
-                "atomic_numbers": self.crystal.atomic_numbers.tolist(),
-            }
-        return content
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> BandStructure:
@@ -562,7 +540,9 @@ class BandStructure:
                 energies=np.array(content["energies"]),
                 fermi_level=content["fermi_level"],
                 quantity=content["quantity"],
-                crystal=None if crystal is None else Crystal(**crystal, name=content["name"]),
+                crystal=None
+                if crystal is None
+                else Crystal(**{"name": content["name"], **crystal}),
                 name=content["name"],
                 metadata=dict(content["metadata"]),
                 std=None if content.get("std") is None else np.array(content["std"]),
@@ -572,19 +552,23 @@ class BandStructure:
                 f"no band structure of vanhove ({error}); write it with to_json"
             ) from error
 
-    def to_json(self, path: str | Path) -> None:
-        """Write `to_dict` to a file."""
-        Path(path).write_text(json.dumps(self.to_dict()) + "\n", encoding="utf-8")
-
-    @classmethod
-    def from_json(cls, path: str | Path) -> BandStructure:
-        """Read what `to_json` wrote.
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Strict JSON (no NaN), also written to ``path`` when given; numbers round trip exactly.
 
         Raises:
-            DataError: no such file, not JSON, or not a band structure.
+            DataError: metadata that JSON cannot hold.
         """
-        try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path}: cannot be read ({error})") from error
-        return cls.from_dict(content)
+        from vanhove.spectra.conversions.files import write_json
+
+        return write_json(self.to_dict(), path)
+
+    @classmethod
+    def from_json(cls, source: str | Path) -> BandStructure:
+        """Read JSON text (it starts with a brace) or a file.
+
+        Raises:
+            DataError: a file that cannot be read, or not the JSON of a band structure.
+        """
+        from vanhove.spectra.conversions.files import read_json
+
+        return cls.from_dict(read_json(source))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -195,7 +193,7 @@ class Spectrum:
             "grid": self.grid.tolist(),
             "values": self.values.tolist(),
             "std": None if self.std is None else self.std.tolist(),
-            "crystal": None if self.crystal is None else _crystal_to_dict(self.crystal),
+            "crystal": None if self.crystal is None else self.crystal.to_dict(),
             "metadata": self.metadata,
         }
 
@@ -223,13 +221,9 @@ class Spectrum:
         Raises:
             DataError: metadata that JSON cannot hold.
         """
-        try:
-            text = json.dumps(self.to_dict(), allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise DataError(
-                f"metadata must hold only what strict JSON can (no NaN, no arrays): {error}"
-            ) from error
-        return _write(text + "\n", path)
+        from vanhove.spectra.conversions.files import write_json
+
+        return write_json(self.to_dict(), path)
 
     @classmethod
     def from_json(cls, source: str | Path) -> Spectrum:
@@ -238,15 +232,9 @@ class Spectrum:
         Raises:
             DataError: a file that cannot be read, or not the JSON of a Spectrum.
         """
-        is_text = isinstance(source, str) and source.lstrip().startswith("{")
-        text = str(source) if is_text else _read(source)
-        try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{_origin(source, is_text)}: not JSON: {error}") from error
-        if not isinstance(data, dict):
-            raise DataError(f"{_origin(source, is_text)}: a Spectrum is a JSON object")
-        return cls.from_dict(data)
+        from vanhove.spectra.conversions.files import read_json
+
+        return cls.from_dict(read_json(source))
 
     def to_csv(self, path: str | Path | None = None) -> str:
         """CSV, also written to ``path`` when given.
@@ -255,22 +243,12 @@ class Spectrum:
         ``frequency_cm1`` or ``energy_eV``, ``values`` and, when there, ``std``. Numbers round trip
         exactly; crystal and metadata are left out (``to_json`` keeps them).
         """
-        lines = [
-            f"# quantity: {self.quantity}",
-            f"# unit: {self.unit}",
-            f"# normalisation: {self.normalisation}",
-            f"# name: {' '.join(self.name.split())}",
-        ]
-        columns = {UNITS[self.unit]: self.grid, "values": self.values}
-        if self.std is not None:
-            columns["std"] = self.std
-        lines.append(",".join(columns))
-        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-        lines += [",".join(map(repr, row)) for row in rows]
-        return _write("\n".join(lines) + "\n", path)
+        from vanhove.spectra.conversions.files import spectrum_to_csv
 
-    @classmethod
-    def from_csv(cls, source: str | Path, normalisation: str | None = None) -> Spectrum:
+        return spectrum_to_csv(self, path)
+
+    @staticmethod
+    def from_csv(source: str | Path, normalisation: str | None = None) -> Spectrum:
         """Read what ``to_csv`` writes: text of several lines, or a file.
 
         Args:
@@ -281,44 +259,9 @@ class Spectrum:
             DataError: a file that cannot be read, a missing column or normalisation, a cell that is
                 not a number, or as the constructor.
         """
-        is_text = isinstance(source, str) and "\n" in source
-        lines = (str(source) if is_text else _read(source)).splitlines()
-        origin = _origin(source, is_text)
-        header: dict[str, str] = {}
-        for line in lines:
-            if line.startswith("#"):
-                key, _, value = line[1:].partition(":")
-                header[key.strip()] = value.strip()
-        rows = list(csv.reader(line for line in lines if line.strip() and line[0] != "#"))
-        columns = [name.strip() for name in rows[0]] if rows else []
-        unit = next((unit for unit, column in UNITS.items() if column in columns), None)
-        if unit is None or "values" not in columns:
-            raise DataError(
-                f"{origin}: needs the columns frequency_cm1 (or energy_eV) and values, and may "
-                f"have std; got {', '.join(columns) or 'none'}"
-            )
-        normalisation = header.get("normalisation", normalisation)
-        if normalisation is None:
-            raise DataError(
-                f'{origin}: does not state its normalisation: add a line "# normalisation: max" '
-                f"(one of {', '.join(NORMALISATIONS)}) or pass normalisation="
-            )
-        try:
-            table = np.array([[float(cell) for cell in row] for row in rows[1:]])
-            column = dict(zip(columns, table.reshape(-1, len(columns)).T, strict=True))
-        except ValueError as error:
-            raise DataError(
-                f"{origin}: every row must have {len(columns)} numbers: {error}"
-            ) from error
-        return cls(
-            grid=column[UNITS[unit]],
-            values=column["values"],
-            std=column.get("std"),
-            unit=unit,
-            normalisation=normalisation,
-            quantity=header.get("quantity", "phonon_dos" if unit == "cm-1" else "electron_dos"),
-            name=header.get("name", ""),
-        )
+        from vanhove.spectra.conversions.files import spectrum_from_csv
+
+        return spectrum_from_csv(source, normalisation)
 
     def to_pymatgen(self, n_atoms: int | None = None) -> PhononDos | Dos:
         """As a pymatgen ``PhononDos`` (phonons) or ``Dos`` (electrons).
@@ -545,8 +488,9 @@ class Spectrum:
             ConfigError: a reference in another unit.
         """
         from vanhove.spectra import plotting
+        from vanhove.spectra.conversions.files import write_text
 
-        _write(plotting.html(self, reference, title), path)
+        write_text(plotting.html(self, reference, title), path)
 
     def _repr_png_(self) -> bytes:
         from vanhove.spectra import plotting
@@ -596,15 +540,6 @@ def interval_half_width(
     return factors[f"{level:g}"] * std
 
 
-def _crystal_to_dict(crystal: Crystal) -> dict[str, Any]:
-    return {
-        "lattice": crystal.lattice.tolist(),
-        "fractional_coordinates": crystal.fractional_coordinates.tolist(),
-        "atomic_numbers": crystal.atomic_numbers.tolist(),
-        "name": crystal.name,
-    }
-
-
 def _read_crystal(structure: Source | None) -> Crystal | None:
     if structure is None:
         return None
@@ -616,20 +551,3 @@ def _read_crystal(structure: Source | None) -> Crystal | None:
 def _check_choice(what: str, got: str, allowed: tuple[str, ...]) -> None:
     if got not in allowed:
         raise ConfigError(f"{what} must be one of {', '.join(allowed)}; got {got!r}")
-
-
-def _origin(source: str | Path, is_text: bool) -> str:
-    return "the text" if is_text else str(source)
-
-
-def _read(path: str | Path) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {path}: {error}") from error
-
-
-def _write(text: str, path: str | Path | None) -> str:
-    if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
-    return text

@@ -93,15 +93,5 @@ def from_atoms(atoms: Atoms, quantity: str | None = None) -> Spectrum:
         raise DataError(f'Atoms.info["{quantity}"] is no dictionary of a Spectrum')
     # extxyz gives lists back as arrays.
     plain = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in content.items()}
-    crystal = read_crystal(atoms)
-    return Spectrum.from_dict(
-        plain
-        | {
-            "crystal": {
-                "lattice": crystal.lattice,
-                "fractional_coordinates": crystal.fractional_coordinates,
-                "atomic_numbers": crystal.atomic_numbers,
-                "name": plain.get("name", ""),
-            }
-        }
-    )
+    crystal = read_crystal(atoms).to_dict() | {"name": plain.get("name", "")}
+    return Spectrum.from_dict(plain | {"crystal": crystal})
