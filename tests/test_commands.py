@@ -70,10 +70,10 @@ def test_train_takes_what_the_command_takes(monkeypatch, tmp_path):
 def test_reproduce_finds_bandformer_too(monkeypatch):
     seen = []
     monkeypatch.setattr(
-        "vanhove.experiments.bands.reproduce_bandformer", lambda **options: seen.append(options)
+        "vanhove.experiments.bands.reproduce_bandformer", lambda options: seen.append(options)
     )
     vanhove.reproduce("bandformer", seeds=[1], quick=True)
-    assert seen[0]["seeds"] == [1]
+    assert seen[0].seeds == (1,)
     with pytest.raises(ConfigError, match="one form"):
         vanhove.reproduce("bandformer", rows=["mlp"])
     with pytest.raises(ConfigError, match="nothing"):

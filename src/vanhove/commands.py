@@ -108,26 +108,27 @@ def reproduce(
         KeyboardInterrupt: stopped; the same call continues.
     """
     from vanhove.experiments import bands, finetuning
-    from vanhove.experiments.reproduce import reproduce as run
+    from vanhove.experiments.options import Options
+    from vanhove.experiments.reproduce import reproduce_table
 
-    common: dict[str, Any] = {
-        "seeds": seeds,
-        "quick": quick,
-        "runs": runs,
-        "output": output,
-        "figures": figures,
-        "measured_only": measured_only,
-        "quiet": quiet,
-    }
-    own_form: dict[str, Callable[..., dict[str, Any]]] = {
+    options = Options(
+        seeds=None if seeds is None else tuple(dict.fromkeys(seeds)),
+        quick=quick,
+        measured_only=measured_only,
+        runs=Path(runs),
+        output=Path(output),
+        figures=None if figures is None else Path(figures),
+        quiet=quiet,
+    )
+    own_form: dict[str, Callable[[Options], dict[str, Any]]] = {
         bands.NAME: bands.reproduce_bandformer,
         finetuning.NAME: finetuning.reproduce_finetuning,
     }
     if name not in own_form:
-        return run(name, rows=rows, size=size or "compact", **common)
+        return reproduce_table(name, rows, size or "compact", options)
     if rows or size is not None:
         raise ConfigError(f"{name} has one form: leave out --rows and --size")
-    return own_form[name](**common)
+    return own_form[name](options)
 
 
 def serve(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vanhove.experiments.reproduce import reproduce
+from vanhove import reproduce
 
 NAME = "dostransformer-table1"
 ROWS = ["mlp", "mlp-energy"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from vanhove.experiments.bands import (
     published_numbers,
     reproduce_bandformer,
 )
+from vanhove.experiments.options import Options
 from vanhove.experiments.output import to_json
 from vanhove.spectra.band_metrics import band_gaps, band_metrics, crosses_fermi
 from vanhove.training.config import RunConfig
@@ -52,13 +54,9 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def reproduced(folder, tmp_path_factory):
     where = tmp_path_factory.mktemp("out")
-    options = {
-        "runs": where / "runs",
-        "output": where,
-        "quiet": True,
-        "overrides": SMALL | {"data.dataset": str(folder)},
-    }
-    return reproduce_bandformer(seeds=[0, 1], **options), where, options
+    options = Options(seeds=(0, 1), runs=where / "runs", output=where, quiet=True)
+    overrides = SMALL | {"data.dataset": str(folder)}
+    return reproduce_bandformer(options, overrides), options, overrides
 
 
 def test_the_run_file_is_that_of_the_table():
@@ -68,7 +66,8 @@ def test_the_run_file_is_that_of_the_table():
 
 
 def test_table_files_and_figures(reproduced):
-    result, where, _ = reproduced
+    result, options, _ = reproduced
+    where = options.output
     assert json.loads((where / "bandformer.json").read_text()) == json.loads(to_json(result))
     assert result["seeds"] == [0, 1]
     assert result["n_nonmetals"] == result["n_materials"]
@@ -84,10 +83,10 @@ def test_table_files_and_figures(reproduced):
 
 
 def test_runs_are_used_again_and_agree_with_evaluate(reproduced):
-    first, where, options = reproduced
-    again = reproduce_bandformer(measured_only=True, **options)
+    first, options, overrides = reproduced
+    again = reproduce_bandformer(replace(options, seeds=None, measured_only=True), overrides)
     assert again["mean"] == pytest.approx(first["mean"], nan_ok=True)
-    measured = evaluate(where / "runs" / "bandformer-seed0", quiet=True)
+    measured = evaluate(options.runs / "bandformer-seed0", quiet=True)
     for key, value in measured["mean"].items():
         assert value == pytest.approx(first["runs"][0]["metrics"][key], rel=1e-5)
     assert set(measured["groups"]["n_species"]["2"]) == {
@@ -100,7 +99,7 @@ def test_runs_are_used_again_and_agree_with_evaluate(reproduced):
 
 def test_no_run(tmp_path):
     with pytest.raises(ConfigError, match="no finished run of bandformer"):
-        reproduce_bandformer(runs=tmp_path, measured_only=True, quiet=True)
+        reproduce_bandformer(Options(runs=tmp_path, measured_only=True, quiet=True))
 
 
 def test_published_numbers():

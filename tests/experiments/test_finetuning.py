@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from vanhove.errors import ConfigError
 from vanhove.experiments.finetuning import NAME, finetuning_table, reproduce_finetuning
+from vanhove.experiments.options import Options
 from vanhove.training.checkpoint import read_info
 
 
 def test_a_quick_run_measures_all_modes_on_the_same_crystals(tmp_path):
-    settings = {"quick": True, "runs": tmp_path / "runs", "output": tmp_path, "quiet": True}
+    options = Options(quick=True, runs=tmp_path / "runs", output=tmp_path, quiet=True)
+    finished = replace(options, measured_only=True)
     with pytest.raises(ConfigError, match="no finished run"):
-        reproduce_finetuning(**settings, measured_only=True)
-    result = reproduce_finetuning(**settings)
+        reproduce_finetuning(finished)
+    result = reproduce_finetuning(options)
     assert [(row["mode"], row["size"]) for row in result["rows"]] == [
         ("none", 0),
         ("last_layers", 5),
@@ -28,7 +31,7 @@ def test_a_quick_run_measures_all_modes_on_the_same_crystals(tmp_path):
     assert tuned["runs"][0]["epochs"] in (1, 2)
     assert "NOT A MEASUREMENT" in finetuning_table(result)
     assert (tmp_path / result["figures"][0]).stat().st_size > 5000
-    again = reproduce_finetuning(**settings, measured_only=True)
+    again = reproduce_finetuning(finished)
     assert again["rows"] == result["rows"]
     saved = json.loads((tmp_path / f"{NAME}-quick.json").read_text())
     assert saved["rows"] == json.loads(json.dumps(result["rows"]))

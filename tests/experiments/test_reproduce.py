@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from tests.experiments.conftest import NAME, ROWS
+from vanhove import reproduce
 from vanhove.errors import ConfigError, DataError
 from vanhove.experiments import measure
 from vanhove.experiments import runs as runs_module
 from vanhove.experiments.definitions import chosen_rows
 from vanhove.experiments.measure import Measurer
-from vanhove.experiments.reproduce import parse_rows, parse_seeds, reproduce
+from vanhove.experiments.reproduce import parse_rows, parse_seeds
 from vanhove.experiments.tables import experiment_table
 from vanhove.training.evaluation import evaluate
 

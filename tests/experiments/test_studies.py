@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vanhove import reproduce
 from vanhove.experiments.conditions import AS_THEY_ARE, Conditions
 from vanhove.experiments.definitions import chosen_rows
 from vanhove.experiments.measure import Measurer
-from vanhove.experiments.reproduce import reproduce
 
 
 def test_a_condition_is_part_of_what_a_measurement_is_called():

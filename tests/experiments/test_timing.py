@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from vanhove import reproduce
 from vanhove.datasets import load_dataset
 from vanhove.experiments.catalog import run_config
-from vanhove.experiments.reproduce import reproduce
 from vanhove.experiments.table import QUICK
 from vanhove.experiments.tables import experiment_table
 from vanhove.experiments.timing import Effort, time_models

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vanhove import reproduce
 from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
 from vanhove.experiments.measure import SPECIES, Measurer
-from vanhove.experiments.reproduce import reproduce
 from vanhove.spectra.metrics import mae_per_material
 
 

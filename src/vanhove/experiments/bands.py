@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from os import PathLike
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,11 @@ import numpy as np
 
 from vanhove.errors import ConfigError
 from vanhove.experiments.band_baselines import nearest_copy, training_mean
-from vanhove.experiments.output import to_json
+from vanhove.experiments.options import Options
+from vanhove.experiments.output import write_json
 from vanhove.experiments.published import find_published
 from vanhove.experiments.runs import has_run
+from vanhove.experiments.table import run_folder
 from vanhove.spectra.band_metrics import band_metrics, crosses_fermi, energy_mae
 from vanhove.training.checkpoint import DatasetInfo, ModelInfo, load_model
 from vanhove.training.config import RunConfig, with_overrides
@@ -83,60 +84,36 @@ def bandformer_config(
 
 
 def reproduce_bandformer(
-    *,
-    seeds: Sequence[int] | None = None,
-    quick: bool = False,
-    runs: str | PathLike[str] = "runs",
-    output: str | PathLike[str] = "reproduced",
-    figures: str | PathLike[str] | None = None,
-    measured_only: bool = False,
-    quiet: bool = False,
-    overrides: Mapping[str, object] | None = None,
+    options: Options, overrides: Mapping[str, object] | None = None
 ) -> dict[str, Any]:
-    """Train what is missing, measure on the test part; writes bandformer.json and figures.
-
-    Args:
-        seeds: 0 by default, and with ``measured_only`` all whose runs are finished.
-        quick: one epoch on a part of the data, no measurement.
-        runs: where run folders ``bandformer-seedSEED`` are.
-        output: folder of the results.
-        figures: folder of the figures, ``output`` by default.
-        measured_only: train nothing.
-        quiet: no progress.
-        overrides: dotted settings on top.
-
-    Returns:
-        What bandformer.json holds.
+    """Table I of Bandformer; see `vanhove.reproduce`. ``overrides`` are dotted settings on top.
 
     Raises:
-        ConfigError: no finished run, or a run folder with other settings.
-        DataError: the data cannot be used.
-        KeyboardInterrupt: stopped; the same call continues.
+        ConfigError: no finished run, or as `vanhove.reproduce`.
     """
-    wanted = list(seeds) if seeds is not None else list(range(10)) if measured_only else [0]
     folders = {}
-    for seed in wanted:
-        config = bandformer_config(seed, overrides, quick)
-        folder = Path(runs) / f"{config.name}-seed{seed}"
-        if has_run(config, folder, measured_only=measured_only, quiet=quiet):
+    for seed in options.seeds_of(bandformer_config(0, overrides, options.quick).name):
+        config = bandformer_config(seed, overrides, options.quick)
+        folder = run_folder(options.runs, config)
+        if has_run(config, folder, measured_only=options.measured_only, quiet=options.quiet):
             folders[seed] = folder
     if not folders:
-        raise ConfigError(f"no finished run of {NAME} in {runs}; leave out --measured-only")
+        raise ConfigError(f"no finished run of {NAME} in {options.runs}; leave out --measured-only")
     loaded = {seed: load_model(folder / BEST) for seed, folder in folders.items()}
     info = next(iter(loaded.values()))[1]
-    data = prepare(info.config, ("train", "test"), quiet)
+    data = prepare(info.config, ("train", "test"), options.quiet)
     rows = data.rows("test")
     target = data.targets[rows].double().numpy()
     predictions = {
         seed: predict_rows(model, data, rows).double().numpy()
         for seed, (model, _) in loaded.items()
     }
-    result = _result(data, target, predictions, {s: i for s, (_, i) in loaded.items()}, quick)
-    stem = f"{NAME}-quick" if quick else NAME
-    folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
-    result["figures"] = _draw(data, target, predictions, Path(figures or output), stem)
-    (folder / f"{stem}.json").write_text(to_json(result) + "\n", encoding="utf-8")
+    result = _result(
+        data, target, predictions, {s: i for s, (_, i) in loaded.items()}, options.quick
+    )
+    stem = f"{NAME}-quick" if options.quick else NAME
+    result["figures"] = _draw(data, target, predictions, options.figure_folder, stem)
+    write_json(result, options.output / f"{stem}.json")
     return result
 
 

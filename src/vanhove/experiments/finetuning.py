@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from os import PathLike
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +13,10 @@ import numpy as np
 from vanhove.errors import ConfigError
 from vanhove.experiments.catalog import run_config
 from vanhove.experiments.measure import PER_MATERIAL, Measurement, Measurer
-from vanhove.experiments.output import to_json
+from vanhove.experiments.options import Options
+from vanhove.experiments.output import write_json
 from vanhove.experiments.runs import has_run, say
+from vanhove.experiments.table import run_folder
 from vanhove.training.checkpoint import DatasetInfo
 from vanhove.training.config import DataSettings, RunConfig, Trainable, with_overrides
 from vanhove.training.evaluation import METRIC_CONVENTIONS, circumstances
@@ -116,74 +117,55 @@ QUICK = Scale(
 QUICK_NOTE = "QUICK RUN on the tiny toy data set: NOT A MEASUREMENT."
 
 
-def reproduce_finetuning(
-    *,
-    seeds: Sequence[int] | None = None,
-    quick: bool = False,
-    runs: str | PathLike[str] = "runs",
-    output: str | PathLike[str] = "reproduced",
-    figures: str | PathLike[str] | None = None,
-    measured_only: bool = False,
-    quiet: bool = False,
-) -> dict[str, Any]:
-    """Train what is missing, measure on the test part; writes NAME.json and a figure.
-
-    Args:
-        seeds: of the subsets; 0 by default, and with ``measured_only`` all that are finished.
-        quick: one small row on the tiny data set, no measurement.
-        runs: where run folders are.
-        output: folder of the results.
-        figures: folder of the figures, ``output`` by default.
-        measured_only: train nothing.
-        quiet: no progress.
-
-    Returns:
-        What NAME.json holds.
+def reproduce_finetuning(options: Options) -> dict[str, Any]:
+    """The curves; see `vanhove.reproduce`. Seeds are those of the subsets.
 
     Raises:
-        ConfigError: no finished run, or a run folder with other settings.
-        DataError: the data cannot be used.
-        KeyboardInterrupt: stopped; the same call continues.
+        ConfigError: no finished run, or as `vanhove.reproduce`.
     """
-    scale = QUICK if quick else FULL
-    wanted = list(seeds) if seeds is not None else list(range(10)) if measured_only else [0]
-    work = _Work(scale, Path(runs), measured_only, quiet)
-    for seed in wanted:
-        for model in scale.models:
-            work.do(model, seed)
+    scale = QUICK if options.quick else FULL
+    work = _Work(scale, options)
+    for model in scale.models:
+        work.do(model)
     if not work.found:
-        raise ConfigError(f"no finished run of {NAME} in {runs}; leave out --measured-only")
+        raise ConfigError(f"no finished run of {NAME} in {options.runs}; leave out --measured-only")
     result = work.result()
-    stem = f"{NAME}-quick" if quick else NAME
+    stem = f"{NAME}-quick" if options.quick else NAME
     result |= {
-        "quick": quick,
-        "notes": [*([QUICK_NOTE] if quick else []), *NOTES],
+        "quick": options.quick,
+        "notes": [*([QUICK_NOTE] if options.quick else []), *NOTES],
         "figures": [f"{stem}-curves.png"],
         **circumstances(),
     }
-    _draw(result, Path(figures or output) / result["figures"][0])
-    Path(output).mkdir(parents=True, exist_ok=True)
-    (Path(output) / f"{stem}.json").write_text(to_json(result) + "\n", encoding="utf-8")
+    _draw(result, options.figure_folder / result["figures"][0])
+    write_json(result, options.output / f"{stem}.json")
     return result
 
 
 class _Work:
     """Trains and measures; ``found`` has the runs of each model, mode and size, by seed."""
 
-    def __init__(self, scale: Scale, runs: Path, measured_only: bool, quiet: bool):
-        self.scale, self.runs, self.measured_only, self.quiet = scale, runs, measured_only, quiet
+    def __init__(self, scale: Scale, options: Options):
+        self.scale, self.options = scale, options
         self.measurer = Measurer(quiet=True)
         self.found: dict[tuple[str, HeldOutMode, int], dict[int, Measurement]] = {}
         self.reports: dict[Path, dict[str, Any]] = {}
 
-    def do(self, model: str, seed: int) -> None:
+    def do(self, model: str) -> None:
         base = self.base_config(model)
-        folder = self.runs / f"{base.name}-seed0"
+        folder = run_folder(self.options.runs, base)
         if not self.has(base, folder):
             return
-        for size in self.scale.sizes:
-            for mode in self.scale.modes:
-                if mode != "none" and (run := self.tuned(base, folder, mode, size, seed)):
+        points = [
+            (mode, size)
+            for size, mode in product(self.scale.sizes, self.scale.modes)
+            if mode != "none"
+        ]
+        names = [f"{base.name}-{mode}-{size}" for mode, size in points]
+        # One draw after the other: whoever stops early has whole curves.
+        for seed in sorted({seed for name in names for seed in self.options.seeds_of(name)}):
+            for mode, size in points:
+                if run := self.tuned(base, folder, mode, size, seed):
                     measured = self.measurer.measure(run)
                     self.found.setdefault((model, mode, size), {})[seed] = measured
         tuned = [runs for (name, _, _), runs in self.found.items() if name == model]
@@ -200,15 +182,15 @@ class _Work:
     ) -> Path | None:
         """The run folder of one point of a curve; None when it is not there."""
         name = f"{base.name}-{mode}-{size}"
-        folder = self.runs / f"{name}-seed{seed}"
+        folder = self.options.runs / f"{name}-seed{seed}"
         data = base.data.model_copy(update={"tuning_count": size, "tuning_seed": seed})
         if mode == "scratch":
             return folder if self.has(self.scratch(base, data, name, seed), folder) else None
         assert mode != "none"
         if not (folder / JSON_FILE).exists():
-            if self.measured_only:
+            if self.options.measured_only:
                 return None
-            say(f"{name}, seed {seed}", self.quiet)
+            say(f"{name}, seed {seed}", self.options.quiet)
             overrides = {**self.scale.tuning, "name": name, "seed": seed}
             tune_on_few(
                 str(start),
@@ -237,7 +219,9 @@ class _Work:
         return RunConfig.parse(with_overrides(base.model_dump(mode="json"), settings), name)
 
     def has(self, config: RunConfig, folder: Path) -> bool:
-        return has_run(config, folder, measured_only=self.measured_only, quiet=self.quiet)
+        return has_run(
+            config, folder, measured_only=self.options.measured_only, quiet=self.options.quiet
+        )
 
     def result(self) -> dict[str, Any]:
         first = next(iter(self.found.values()))
@@ -287,7 +271,7 @@ class _Work:
         self, model: str, mode: HeldOutMode, size: int, seed: int, metrics: dict[str, float]
     ) -> dict[str, Any]:
         name = f"{self.scale.prefix}{model}-{mode}-{size}-seed{seed}"
-        report = self.reports.get(self.runs / name)
+        report = self.reports.get(self.options.runs / name)
         found: dict[str, Any] = {"seed": seed, "metrics": {key: metrics[key] for key in KEYS}}
         if report is not None:
             found |= {

@@ -34,7 +34,7 @@ def write_result(
             file = f"{stem}-{name.replace('_', '-')}.png"
             (figures / file).write_bytes(plotting.png(drawing))
             result["figures"].append(file)
-    (output / f"{stem}.json").write_text(to_json(result) + "\n", encoding="utf-8")
+    write_json(result, output / f"{stem}.json")
     with (output / f"{stem}.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(
@@ -55,6 +55,12 @@ def write_result(
 
 ONE_LINE = ("ids", "config", "metrics", "validation", "mean", "std", *PER_MATERIAL)
 """Keys of NAME.json whose values stand on one line: readable, and small."""
+
+
+def write_json(content: dict[str, Any], path: Path) -> None:
+    """`to_json` as a file; its folder is made if missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(to_json(content) + "\n", encoding="utf-8")
 
 
 def to_json(value: Any, key: str = "", indent: str = "") -> str:

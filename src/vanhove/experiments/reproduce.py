@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from vanhove.experiments.comparison import (
 )
 from vanhove.experiments.definitions import chosen_rows, find_experiment
 from vanhove.experiments.measure import CONVENTIONS, PER_MATERIAL, Measurement, Measurer
+from vanhove.experiments.options import Options
 from vanhove.experiments.output import write_result
 from vanhove.experiments.runs import has_run, say
 from vanhove.experiments.table import Experiment, Row, run_folder
@@ -42,17 +42,12 @@ QUICK_NOTE = (
 )
 
 
-@dataclass(frozen=True)
-class Options:
-    """How `reproduce` runs; see there."""
+@dataclass(frozen=True, kw_only=True)
+class _TableOptions(Options):
+    """Those of a table whose rows are runs of the catalog."""
 
     name: str
-    seeds: tuple[int, ...] | None
-    quick: bool
     size: Size
-    runs: Path
-    measured_only: bool
-    quiet: bool
 
     def config(self, row: Row, seed: int) -> RunConfig:
         return row.config(self.size, seed=seed, runs=self.runs, quick=self.quick)
@@ -61,59 +56,19 @@ class Options:
         return run_folder(self.runs, config)
 
 
-def reproduce(
-    name: str,
-    *,
-    seeds: Sequence[int] | None = None,
-    quick: bool = False,
-    rows: Sequence[str] | None = None,
-    size: Size = "compact",
-    runs: str | PathLike[str] = "runs",
-    output: str | PathLike[str] = "reproduced",
-    figures: str | PathLike[str] | None = None,
-    measured_only: bool = False,
-    quiet: bool = False,
-) -> dict[str, Any]:
-    """Reproduce a table or figure; writes NAME.json, NAME.csv and NAME-*.png.
+def reproduce_table(name: str, rows: Sequence[str], size: Size, options: Options) -> dict[str, Any]:
+    """A table or figure of a paper; see `vanhove.reproduce`.
 
     Every row is a run folder ``RUNS/RUN-seedSEED``, shared by all tables that need it. A finished
     run is not trained again, an interrupted one continues; a finished run that was measured before
     does not even load the data.
-
-    Args:
-        name: a key of `vanhove.experiments.definitions.EXPERIMENTS`.
-        seeds: of each row; 0 by default, and with ``measured_only`` all that are there.
-        quick: a smoke run on the tiny data set, two epochs per row; files are NAME-quick.*.
-        rows: labels or run names; all by default.
-        size: settings of the catalog, ``"compact"`` or ``"published"``.
-        runs: where run folders are.
-        output: folder of the results.
-        figures: folder of the figures, ``output`` by default.
-        measured_only: train nothing; rows without a finished run are shown as not run.
-        quiet: no progress.
-
-    Returns:
-        What NAME.json holds.
-
-    Raises:
-        ConfigError: an unknown name or row, or a run folder with other settings.
-        DataError: the data cannot be used, or runs saw different data.
-        KeyboardInterrupt: stopped; the same call continues.
     """
     experiment = find_experiment(name)
-    chosen = chosen_rows(name, list(rows or ()))
-    options = Options(
-        name,
-        tuple(dict.fromkeys(seeds)) if seeds is not None else None,
-        quick,
-        size,
-        Path(runs),
-        measured_only,
-        quiet,
-    )
+    chosen = chosen_rows(name, list(rows))
+    options = _TableOptions(name=name, size=size, **vars(options))
     measured: list[MeasuredRow] = []
     beside: list[MeasuredRow] = []
-    with _few_threads(quick):
+    with _few_threads(options.quick):
         if experiment.kind == "timing":
             content = _timed_rows(experiment, chosen, options)
         else:
@@ -124,14 +79,14 @@ def reproduce(
         "experiment": name,
         "stem": _stem(options),
         "title": experiment.title,
-        "quick": quick,
+        "quick": options.quick,
         "size": size,
         "split": "test",
-        "notes": [*([QUICK_NOTE] if quick else []), *content.pop("notes")],
+        "notes": [*([QUICK_NOTE] if options.quick else []), *content.pop("notes")],
         **content,
         **circumstances(),
     }
-    write_result(result, experiment, [*measured, *beside], Path(output), Path(figures or output))
+    write_result(result, experiment, [*measured, *beside], options.output, options.figure_folder)
     return result
 
 
@@ -173,19 +128,19 @@ def parse_rows(words: Sequence[str]) -> list[str]:
     return found
 
 
-def _stem(options: Options) -> str:
+def _stem(options: _TableOptions) -> str:
     suffix = "" if options.size == "compact" else f"-{options.size}"
     return options.name + suffix + ("-quick" if options.quick else "")
 
 
-def _measured_rows(chosen: list[Row], options: Options) -> list[MeasuredRow]:
+def _measured_rows(chosen: list[Row], options: _TableOptions) -> list[MeasuredRow]:
     """Train (unless told not to) and measure the runs of each row."""
     measurer = Measurer(options.quiet)
     measured = []
     for number, row in enumerate(chosen, start=1):
         entry = MeasuredRow(row, options.config(row, 0))
         say(f"row {number} of {len(chosen)}: {row.label}", options.quiet)
-        for seed in _seeds(row, options):
+        for seed in options.seeds_of(entry.config.name):
             if not all(_trained(needed, seed, options) for needed in (row.start, row.scale, row)):
                 continue
             folder = options.folder(options.config(row, seed))
@@ -198,7 +153,7 @@ def _measured_rows(chosen: list[Row], options: Options) -> list[MeasuredRow]:
     return measured
 
 
-def _trained(row: Row | None, seed: int, options: Options) -> bool:
+def _trained(row: Row | None, seed: int, options: _TableOptions) -> bool:
     """Whether the run is there; it is trained first unless nothing is to be trained."""
     if row is None:
         return True
@@ -207,18 +162,8 @@ def _trained(row: Row | None, seed: int, options: Options) -> bool:
     return has_run(config, folder, measured_only=options.measured_only, quiet=options.quiet)
 
 
-def _seeds(row: Row, options: Options) -> tuple[int, ...]:
-    if options.seeds is not None:
-        return options.seeds
-    if not options.measured_only:
-        return (0,)
-    prefix = f"{options.config(row, 0).name}-seed"
-    found = (path.name.removeprefix(prefix) for path in options.runs.glob(f"{prefix}*"))
-    return tuple(sorted(int(seed) for seed in found if seed.isdigit()))
-
-
 def _compared_rows(
-    experiment: Experiment, measured: list[MeasuredRow], options: Options
+    experiment: Experiment, measured: list[MeasuredRow], options: _TableOptions
 ) -> dict[str, Any]:
     columns = list(experiment.columns)
     if experiment.common_materials:
@@ -306,7 +251,7 @@ def _add_ratios(rows: list[dict[str, Any]], references: list[str]) -> None:
 
 
 def _validity(
-    name: str, config: RunConfig, options: Options, notes: list[str]
+    name: str, config: RunConfig, options: _TableOptions, notes: list[str]
 ) -> ValidityTest | None:
     try:
         say(f"{PROPERTIES[name].title}: training the networks of the validity test", options.quiet)
@@ -336,7 +281,9 @@ def _describe_test(test: ValidityTest) -> dict[str, Any]:
     }
 
 
-def _timed_rows(experiment: Experiment, chosen: list[Row], options: Options) -> dict[str, Any]:
+def _timed_rows(
+    experiment: Experiment, chosen: list[Row], options: _TableOptions
+) -> dict[str, Any]:
     if options.measured_only:
         raise ConfigError(
             f"{options.name} times training steps, which no finished run holds; leave "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vanhove.experiments.output import to_json
+from vanhove.experiments.output import write_json
 from vanhove.spectra import plotting
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def shown(value: object) -> str:
 
 def write_sweep(result: dict[str, Any], folder: Path) -> None:
     """All files; ``result`` holds one point at least."""
-    (folder / "sweep.json").write_text(to_json(result) + "\n", encoding="utf-8")
+    write_json(result, folder / "sweep.json")
     (folder / "sweep.md").write_text(
         f"# {result['title']}\n\n{sweep_table(result)}\n\n![{result['metric']}](sweep.png)\n",
         encoding="utf-8",
