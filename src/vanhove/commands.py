@@ -40,7 +40,7 @@ def train(
         quiet: no progress.
 
     Raises:
-        ConfigError: wrong settings, or the folder holds another run.
+        ConfigError: wrong settings, or the folder holds another run or is in use.
         DataError, StructureError: the data cannot be used.
         CheckpointError: the saved state is damaged.
 

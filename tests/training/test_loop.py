@@ -244,3 +244,18 @@ def test_an_output_without_a_scale_learns_data_of_maximum_one(small_config, tmp_
     train(RunConfig.parse(content), tmp_path / "run", quiet=True)
     _, info = load_model(tmp_path / "run" / "best.safetensors")
     assert info.normalisation == "max"
+
+
+def test_a_folder_in_use_is_left_alone(small_config, tmp_path):
+    folder = tmp_path / "run"
+    refused = []
+
+    def begin_another(row):
+        with pytest.raises(ConfigError, match=r"another process is training in .*run"):
+            train(small_config, folder, resume=True, quiet=True)
+        refused.append(row["epoch"])
+
+    train(small_config, folder, quiet=True, on_epoch=begin_another)
+    assert refused == [0, 1, 2]
+    assert [row["epoch"] for row in read_log(folder)] == [0, 1, 2]
+    train(small_config, folder, resume=True, quiet=True)

@@ -9,11 +9,12 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+import filelock
 import numpy as np
 import torch
 from torch import Tensor
@@ -40,7 +41,7 @@ from vanhove.training.reporter import Reporter
 from vanhove.training.state import Run
 from vanhove.weights import find_weights
 
-BEST, STATE, RUN_FILE = "best.safetensors", "last.safetensors", "config.yaml"
+BEST, STATE, RUN_FILE, LOCK = "best.safetensors", "last.safetensors", "config.yaml", ".lock"
 KEPT = "valid.npy"
 """Validation predictions of each epoch of a run with ``data.fold``, in the order of its rows:
 ``[n_epochs, n_valid, n_points]`` (of bands ``[..., n_bands]``), NaN where an epoch was not run."""
@@ -353,6 +354,24 @@ def _open_folder(folder: Path, config: RunConfig, resume: bool) -> dict[str, obj
     return {"tensors": tensors, "progress": _saved_progress(state, header)}
 
 
+@contextmanager
+def _sole_owner(folder: Path) -> Iterator[None]:
+    """Make the run folder and hold it: two trainings in one would write over each other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise ConfigError(
+            f"another process is training in {folder}: wait for it, stop it, or choose another "
+            f"--output (if there is none, on any machine, delete {folder / LOCK})"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def train(
     config: RunConfig | str | PathLike[str],
     output: str | PathLike[str] | None = None,
@@ -373,7 +392,7 @@ def train(
             the run. A resumed run may repeat epochs, with the same rows.
 
     Raises:
-        ConfigError: wrong settings, or the folder holds another run.
+        ConfigError: wrong settings, or the folder holds another run or is in use.
         DataError, StructureError: the data cannot be used.
         CheckpointError: the saved state is damaged.
 
@@ -400,17 +419,17 @@ def train(
         run = Run(config, data.dataset.grid.tolist(), seen, device)
         if saved is not None:
             run.restore(saved["tensors"], saved["progress"])  # type: ignore[arg-type]
-        log = None
-        if group.is_first:
-            folder.mkdir(parents=True, exist_ok=True)
-            log = RunLog(folder, config, run.progress.epoch)
-            (folder / RUN_FILE).write_text(config.to_yaml())
-        trainer = Trainer(run, data, folder, group, quiet, on_epoch)
-        try:
-            complete = trainer.fit(log)
-        finally:
-            if log is not None:
-                log.close()
+        with _sole_owner(folder) if group.is_first else nullcontext():
+            log = None
+            if group.is_first:
+                log = RunLog(folder, config, run.progress.epoch)
+                (folder / RUN_FILE).write_text(config.to_yaml())
+            trainer = Trainer(run, data, folder, group, quiet, on_epoch)
+            try:
+                complete = trainer.fit(log)
+            finally:
+                if log is not None:
+                    log.close()
     if not complete:
         print(f"stopped at step {run.progress.step}; state saved in {folder}", file=sys.stderr)
     return TrainingResult(
