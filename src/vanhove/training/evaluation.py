@@ -23,7 +23,13 @@ from vanhove.training.checkpoint import ModelInfo, load_model
 from vanhove.training.config import DataSettings
 from vanhove.training.measures import material_errors, measure
 from vanhove.training.other_grid import answer_on
-from vanhove.training.prepared import PreparedData, predict_rows, prepare
+from vanhove.training.prepared import (
+    PreparedData,
+    fit_scale,
+    load_run_data,
+    predict_rows,
+    prepare,
+)
 from vanhove.training.uncertainty import predict_rows_with_errors, uncertainty_metrics
 from vanhove.weights import find_weights
 
@@ -98,22 +104,19 @@ def evaluate(
     if data is not None:
         elsewhere = DataSettings(dataset=data)  # type: ignore[call-arg]
         config = config.model_copy(update={"data": elsewhere})
+    info = infos[0]
+    if grid_points is not None:
+        if data is None:
+            check_data(fit_scale(config, load_run_data(config)), info, own=True)
+        section = config.data.model_copy(update={"grid_points": grid_points})
+        config = config.model_copy(update={"data": section})
     prepared = prepare(config, (split,), quiet)
     dataset = prepared.dataset
     rows = prepared.rows(split)
-    info = infos[0]
-    if grid_points is None:
-        check_data(dataset, info, own=data is None)
-    else:
-        if data is None:
-            check_data(dataset, info, own=True)
-        section = config.data.model_copy(update={"grid_points": grid_points})
-        config = config.model_copy(update={"data": section})
-        prepared = prepare(config, (split,), quiet)
-        dataset = prepared.dataset
+    if grid_points is not None:
         for model, own in loaded:
             info = answer_on(model, own, dataset.grid)
-        check_data(dataset, info, own=False)
+    check_data(dataset, info, own=data is None and grid_points is None)
     target = prepared.targets[rows].numpy()
     runs: list[dict[str, Any]] = []
     predictions = []
