@@ -326,8 +326,9 @@ def test_electron_properties(small_run, structures, tmp_path):
 
     lost = Properties(electrons.model_copy(update={"normalisation": "min-max"}))
     assert lost.defaults == ("n_atoms", "crystal_system", "dos_at_zero_over_peak")
-    with pytest.raises(ConfigError, match="no property 'fermi_density'"):
-        lost["fermi_density"]
+    for name in ("fermi_density", "gap"):
+        with pytest.raises(ConfigError, match=f"no property '{name}'"):
+            lost[name]
 
 
 def test_a_chunk_that_kills_its_workers_is_named(structures, small_run, tmp_path, monkeypatch):

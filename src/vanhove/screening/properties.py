@@ -265,6 +265,7 @@ _NEEDS_THE_GAP_ON_THE_GRID = (
     "fermi_density",
     "sommerfeld",
 )
+_NEEDS_THE_ZERO = ("gap", "gap_is_lower_bound")
 _NEEDS_THE_SCALE = ("valence_band_gap", "conduction_band_gap", "fermi_density", "sommerfeld")
 DEFAULTS = {
     "phonon_dos": ("mean_frequency", "heat_capacity_300K", "entropy_300K"),
@@ -291,6 +292,8 @@ class Properties:
             )
             lost: tuple[str, ...] = _NEEDS_THE_GAP_ON_THE_GRID if without_gap else ()
             lost += _NEEDS_THE_SCALE if info.normalisation != "states/eV/cell" else ()
+            # Shifted to a smallest value of 0, a metal too has energies without states.
+            lost += _NEEDS_THE_ZERO if info.normalisation == "min-max" else ()
             known += [item for item in ELECTRON_PROPERTIES if item.name not in lost]
         if info.ensemble is not None:
             known += ENSEMBLE_PROPERTIES
