@@ -161,9 +161,7 @@ def finetune(
     ] = None,
     mode: Annotated[
         Literal["auto", "all", "prompts", "last_layers", "adapters"] | None,
-        typer.Option(
-            "--mode", help="What to train; auto: as cross-validation chooses [by the data]."
-        ),
+        typer.Option("--mode", help="What to train; auto: as cross-validation chooses [all]."),
     ] = None,
     only_prompt: Annotated[
         bool, typer.Option("--only-prompt", help="The same as --mode prompts.")
@@ -203,7 +201,7 @@ def finetune(
             checkpoint,
             data=data,
             fraction=fraction,
-            mode="prompts" if only_prompt else mode,
+            mode="prompts" if only_prompt else mode or "all",
             folds=folds,
             output=output,
             resume=resume,

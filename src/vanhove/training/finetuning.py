@@ -30,8 +30,6 @@ Mode = Literal["auto", "all", "prompts", "last_layers", "adapters"]
 FEW = 500
 """Materials up to which cross-validation takes the place of a validation part."""
 FEWEST = 5
-ADAPTERS_BELOW = 20
-"""Materials below which adapters are the default: so cross-validation chose on fluorides."""
 FOLDS = 5
 LEAVE_ONE_OUT = 10
 """Below so many materials each is a fold of its own."""
@@ -58,11 +56,6 @@ class CrossValidation:
     errors: np.ndarray
 
 
-def default_mode(n_materials: int) -> Trainable:
-    """What to train when nobody says: fewer numbers for fewer materials."""
-    return "adapters" if n_materials < ADAPTERS_BELOW else "all"
-
-
 def default_folds(n_materials: int) -> int:
     """Five; one for each where there are few."""
     return n_materials if n_materials < LEAVE_ONE_OUT else FOLDS
@@ -73,7 +66,7 @@ def finetune(
     *,
     data: str | None = None,
     fraction: float | None = None,
-    mode: Mode | None = None,
+    mode: Mode = "all",
     folds: int | None = None,
     output: str | PathLike[str] | None = None,
     resume: bool = False,
@@ -88,8 +81,7 @@ def finetune(
         data: data set (name or folder) to tune on. Without a validation part of its own, and with
             at most `FEW` materials, it is tuned on by cross-validation, see `tune_on_few`.
         fraction: tune on this part of the test part, see `vanhove.datasets.splits.tuning_split`.
-        mode: what to train; ``"auto"`` tries all by cross-validation. By default all weights where
-            there is a validation part, else `default_mode`.
+        mode: what to train; ``"auto"`` tries all by cross-validation.
         folds: cross-validate with so many, whatever the data; 0: never.
         output: run folder.
         resume: continue there.
@@ -124,9 +116,7 @@ def finetune(
             "--mode auto and --folds are for few materials without a validation part of their own, "
             "given by --data; name a mode"
         )
-    config = tuning_config(
-        checkpoint, data=data, fraction=fraction, mode=mode or "all", overrides=overrides
-    )
+    config = tuning_config(checkpoint, data=data, fraction=fraction, mode=mode, overrides=overrides)
     return train(config, output, resume=resume, quiet=quiet)
 
 
@@ -146,7 +136,7 @@ def tune_on_few(
     data: DataSettings,
     output: str | PathLike[str] | None = None,
     *,
-    mode: Mode | None = None,
+    mode: Mode = "all",
     folds: int | None = None,
     resume: bool = False,
     overrides: Mapping[str, object] | None = None,
@@ -163,7 +153,7 @@ def tune_on_few(
         checkpoint: to start from.
         data: to tune on.
         output: run folder; its subfolder ``folds`` gets the runs of the folds.
-        mode: what to train; ``"auto"`` lets the folds choose; `default_mode` by default.
+        mode: what to train; ``"auto"`` lets the folds choose.
         folds: 5 by default; below 10 materials one for each.
         resume: continue in that folder.
         overrides: dotted settings on top, but for those of the data.
@@ -185,7 +175,7 @@ def tune_on_few(
     if n < FEWEST:
         raise DataError(f"{n} materials to tune on; at least {FEWEST} are needed")
     folds = folds or default_folds(n)
-    modes = _modes(mode, info.config, n)
+    modes = _modes(mode, info.config)
     data = data.model_copy(update={"folds": folds})
     configs = {
         name: few_config(checkpoint, info.config, name, data, n, overrides) for name in modes
@@ -282,9 +272,7 @@ def _count(config: RunConfig) -> int:
     return len(dataset.split("train")) + len(dataset.splits.get("valid", ()))
 
 
-def _modes(mode: Mode | None, config: RunConfig, n_materials: int) -> list[Trainable]:
-    if mode is None:
-        return [default_mode(n_materials)]
+def _modes(mode: Mode, config: RunConfig) -> list[Trainable]:
     if mode != "auto":
         return [mode]
     has_prompts = config.model.crystal_system.kind == "prompt"
