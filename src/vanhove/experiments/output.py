@@ -25,7 +25,6 @@ def write_result(
     from vanhove.spectra import plotting
 
     stem = result["stem"]
-    output.mkdir(parents=True, exist_ok=True)
     figures.mkdir(parents=True, exist_ok=True)
     result["figures"] = []
     for name in experiment.figures:
