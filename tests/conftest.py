@@ -23,7 +23,13 @@ SMALL_RUN = {
         "decoder": {"hidden_dim": 16, "dropout": 0.0},
         "crystal_system": {"dim": 8},
     },
-    "training": {"epochs": 3, "batch_size": 4, "learning_rate": 3e-3, "ema_decay": 0.9},
+    "training": {
+        "epochs": 3,
+        "batch_size": 4,
+        "learning_rate": 3e-3,
+        "ema_decay": 0.9,
+        "precision": "float32",
+    },
 }
 
 

@@ -1,24 +1,81 @@
 """Linear layers for inference."""
 
+import os
+import platform
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from vanhove.models.inference import Int8Linear, PackedLinear, prepare_linear_layers
+from vanhove.models.processor import has_bfloat16, int8_weight_bits, training_precision
+
+LOWER = "test_lower_precision_is_close_and_float32_comes_back"
 
 
-def test_eight_bits_keep_a_part_in_fifty():
+@pytest.mark.parametrize(("bits", "most"), [(8, 0.02), (7, 0.03)])
+def test_eight_bits_keep_a_part_in_fifty_and_seven_in_thirty(bits, most):
+    if bits > int8_weight_bits():
+        pytest.skip("8 bits saturate on this processor: layers take 7")
     torch.manual_seed(0)
     exact = nn.Linear(64, 48)
     with torch.no_grad():
         exact.weight[3] *= 100  # each output has its own scale
-    low = Int8Linear(exact)
+    low = Int8Linear(exact, bits)
     x = torch.randn(5, 7, 64)
     error = (low(x) - exact(x)).detach().square().mean(dim=(0, 1)).sqrt()
     size = exact(x).detach().square().mean(dim=(0, 1)).sqrt()
-    assert (error / size).max() < 0.02
+    assert (error / size).max() < most
     assert (error > 0).all()
     assert torch.equal(low.weight, exact.weight)
+
+
+def test_eight_bits_are_right_where_products_are_largest():
+    """What saturates first: inputs and weights that are all the largest of their kind."""
+    exact = nn.Linear(256, 16, bias=False)
+    nn.init.ones_(exact.weight)
+    x = torch.ones(3, 256)
+    torch.testing.assert_close(Int8Linear(exact)(x), exact(x), rtol=0.01, atol=0)
+
+
+LIMITED = {
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "FBGEMM_ENABLE_INSTRUCTIONS": "AVX2",
+}
+"""Hides the newer instructions of a processor (x86) from torch and its libraries."""
+
+
+@pytest.mark.skipif(
+    platform.machine().lower() not in ("x86_64", "amd64"), reason="instruction sets of x86"
+)
+def test_all_precisions_are_right_without_new_instructions():
+    """The other tests of this file and those of predictions, on an AVX2 processor as it were."""
+    here = Path(__file__)
+    tests = [f"{here}::test_eight_bits_are_right_where_products_are_largest"]
+    tests += [f"{here}::test_eight_bits_keep_a_part_in_fifty_and_seven_in_thirty"]
+    tests += [f"{here}::test_packed_layers_give_the_same"]
+    tests += [f"{here.parents[1] / 'prediction' / 'test_predictor.py'}::{LOWER}"]
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *tests]
+    limited = subprocess.run(
+        command, env=os.environ | LIMITED, capture_output=True, text=True, check=False
+    )
+    assert limited.returncode == 0, limited.stdout[-3000:]
+    assert "8 bits saturate" in limited.stdout  # the limit was heeded
+
+
+def test_training_takes_bfloat16_where_it_has_instructions():
+    cpu = torch.device("cpu")
+    assert training_precision("float32", cpu) == "float32"
+    assert training_precision("auto", cpu) == ("bfloat16" if has_bfloat16() else "float32")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert training_precision("bfloat16", cpu) == "bfloat16"
+    assert bool(told) == (not has_bfloat16())
 
 
 def test_eight_bits_of_nothing_is_nothing():

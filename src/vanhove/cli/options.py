@@ -19,8 +19,12 @@ SizeOption = Annotated[
     typer.Option("--size", help="Of a catalogued model: compact (default) or published."),
 ]
 PrecisionOption = Annotated[
-    Literal["float32", "bfloat16", "int8"],
-    typer.Option("--precision", help="Lower: faster where the processor has it, less exact."),
+    Literal["auto", "float32", "bfloat16", "int8"],
+    typer.Option(
+        "--precision",
+        help="auto: the numbers of float32; bfloat16 and int8: less exact, faster on processors "
+        "that have instructions for them.",
+    ),
 ]
 GivenCellOption = Annotated[
     bool, typer.Option("--given-cell", help="Do not reduce to the primitive cell.")

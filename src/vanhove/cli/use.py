@@ -55,7 +55,7 @@ def predict(
         tuple[float, float, float] | None,
         typer.Option("--grid", help="START STOP STEP: other frequencies (1/cm) or energies (eV)."),
     ] = None,
-    precision: PrecisionOption = "float32",
+    precision: PrecisionOption = "auto",
     quiet: QuietOption = False,
 ) -> None:
     """Predict the density of states of phonons (or electrons) of crystals, or electron bands.
@@ -129,7 +129,7 @@ def screen(
     limit: Annotated[
         int | None, typer.Option("--limit", help="Take only the first records of the source.")
     ] = None,
-    precision: PrecisionOption = "float32",
+    precision: PrecisionOption = "auto",
     quiet: QuietOption = False,
 ) -> None:
     """Predict many structures, select and sort them; tables in Parquet and a report in HTML.

@@ -191,7 +191,7 @@ CATALOG: dict[str, CatalogModel] = {
         "DOSTransformer",
         _DOSTRANSFORMER,
         "none given",
-        {"training.epochs": 90, "training.precision": "bfloat16"},
+        {"training.epochs": 90, "training.precision": "auto"},
         _GRAPH_NETWORK_PUBLISHED,
     ),
     "alignn": CatalogModel(

@@ -69,7 +69,7 @@ class Ensemble(nn.Module):
         """The members."""
         return cast("list[SpectrumModel]", list(self.members))
 
-    def prepare_inference(self, precision: Precision = "float32") -> None:
+    def prepare_inference(self, precision: Precision = "auto") -> None:
         """As `SpectrumModel.prepare_inference`, of every member."""
         for member in self.models:
             member.prepare_inference(precision)

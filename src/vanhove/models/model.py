@@ -189,7 +189,7 @@ class SpectrumModel(nn.Module):
         device = self.atom_features.table.device.type
         return torch.autocast(device, torch.bfloat16, enabled=self.in_bfloat16)
 
-    def prepare_inference(self, precision: Precision = "float32") -> None:
+    def prepare_inference(self, precision: Precision = "auto") -> None:
         """From now on, `predict` is faster; the model is not to be trained any more.
 
         Lower precision pays on processors with bfloat16 (AVX512-BF16, AMX) or int8 (VNNI)
@@ -198,7 +198,7 @@ class SpectrumModel(nn.Module):
         Raises:
             ConfigError: as `prepare_linear_layers`.
         """
-        exact = [] if precision == "float32" else self.decoder.full_precision()
+        exact = [] if precision in ("auto", "float32") else self.decoder.full_precision()
         prepare_linear_layers(self, precision, exact)
         self.in_bfloat16 = precision == "bfloat16"
 

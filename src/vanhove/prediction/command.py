@@ -51,7 +51,7 @@ class PredictCommand:
     every: bool
     quiet: bool
     grid: np.ndarray | None = None
-    precision: Precision = "float32"
+    precision: Precision = "auto"
     stems: set[str] = field(default_factory=set)
 
     def run(self) -> int:

@@ -264,7 +264,7 @@ def load(
     *,
     device: str | torch.device = "cpu",
     path: PathConvention = "setyawan_curtarolo",
-    precision: Precision = "float32",
+    precision: Precision = "auto",
     grid: np.ndarray | Sequence[float] | None = None,
 ) -> Predictor:
     """Load a trained model.
@@ -274,8 +274,9 @@ def load(
             folder of a run.
         device: where to run, ``"cpu"`` or ``"cuda"``.
         path: of bands, ``"setyawan_curtarolo"``, ``"latimer_munro"`` or ``"hinuma"``.
-        precision: ``"bfloat16"`` and, on CPUs, ``"int8"`` are faster on processors that have such
-            instructions, and less exact, see docs/performance.md.
+        precision: ``"auto"`` gives the numbers of ``"float32"``; ``"bfloat16"`` and, on CPUs,
+            ``"int8"`` are faster on processors that have such instructions, and less exact, see
+            docs/performance.md.
         grid: answer on these frequencies or energies, ``[n_points]``, increasing, inside the
             model's own grid and in its unit; for models whose energies are not learned one by one,
             see docs/grids.md.
@@ -293,7 +294,7 @@ def load(
     on_cpu = torch.device(device).type == "cpu"
     if precision == "int8" and not on_cpu:
         raise ConfigError(f"precision 'int8' on {device}; allowed on the CPU alone")
-    if on_cpu or precision != "float32":  # weights packed for this processor are no use to a GPU
+    if on_cpu or precision not in ("auto", "float32"):  # weights packed for this processor are no use to a GPU
         model.prepare_inference(precision)
     if grid is not None:
         info = answer_on(model, info, grid)
@@ -312,7 +313,7 @@ def predict(
     property: str = "phonon-dos",
     primitive: bool = True,
     grid: np.ndarray | Sequence[float] | None = None,
-    precision: Precision = "float32",
+    precision: Precision = "auto",
 ) -> Any:
     """Shortcut for ``load(model, ...).predict(structures)``; see `Predictor.predict`.
 

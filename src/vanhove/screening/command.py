@@ -72,7 +72,7 @@ def screen(
     primitive: bool = True,
     partition_size: int = PARTITION_SIZE,
     limit: int | None = None,
-    precision: Precision = "float32",
+    precision: Precision = "auto",
     quiet: bool = True,
 ) -> ScreeningResult:
     """Predict all structures of a source, select by an expression, write tables and a report.
@@ -95,7 +95,8 @@ def screen(
         primitive: reduce to the primitive cell first, as in training.
         partition_size: records in a file of the tables.
         limit: take no more records than this.
-        precision: of the matrix products, as `vanhove.load`.
+        precision: of the matrix products, as `vanhove.load`; the numbers of ``"auto"`` are those of
+            ``"float32"``.
         quiet: no progress on stderr.
 
     Raises:
@@ -135,7 +136,7 @@ def screen(
         primitive=primitive,
         partition_size=partition_size,
         limit=limit,
-        precision=precision,
+        precision="float32" if precision == "auto" else precision,
         versions=library_versions(),
     )
     tables = Tables(out, chosen, info, plan.model)

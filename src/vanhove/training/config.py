@@ -127,8 +127,10 @@ class TrainingSettings(Settings):
     patience: int = Field(
         45, ge=1, description="stop after this many epochs without a better validation metric"
     )
-    precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="bfloat16: mixed, weights and optimiser stay float32"
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="bfloat16: mixed, weights and optimiser stay float32; auto: bfloat16 where the "
+        "processor or GPU has instructions for it, else float32",
     )
     deterministic: bool = Field(False, description="only deterministic kernels (CUDA: slower)")
     checkpoint_seconds: float = Field(

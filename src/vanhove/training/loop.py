@@ -21,6 +21,7 @@ from torch import Tensor
 
 import vanhove
 from vanhove.errors import CheckpointError, ConfigError
+from vanhove.models.processor import training_precision
 from vanhove.training.adapters import merged_parameters
 from vanhove.training.checkpoint import (
     DatasetInfo,
@@ -105,6 +106,8 @@ class Trainer:
         self.on_epoch = on_epoch
         self.settings = run.config.training
         self.device = next(run.model.parameters()).device
+        if run.progress.precision is None:
+            run.progress.precision = training_precision(self.settings.precision, self.device)
         self.train_rows, self.valid_rows = data.rows("train"), data.rows("valid")
         self.steps_per_epoch = math.ceil(len(self.train_rows) / self.settings.batch_size)
         self.info = model_info(run.config, data)
@@ -137,7 +140,7 @@ class Trainer:
         total = torch.zeros((), device=self.device)
         if len(own):
             with torch.autocast(
-                self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"
+                self.device.type, torch.bfloat16, enabled=progress.precision == "bfloat16"
             ):
                 outputs, target = run.model.outputs(
                     self.data.batch(own).to(self.device), self.data.targets[own].to(self.device)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vanhove.models.model import SpectrumModel
+from vanhove.models.processor import TrainingPrecision
 from vanhove.training.checkpoint import build_model
 from vanhove.training.config import RunConfig
 from vanhove.training.start import start_from
@@ -19,7 +20,10 @@ from vanhove.training.start import start_from
 
 @dataclass
 class Progress:
-    """Where a run is; saved with the state, so that a resumed run continues in mid-epoch."""
+    """Where a run is; saved with the state, so that a resumed run continues in mid-epoch.
+
+    ``precision`` is what ``auto`` meant where the run began.
+    """
 
     epoch: int = 0
     step_in_epoch: int = 0
@@ -31,6 +35,7 @@ class Progress:
     best_metrics: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     finished: bool = False
+    precision: TrainingPrecision | None = None
 
 
 class Run:
