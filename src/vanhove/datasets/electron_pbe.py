@@ -24,9 +24,9 @@ from vanhove.datasets.cache import RemoteFile, data_file, read_content
 from vanhove.datasets.dataset import SpectrumDataset
 from vanhove.datasets.splits import hashed_split
 from vanhove.errors import DataError
+from vanhove.physics.tetrahedra import tetrahedra_of
 from vanhove.spectra.eigenvalues import BandEdges, Eigenvalues, band_edges
 from vanhove.spectra.electron_dos import ELECTRON_TARGETS, ElectronTarget
-from vanhove.spectra.tetrahedra import tetrahedra_of
 
 DATA = RemoteFile(
     None,

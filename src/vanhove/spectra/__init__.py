@@ -1,5 +1,6 @@
 """What a spectrum is: the density of states with its unit, metrics and thermodynamics."""
 
+from vanhove.physics.tetrahedra import Tetrahedra, tetrahedra_of
 from vanhove.spectra.conversions.tables import spectra_to_xarray
 from vanhove.spectra.eigenvalues import BandEdges, Eigenvalues, SampledDos, band_edges
 from vanhove.spectra.electron_dos import dostransformer_electron_dos, mat2spec_electron_dos
@@ -27,7 +28,6 @@ from vanhove.spectra.metrics import (
 from vanhove.spectra.plotting import terminal_plot
 from vanhove.spectra.smoothing import resample
 from vanhove.spectra.spectrum import Spectrum
-from vanhove.spectra.tetrahedra import Tetrahedra, tetrahedra_of
 from vanhove.spectra.thermal_table import ThermalProperties, thermal_properties
 from vanhove.spectra.thermodynamics import (
     entropy,

@@ -4,7 +4,7 @@ Everything rests on the number of states below an energy, N(E), which is exact f
 density is the difference of N over a cell of the grid, so it is normalised on any grid, however
 coarse. Two methods:
 
-* tetrahedra (`vanhove.spectra.tetrahedra`): no parameter, sharp band edges; needs a regular mesh;
+* tetrahedra (`vanhove.physics.tetrahedra`): no parameter, sharp band edges; needs a regular mesh;
 * Gaussians of a stated width: any k-points.
 
 Two electrons per state (no spin polarisation). Energies in eV, densities in states/eV/cell.
@@ -19,8 +19,8 @@ from typing import Protocol
 import numpy as np
 
 from vanhove.errors import ConfigError, DataError
+from vanhove.physics.tetrahedra import Tetrahedra, states_below
 from vanhove.spectra.grids import cell_edges, check_grid, check_on_grid
-from vanhove.spectra.tetrahedra import Tetrahedra, states_below
 
 SPIN_DEGENERACY = 2
 GAP_TOLERANCE = 1e-3

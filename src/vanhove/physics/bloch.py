@@ -1,0 +1,87 @@
+"""Bloch sums: blocks between atoms -> Hermitian matrices at wave vectors -> eigenvalues.
+
+Phases are taken between atoms, not between lattice vectors: ``exp(i k . r)`` with the vector r
+from one atom to the other. Eigenvalues do not depend on this choice, derivatives along k are
+simplest in it; but a matrix is complex even where k is half of a reciprocal lattice vector.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def bloch_matrices(
+    block: Tensor,
+    source: Tensor,
+    target: Tensor,
+    vector: Tensor,
+    own: Tensor,
+    kpoints: Tensor,
+    n_atoms: int,
+) -> Tensor:
+    """``M(k)_ij = own_i (i = j) + sum over edges j -> i of block exp(i k . vector)``, Hermitian.
+
+    One crystal, or several with the same number of atoms at once. Of the two directions of a pair
+    of atoms the Hermitian mean counts, so blocks that do not mirror each other do no harm.
+
+    Args:
+        block: ``[n_edges, m, m]``, real; rows belong to the target, columns to the source.
+        source, target: of the edges, ``[n_edges]``; atoms of the second crystal are numbered from
+            ``n_atoms`` on, and so forth.
+        vector: from target to source, as in `CrystalGraph`, angstrom, ``[n_edges, 3]``.
+        own: of each atom with itself, ``[n_crystals * n_atoms, m, m]``.
+        kpoints: Cartesian with the factor 2 pi, 1/angstrom, ``[n_crystals, n_k, 3]``, or
+            ``[n_k, 3]`` of one crystal.
+        n_atoms: of each crystal.
+
+    Returns:
+        Complex, ``[n_crystals, n_k, n_atoms * m, n_atoms * m]``; without the first dimension for
+        k-points of one crystal. Rows and columns run over atoms, then over a block.
+    """
+    if kpoints.dim() == 2:
+        return bloch_matrices(block, source, target, vector, own, kpoints[None], n_atoms)[0]
+    n_crystals, n_k, m = len(kpoints), kpoints.shape[1], block.shape[-1]
+    # An atom with itself is one more edge, of no length.
+    atoms = torch.arange(n_crystals * n_atoms, device=target.device)
+    source, target = torch.cat([source, atoms]), torch.cat([target, atoms])
+    vector = torch.cat([vector, vector.new_zeros(len(atoms), 3)])
+    block = torch.cat([block, own]).flatten(1)
+    phase = torch.einsum("ekx,ex->ek", kpoints.index_select(0, target // n_atoms), vector)
+    factor = torch.cat([phase.cos(), phase.sin()], dim=1)
+    flat = block.new_zeros(n_crystals * n_atoms * n_atoms, 2 * n_k, m * m)
+    pair = target * n_atoms + source % n_atoms
+    flat = flat.index_add(0, pair, factor[:, :, None] * block[:, None])
+    both = flat.view(n_crystals, n_atoms, n_atoms, 2, n_k, m, m).permute(3, 0, 4, 1, 5, 2, 6)
+    real, imaginary = both.reshape(2, n_crystals, n_k, n_atoms * m, n_atoms * m)
+    return hermitian(torch.complex(real, imaginary))
+
+
+def hermitian(matrix: Tensor) -> Tensor:
+    """The Hermitian part, ``[..., m, m]``."""
+    return (matrix + matrix.mH) / 2
+
+
+def eigenvalues(matrix: Tensor, overlap: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Eigenvalues, increasing, and eigenvectors, which are constants to the gradient.
+
+    The gradient of an eigenvalue is ``v^H dM v`` (Hellmann and Feynman), which holds where
+    eigenvalues coincide as well; that of an eigenvector does not exist there.
+
+    Args:
+        matrix: Hermitian, ``[..., m, m]``.
+        overlap: positive definite, of the same shape, for ``M v = e S v``; None: the unit matrix.
+
+    Returns:
+        values ``[..., m]``, real; vectors ``[..., m, m]`` in columns, with ``v^H S v = 1``.
+    """
+    if overlap is None:
+        values, vectors = torch.linalg.eigh(matrix)
+        return values, vectors.detach()
+    factor = torch.linalg.cholesky(overlap)
+    half = torch.linalg.solve_triangular(factor, matrix, upper=False)
+    reduced = torch.linalg.solve_triangular(factor, half.mH, upper=False)
+    values, vectors = torch.linalg.eigh(hermitian(reduced))
+    with torch.no_grad():
+        vectors = torch.linalg.solve_triangular(factor.mH, vectors, upper=True)
+    return values, vectors

@@ -1,0 +1,72 @@
+"""Meshes of wave vectors around Gamma, reduced by time reversal and by the crystal's symmetry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.symmetry import SYMMETRY_TOLERANCE
+from vanhove.errors import ConfigError, StructureError
+
+
+@lru_cache(maxsize=128)
+def time_reversed_mesh(shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """A mesh around Gamma, of k and -k only one.
+
+    Args:
+        shape: points along each reciprocal axis.
+
+    Returns:
+        Fractional, ``[n, 3]``, Gamma first, and weights ``[n]``, sum 1.
+    """
+    points = np.indices(shape).reshape(3, -1).T
+    opposite = np.ravel_multi_index(tuple((-points % shape).T), shape)
+    kept = np.flatnonzero(np.arange(len(points)) <= opposite)
+    weight = np.where(opposite[kept] == kept, 1.0, 2.0)
+    return points[kept] / shape, weight / len(points)
+
+
+def irreducible_mesh(
+    crystal: Crystal, shape: Sequence[int], tolerance: float = SYMMETRY_TOLERANCE
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The points of a mesh around Gamma that differ by symmetry, time reversal included.
+
+    Args:
+        crystal: in the cell that the mesh is of.
+        shape: points along each reciprocal axis.
+        tolerance: of the symmetry search, angstrom.
+
+    Returns:
+        Fractional, ``[n, 3]``; weights ``[n]``, sum 1; and for each point of the whole mesh, in the
+        order of `numpy.indices`, the number of the point it is equal to, ``[n_full]``.
+
+    Raises:
+        ConfigError: a shape that is none.
+        StructureError: no symmetry found.
+    """
+    import spglib
+
+    divisions = np.asarray(shape, dtype=int)
+    if divisions.shape != (3,) or (divisions < 1).any():
+        raise ConfigError(f"mesh {list(shape)}; three positive numbers are needed, such as 8 8 8")
+    cell: Any = (crystal.lattice, crystal.fractional_coordinates, crystal.atomic_numbers)
+    try:
+        found = spglib.get_ir_reciprocal_mesh(
+            divisions, cell, is_shift=[0, 0, 0], is_time_reversal=True, symprec=tolerance
+        )
+    except Exception as error:  # newer versions raise where older ones give None
+        raise StructureError(f"no symmetry found ({error})", crystal.name or None) from error
+    if found is None:
+        raise StructureError("no symmetry found", crystal.name or None)
+    mapping, addresses = found
+    # spglib runs through the first axis fastest, numpy through the last.
+    order = np.ravel_multi_index(tuple((addresses % divisions).T), tuple(divisions))
+    representative = np.empty(len(mapping), dtype=int)
+    representative[order] = order[mapping]
+    kept, whole = np.unique(representative, return_inverse=True)
+    points = np.stack(np.unravel_index(kept, tuple(divisions)), axis=1) / divisions
+    return points, np.bincount(whole) / len(whole), whole
