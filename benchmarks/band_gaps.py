@@ -14,7 +14,7 @@ import numpy as np
 from vanhove.datasets import band_structure_of, load_electron_pbe_bands, load_electron_states
 from vanhove.datasets.electron_pbe import DATA, ElectronStates
 from vanhove.spectra.band_metrics import band_gaps, crosses_fermi
-from vanhove.training.evaluation import circumstances
+from vanhove.version import circumstances
 
 NAMED = {
     "mp-27": "Si (face-centred; the set has no diamond Si)",

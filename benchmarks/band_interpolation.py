@@ -14,7 +14,7 @@ import numpy as np
 from vanhove.datasets import band_structure_of, load_electron_states
 from vanhove.datasets.electron_pbe import DATA
 from vanhove.spectra.band_interpolation import interpolate_bands
-from vanhove.training.evaluation import circumstances
+from vanhove.version import circumstances
 
 
 def errors(n_bands: int, stars_per_point: int, limit: int | None) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ import torch
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.prediction.predictor import Predictor, load
-from vanhove.training.evaluation import circumstances
+from vanhove.version import circumstances
 from vanhove.weights import default_weights
 
 

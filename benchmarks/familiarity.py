@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import mannwhitneyu
 
+from vanhove.evaluation.uncertainty import member_predictions
 from vanhove.models.familiarity import Familiarity
 from vanhove.models.model import SpectrumModel
-from vanhove.training.checkpoint import load_model
-from vanhove.training.evaluation import circumstances
-from vanhove.training.prepared import prepare
-from vanhove.training.uncertainty import member_predictions
+from vanhove.runs.checkpoint import load_model
+from vanhove.runs.prepared import prepare
+from vanhove.version import circumstances
 from vanhove.weights import find_weights
 
 

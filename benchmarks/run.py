@@ -45,15 +45,15 @@ from vanhove.crystal.neighbors import neighbor_list
 from vanhove.crystal.symmetry import standardize
 from vanhove.datasets.graph_store import load_graphs
 from vanhove.errors import DataError
-from vanhove.experiments.catalog import CATALOG, Size, run_config
 from vanhove.memory import keep_freed_memory
 from vanhove.models.inference import Precision
 from vanhove.models.layers import GaussianBasis
 from vanhove.models.model import SpectrumModel
-from vanhove.training.checkpoint import load_model, read_info
-from vanhove.training.config import RunConfig
+from vanhove.runs.catalog import CATALOG, Size, run_config
+from vanhove.runs.checkpoint import load_model, read_info
+from vanhove.runs.config import RunConfig
+from vanhove.runs.prepared import predict_rows, prepare
 from vanhove.training.losses import training_loss
-from vanhove.training.prepared import predict_rows, prepare
 from vanhove.weights import find_weights
 
 ROOT = Path(__file__).parents[1]

@@ -7,7 +7,7 @@ vanhove evaluate vanhove-phonon --split test -o src/vanhove/weights/vanhove-phon
 import json
 from pathlib import Path
 
-from vanhove.experiments.flagship_tables import MODEL
+from vanhove.papers.flagship_tables import MODEL
 from vanhove.weights import shipped_weights
 
 ROOT = Path(__file__).parents[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vanhove.experiments.catalog import CATALOG, run_config
+from vanhove.runs.catalog import CATALOG, run_config
 
 DOCS = Path(__file__).parents[1] / "docs"
 METRICS = {"mse_x10": "MSE×10", "mae": "MAE", "r2": "R²", "r2_flat": "R², flat"}

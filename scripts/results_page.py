@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from vanhove.experiments.catalog import CATALOG, run_config
-from vanhove.experiments.claims import CLAIMS, RULE, Comparison, collect, judge
+from claims import CLAIMS, RULE, Comparison, collect, judge
+from reasons import reason
+
+from vanhove.evaluation.measurement import PER_MATERIAL
 from vanhove.experiments.comparison import LARGE_RELATIVE, LARGE_SPREADS
-from vanhove.experiments.definitions import EXPERIMENTS
-from vanhove.experiments.measure import PER_MATERIAL
-from vanhove.experiments.reasons import reason
-from vanhove.training.checkpoint import build_model
-from vanhove.training.config import RunConfig
+from vanhove.papers.definitions import EXPERIMENTS
+from vanhove.runs.catalog import CATALOG, run_config
+from vanhove.runs.checkpoint import build_model
+from vanhove.runs.config import RunConfig
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"

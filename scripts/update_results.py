@@ -10,7 +10,7 @@ Usage:
     python scripts/update_results.py            # or --check, for continuous integration
 
 ``--check`` fails when something is stale, or when a row that is far from its paper has no reason in
-`vanhove.experiments.reasons`.
+`scripts/reasons.py`.
 """
 
 import json
@@ -25,7 +25,7 @@ import model_pages
 import results_page
 import tuning_page
 
-from vanhove.experiments.published import PAPERS, PHONON_DATA, PublishedRow, published_rows
+from vanhove.papers.published import PAPERS, PHONON_DATA, PublishedRow, published_rows
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "phonon"
@@ -279,7 +279,7 @@ def main(check: bool) -> int:
             path.write_text(new[path])
     unexplained = results_page.missing_reasons(found)
     for name in unexplained:
-        print(f"{name} is far from its paper: say why in src/vanhove/experiments/reasons.py")
+        print(f"{name} is far from its paper: say why in scripts/reasons.py")
     return 1 if check and (stale or unexplained) else 0
 
 

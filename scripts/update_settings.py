@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from vanhove.models.model import DECODERS, DEFAULT_DECODER, DEFAULT_ENCODER, ENCODERS
-from vanhove.training.config import RunConfig
+from vanhove.runs.config import RunConfig
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 

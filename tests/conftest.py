@@ -53,7 +53,7 @@ def own_cache(tmp_path_factory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def small_config():
     """A run that takes a second."""
-    from vanhove.training.config import RunConfig
+    from vanhove.runs.config import RunConfig
 
     return RunConfig.parse(SMALL_RUN)
 

@@ -17,7 +17,7 @@ import yaml
 from tests.conftest import SMALL_RUN, STRUCTURES, SUPPORTED
 from tests.crystal.broken_files import write_broken_files
 from vanhove.cli import main
-from vanhove.training.config import RunConfig
+from vanhove.runs.config import RunConfig
 
 
 def vanhove(*arguments: object) -> subprocess.CompletedProcess[str]:

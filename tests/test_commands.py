@@ -11,7 +11,7 @@ import vanhove
 from tests.conftest import SMALL_RUN
 from vanhove import cli, commands
 from vanhove.errors import ConfigError, MissingExtraError
-from vanhove.training.config import RunConfig
+from vanhove.runs.config import RunConfig
 
 API = Path(__file__).parents[1] / "docs" / "api.md"
 OTHER_NAMES = {"models": "list_models"}  # vanhove.models is the folder of the models

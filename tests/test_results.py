@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vanhove.experiments.definitions import EXPERIMENTS
+from vanhove.papers.definitions import EXPERIMENTS
 from vanhove.weights import shipped_weights
 
 ROOT = Path(__file__).parents[1]
@@ -113,7 +113,7 @@ def test_fine_tuning_curves_are_a_measurement_on_the_same_crystals(path):
 @pytest.mark.data
 @pytest.mark.parametrize("name", sorted(shipped_weights()))
 def test_the_shipped_weights_give_their_test_numbers(name):
-    from vanhove.training.evaluation import evaluate
+    from vanhove.evaluation.evaluate import evaluate
 
     path = shipped_weights()[name]
     recorded = json.loads(path.with_suffix(".json").read_text())

@@ -12,13 +12,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from vanhove.version import __version__ as __version__
 
 _HOME = {
     "BandStructure": "vanhove.spectra.bands",
     "Crystal": "vanhove.crystal.crystal",
     "Predictor": "vanhove.prediction.predictor",
-    "RunConfig": "vanhove.training.config",
+    "RunConfig": "vanhove.runs.config",
     "Spectrum": "vanhove.spectra.spectrum",
     "SpectrumDataset": "vanhove.datasets",
     "ThermalProperties": "vanhove.spectra",
@@ -26,9 +26,9 @@ _HOME = {
     "data_info": "vanhove.commands",
     "data_label": "vanhove.screening.labelling:label",
     "data_list": "vanhove.commands",
-    "embed": "vanhove.embeddings.command",
+    "embed": "vanhove.embeddings.embed",
     "ensemble": "vanhove.training.ensemble:make_ensemble",
-    "evaluate": "vanhove.training.evaluation",
+    "evaluate": "vanhove.evaluation.evaluate",
     "export": "vanhove.commands",
     "finetune": "vanhove.training.finetuning",
     "list_models": "vanhove.commands",
@@ -38,7 +38,7 @@ _HOME = {
     "read_crystal": "vanhove.crystal.reading",
     "read_crystals": "vanhove.crystal.reading",
     "reproduce": "vanhove.commands",
-    "screen": "vanhove.screening.command",
+    "screen": "vanhove.screening.screen",
     "serve": "vanhove.commands",
     "sweep": "vanhove.experiments.sweep",
     "train": "vanhove.commands",
@@ -90,17 +90,17 @@ if TYPE_CHECKING:
     from vanhove.crystal.reading import read_crystal, read_crystals
     from vanhove.datasets import SpectrumDataset, load_dataset
     from vanhove.datasets.materials_project import fetch_materials_project as data_fetch_mp
-    from vanhove.embeddings.command import embed
+    from vanhove.embeddings.embed import embed
+    from vanhove.evaluation.evaluate import evaluate
     from vanhove.experiments.sweep import sweep
     from vanhove.prediction.predictor import Predictor, load, predict
-    from vanhove.screening.command import screen
+    from vanhove.runs.config import RunConfig
     from vanhove.screening.labelling import label as data_label
+    from vanhove.screening.screen import screen
     from vanhove.spectra import ThermalProperties
     from vanhove.spectra.bands import BandStructure
     from vanhove.spectra.spectrum import Spectrum
-    from vanhove.training.config import RunConfig
     from vanhove.training.ensemble import make_ensemble as ensemble
-    from vanhove.training.evaluation import evaluate
     from vanhove.training.finetuning import finetune
     from vanhove.tuning.search import tune
 

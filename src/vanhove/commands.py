@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from vanhove.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
-    from vanhove.training.config import RunConfig
+    from vanhove.runs.config import RunConfig
     from vanhove.training.loop import TrainingResult
 
 Size = Literal["compact", "published"]
@@ -55,8 +55,8 @@ def train(
 def _run_config(
     config: RunConfig | str | PathLike[str], overrides: dict[str, object], size: Size | None
 ) -> RunConfig:
-    from vanhove.experiments.catalog import CATALOG, find_config
-    from vanhove.training.config import RunConfig, with_overrides
+    from vanhove.runs.catalog import CATALOG, find_config
+    from vanhove.runs.config import RunConfig, with_overrides
 
     if not isinstance(config, RunConfig):
         return find_config(str(config), size, overrides)
@@ -87,7 +87,7 @@ def reproduce(
     """Reproduce a table or figure of a paper: train what is missing, measure, compare.
 
     Args:
-        name: of `vanhove.experiments.definitions.EXPERIMENTS`, ``"bandformer"`` or
+        name: of `vanhove.papers.definitions.EXPERIMENTS`, ``"bandformer"`` or
             ``"finetune-fluorides"``.
         seeds: of each row; 0 by default, and with ``measured_only`` all that are there.
         rows: labels or run names; all by default.
@@ -173,7 +173,7 @@ def list_models() -> dict[str, list[str]]:
 
     ``vanhove models`` prints their sizes and test numbers.
     """
-    from vanhove.experiments.catalog import CATALOG
+    from vanhove.runs.catalog import CATALOG
     from vanhove.weights import shipped_weights
 
     return {"catalog": list(CATALOG), "weights": list(shipped_weights())}
@@ -189,7 +189,7 @@ def export(checkpoint: str | PathLike[str], path: str | PathLike[str]) -> Path:
     Raises:
         CheckpointError: no such checkpoint.
     """
-    from vanhove.training.checkpoint import load_model, save_model
+    from vanhove.runs.checkpoint import load_model, save_model
     from vanhove.weights import find_weights
 
     model, info = load_model(find_weights(checkpoint))

@@ -19,9 +19,10 @@ from vanhove.datasets import load_tiny
 from vanhove.embeddings import embed
 from vanhove.embeddings.plot import principal_plane
 from vanhove.errors import CheckpointError, ConfigError, DataError, MissingExtraError
-from vanhove.training.checkpoint import load_model
-from vanhove.training.config import RunConfig, with_overrides
-from vanhove.training.loop import BEST, train
+from vanhove.runs.checkpoint import load_model
+from vanhove.runs.config import RunConfig, with_overrides
+from vanhove.runs.folder import BEST
+from vanhove.training.loop import train
 
 QUICK = SMALL | {"epochs": 2}
 

@@ -13,7 +13,8 @@ import yaml
 from tests.datasets.test_band_files import rocksalt, toy_bands
 from vanhove.datasets.band_folder import bands_dataset
 from vanhove.errors import ConfigError
-from vanhove.experiments.band_baselines import nearest_copy, training_mean
+from vanhove.evaluation.band_baselines import nearest_copy, training_mean
+from vanhove.evaluation.evaluate import evaluate
 from vanhove.experiments.bands import (
     SETTINGS,
     bandformer_config,
@@ -23,9 +24,8 @@ from vanhove.experiments.bands import (
 )
 from vanhove.experiments.options import Options
 from vanhove.experiments.output import to_json
+from vanhove.runs.config import RunConfig
 from vanhove.spectra.band_metrics import band_gaps, band_metrics, crosses_fermi
-from vanhove.training.config import RunConfig
-from vanhove.training.evaluation import evaluate
 
 ROOT = Path(__file__).parents[2]
 ELEMENTS = (3, 4, 11, 12, 19, 20, 29, 30, 37, 38)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-
-from vanhove.experiments.claims import (
+from claims import (
     DEFAULT_RELATIVE_SPREAD,
     Claim,
     collect,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from vanhove.evaluation.measurement import Measurer
 from vanhove.experiments import reasons
 from vanhove.experiments.figures import FIGURES
-from vanhove.experiments.measure import Measurer
 from vanhove.experiments.tables import catalog_table, measured
 from vanhove.spectra import plotting
 

@@ -10,7 +10,7 @@ import pytest
 from vanhove.errors import ConfigError
 from vanhove.experiments.finetuning import NAME, finetuning_table, reproduce_finetuning
 from vanhove.experiments.options import Options
-from vanhove.training.checkpoint import read_info
+from vanhove.runs.checkpoint import read_info
 
 
 def test_a_quick_run_measures_all_modes_on_the_same_crystals(tmp_path):

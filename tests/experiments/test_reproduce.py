@@ -15,13 +15,13 @@ import pytest
 from tests.experiments.conftest import NAME, ROWS
 from vanhove import reproduce
 from vanhove.errors import ConfigError, DataError
+from vanhove.evaluation.evaluate import evaluate
+from vanhove.evaluation.measurement import Measurer
 from vanhove.experiments import measure
 from vanhove.experiments import runs as runs_module
-from vanhove.experiments.definitions import chosen_rows
-from vanhove.experiments.measure import Measurer
 from vanhove.experiments.reproduce import parse_rows, parse_seeds
 from vanhove.experiments.tables import experiment_table
-from vanhove.training.evaluation import evaluate
+from vanhove.papers.definitions import chosen_rows
 
 
 def test_the_files_hold_the_result(done):

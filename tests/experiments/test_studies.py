@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from vanhove import reproduce
-from vanhove.experiments.conditions import AS_THEY_ARE, Conditions
-from vanhove.experiments.definitions import chosen_rows
-from vanhove.experiments.measure import Measurer
+from vanhove.evaluation.conditions import AS_THEY_ARE, Conditions
+from vanhove.evaluation.measurement import Measurer
+from vanhove.papers.definitions import chosen_rows
 
 
 def test_a_condition_is_part_of_what_a_measurement_is_called():

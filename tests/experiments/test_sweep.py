@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from vanhove.errors import ConfigError
+from vanhove.evaluation.evaluate import evaluate
 from vanhove.experiments import runs as engine
-from vanhove.experiments.catalog import run_config
 from vanhove.experiments.sweep import TEST_NOTE, parse_values, sweep
 from vanhove.experiments.sweep_output import figure, sweep_table
-from vanhove.training.evaluation import evaluate
+from vanhove.runs.catalog import run_config
 from vanhove.training.loop import train
 
 BASE = run_config(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from vanhove import reproduce
 from vanhove.datasets import load_dataset
-from vanhove.experiments.catalog import run_config
-from vanhove.experiments.table import QUICK
 from vanhove.experiments.tables import experiment_table
 from vanhove.experiments.timing import Effort, time_models
+from vanhove.papers.table import QUICK
+from vanhove.runs.catalog import run_config
 
 
 def test_a_larger_model_takes_longer():

@@ -7,7 +7,7 @@ import pytest
 
 from vanhove import reproduce
 from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
-from vanhove.experiments.measure import SPECIES, Measurer
+from vanhove.evaluation.measurement import SPECIES, Measurer
 from vanhove.spectra.metrics import mae_per_material
 
 

@@ -11,13 +11,14 @@ from tests.conftest import SMALL_RUN, STRUCTURES
 from vanhove.crystal.elements import element_table
 from vanhove.crystal.embeddings import HEADER
 from vanhove.errors import CheckpointError, ConfigError, StructureError
+from vanhove.evaluation.evaluate import evaluate
 from vanhove.models.atom_features import LEARNED_DIM, AtomFeatures
 from vanhove.prediction.predictor import load
-from vanhove.training.checkpoint import build_model, load_model
-from vanhove.training.config import RunConfig, with_overrides
-from vanhove.training.evaluation import evaluate
-from vanhove.training.loop import BEST, train
-from vanhove.training.prepared import prepare
+from vanhove.runs.checkpoint import build_model, load_model
+from vanhove.runs.config import RunConfig, with_overrides
+from vanhove.runs.folder import BEST
+from vanhove.runs.prepared import prepare
+from vanhove.training.loop import train
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.graph import build_graph
 from vanhove.crystal.reading import read_crystal
 from vanhove.errors import CheckpointError
+from vanhove.evaluation.evaluate import evaluate
 from vanhove.models.familiarity import FAMILIAR_COUNT, Familiarity
-from vanhove.training.checkpoint import load_model, read_info
+from vanhove.runs.checkpoint import load_model, read_info
 from vanhove.training.ensemble import make_ensemble
-from vanhove.training.evaluation import evaluate
 from vanhove.training.loop import train
 from vanhove.training.start import start_from
 

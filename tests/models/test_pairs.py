@@ -24,8 +24,8 @@ from vanhove.models.model import (
 )
 from vanhove.models.output import OutputKind
 from vanhove.prediction.predictor import load
-from vanhove.training.checkpoint import DatasetInfo, ModelInfo, load_model, save_model
-from vanhove.training.config import RunConfig
+from vanhove.runs.checkpoint import DatasetInfo, ModelInfo, load_model, save_model
+from vanhove.runs.config import RunConfig
 from vanhove.training.losses import training_loss
 
 GRAPH = GraphSettings()

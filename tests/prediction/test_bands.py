@@ -13,9 +13,9 @@ import vanhove
 from tests.conftest import STRUCTURES
 from tests.crystal.transform import transformed
 from vanhove.errors import ConfigError
-from vanhove.prediction.command import PredictCommand
+from vanhove.prediction.report import PredictCommand
+from vanhove.runs.config import DataSettings
 from vanhove.spectra.bands import BandStructure
-from vanhove.training.config import DataSettings
 
 DEFAULTS = {
     "json_path": None,

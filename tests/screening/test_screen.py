@@ -18,6 +18,7 @@ import pytest
 import vanhove
 from tests.screening.conftest import N_STRUCTURES, OPTIONS, content
 from vanhove.errors import ConfigError, ScreeningError
+from vanhove.runs.checkpoint import load_model, save_model
 from vanhove.screening import screen
 from vanhove.screening.local_engine import run_local
 from vanhove.screening.partition import Job, Worker
@@ -25,7 +26,6 @@ from vanhove.screening.properties import Properties
 from vanhove.screening.source import ArraySource, open_source
 from vanhove.screening.writer import Tables
 from vanhove.spectra import heat_capacity, mean_frequency
-from vanhove.training.checkpoint import load_model, save_model
 
 pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra screen")
 
@@ -113,7 +113,7 @@ def test_killed_three_times_it_gives_the_same_bytes(unbroken, structures, small_
     out = tmp_path / "out"
     random = np.random.default_rng()
     context = get_context("forkserver")  # torch is imported once for the three
-    context.set_forkserver_preload(["vanhove.screening.partition", "vanhove.screening.command"])
+    context.set_forkserver_preload(["vanhove.screening.partition", "vanhove.screening.screen"])
     for kill in range(3):
         before = len(list((out / "properties").glob("part-*")))
         process = context.Process(target=screen_in_own_group, args=(structures, out, small_run))

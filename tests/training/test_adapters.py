@@ -8,11 +8,11 @@ import torch
 from vanhove.crystal.graph import build_graph
 from vanhove.datasets import load_tiny
 from vanhove.errors import ConfigError
-from vanhove.experiments.catalog import CATALOG, run_config
 from vanhove.models.model import DECODERS
+from vanhove.runs.catalog import CATALOG, run_config
+from vanhove.runs.checkpoint import build_model, load_model
+from vanhove.runs.config import StartSettings
 from vanhove.training.adapters import LowRank, add_adapters, merged_parameters
-from vanhove.training.checkpoint import build_model, load_model
-from vanhove.training.config import StartSettings
 from vanhove.training.loop import train
 from vanhove.training.start import start_from, tuning_config
 
@@ -109,7 +109,7 @@ def test_last_layers_of_the_flagship():
 
 
 def test_prompts_need_prompts(small_config, tmp_path):
-    from vanhove.training.config import RunConfig, with_overrides
+    from vanhove.runs.config import RunConfig, with_overrides
 
     content = with_overrides(
         small_config.model_dump(mode="json"),

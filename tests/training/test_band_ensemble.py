@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from tests.datasets.test_band_files import rocksalt, toy_bands
 from vanhove.cli import app
+from vanhove.evaluation.evaluate import evaluate
 from vanhove.prediction.predictor import load
+from vanhove.runs.checkpoint import load_model
+from vanhove.runs.config import RunConfig
 from vanhove.spectra.bands import BandStructure
-from vanhove.training.checkpoint import load_model
-from vanhove.training.config import RunConfig
-from vanhove.training.evaluation import evaluate
 from vanhove.training.loop import train
 
 CRYSTAL = rocksalt(4.2, (12, 8), "mine")

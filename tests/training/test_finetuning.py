@@ -11,13 +11,13 @@ import torch
 
 from vanhove.datasets import load_dataset, load_tiny
 from vanhove.errors import ConfigError, DataError
+from vanhove.runs.checkpoint import load_model
+from vanhove.runs.config import DataSettings, RunConfig
+from vanhove.runs.folder import KEPT
+from vanhove.runs.prepared import load_run_data
 from vanhove.training import finetuning
-from vanhove.training.checkpoint import load_model
-from vanhove.training.config import DataSettings, RunConfig
 from vanhove.training.finetuning import CrossValidation, finetune, tune_on_few
 from vanhove.training.finetuning_report import report_markdown, report_table, summary
-from vanhove.training.loop import KEPT
-from vanhove.training.prepared import load_run_data
 from vanhove.training.start import tuning_config
 
 N = 10

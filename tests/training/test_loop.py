@@ -16,10 +16,11 @@ import torch
 
 from tests.conftest import SMALL_RUN, STRUCTURES
 from vanhove.errors import CheckpointError, ConfigError, MissingExtraError
-from vanhove.training.checkpoint import load_model, read_safetensors
-from vanhove.training.config import RunConfig, TrainingSettings, with_overrides
+from vanhove.runs.checkpoint import load_model, read_safetensors
+from vanhove.runs.config import RunConfig, TrainingSettings, with_overrides
+from vanhove.runs.folder import BEST, STATE
 from vanhove.training.logs import read_log
-from vanhove.training.loop import BEST, STATE, Trainer, learning_rate, train
+from vanhove.training.loop import Trainer, learning_rate, train
 
 DROPOUT = {"model.encoder.dropout": 0.1, "model.decoder.dropout": 0.1}
 

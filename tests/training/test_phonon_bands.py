@@ -8,9 +8,9 @@ from tests.datasets.test_band_files import rocksalt
 from vanhove.crystal.elements import MASSES
 from vanhove.crystal.kpath import high_symmetry_path
 from vanhove.datasets.band_folder import bands_dataset
+from vanhove.evaluation.evaluate import evaluate
+from vanhove.runs.config import RunConfig
 from vanhove.spectra.bands import BandStructure
-from vanhove.training.config import RunConfig
-from vanhove.training.evaluation import evaluate
 from vanhove.training.loop import train
 
 SETTINGS = {

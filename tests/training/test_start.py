@@ -7,9 +7,9 @@ import torch
 
 from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
 from vanhove.errors import CheckpointError, ConfigError
-from vanhove.training.checkpoint import load_model
-from vanhove.training.config import RunConfig, with_overrides
-from vanhove.training.evaluation import evaluate
+from vanhove.evaluation.evaluate import evaluate
+from vanhove.runs.checkpoint import load_model
+from vanhove.runs.config import RunConfig, with_overrides
 from vanhove.training.loop import train
 from vanhove.training.start import tuning_config
 

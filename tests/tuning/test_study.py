@@ -14,9 +14,10 @@ from optuna.trial import TrialState
 
 from tests.tuning.conftest import space_content
 from vanhove.errors import ConfigError, TuningError
-from vanhove.training.config import RunConfig
+from vanhove.runs.config import RunConfig
+from vanhove.runs.folder import BEST, STATE
 from vanhove.training.logs import read_log
-from vanhove.training.loop import BEST, STATE, TrainingResult, train
+from vanhove.training.loop import TrainingResult, train
 from vanhove.tuning import study as study_module
 from vanhove.tuning.report import search_table
 from vanhove.tuning.search import measure_best, show, tune

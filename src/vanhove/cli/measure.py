@@ -46,11 +46,11 @@ def evaluate(
 
     Example: vanhove evaluate runs/dostransformer-phonon-seed* --split test -o result.json
     """
+    from vanhove.evaluation.evaluate import evaluate as measure
     from vanhove.experiments.tables import evaluation_table, groups_table
-    from vanhove.training.evaluation import evaluate as measure
 
     if leaderboard is not None:
-        from vanhove.experiments.leaderboard import write_submission
+        from vanhove.evaluation.leaderboard import write_submission
 
         if len(checkpoints) != 1:
             raise ConfigError(f"--jarvis-leaderboard takes one checkpoint, got {len(checkpoints)}")
@@ -108,9 +108,9 @@ def reproduce(
     """
     from vanhove import commands
     from vanhove.experiments import bands, finetuning
-    from vanhove.experiments.definitions import EXPERIMENTS
     from vanhove.experiments.reproduce import parse_rows, parse_seeds
     from vanhove.experiments.tables import experiment_table
+    from vanhove.papers.definitions import EXPERIMENTS
 
     if name is None:
         for known, experiment in EXPERIMENTS.items():
@@ -186,12 +186,12 @@ def sweep(
     Example: vanhove sweep graph.cutoff=2,4,6 --model graph-network-energy --seeds 3
     Example: vanhove sweep model.decoder.energies=learned,gaussian training.beta=0,1 -m run.yaml
     """
-    from vanhove.experiments.catalog import find_config
     from vanhove.experiments.reproduce import parse_seeds
     from vanhove.experiments.sweep import parse_values
     from vanhove.experiments.sweep import sweep as run_sweep
     from vanhove.experiments.sweep_output import sweep_table
-    from vanhove.training.config import parse_overrides
+    from vanhove.runs.catalog import find_config
+    from vanhove.runs.config import parse_overrides
 
     base = find_config(
         model, None if size is None else checked_size(size), parse_overrides(set_ or [])

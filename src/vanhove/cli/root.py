@@ -23,7 +23,7 @@ app.add_typer(data_app, name="data")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from vanhove import __version__
+        from vanhove.version import __version__
 
         typer.echo(f"vanhove {__version__}")
         raise typer.Exit

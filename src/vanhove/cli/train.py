@@ -47,7 +47,7 @@ def train(
     Example: torchrun --nproc-per-node 2 -m vanhove train configs/phonon/dostransformer.yaml
     """
     from vanhove import commands
-    from vanhove.training.config import parse_overrides
+    from vanhove.runs.config import parse_overrides
 
     settings = parse_overrides(set_ or [])
     if log:
@@ -113,8 +113,8 @@ def embed(
     Example: vanhove embed structures.npz --kind vae -o mine.safetensors --map mine.html
     Example: vanhove embed cifs/ --encoder vae --latents latents.npz
     """
-    from vanhove.embeddings.command import embed as run_embedding
-    from vanhove.training.config import parse_overrides
+    from vanhove.embeddings.embed import embed as run_embedding
+    from vanhove.runs.config import parse_overrides
 
     settings = parse_overrides(set_ or [])
     settings |= {k: v for k, v in (("epochs", epochs), ("seed", seed)) if v is not None}
@@ -187,7 +187,7 @@ def finetune(
     Example: vanhove finetune vanhove-phonon --data my-spectra/ -o runs/mine
     Example: vanhove finetune runs/ood --fraction 0.1 --mode prompts
     """
-    from vanhove.training.config import parse_overrides
+    from vanhove.runs.config import parse_overrides
     from vanhove.training.finetuning import finetune as run_finetuning
     from vanhove.training.finetuning_report import report_table
 
@@ -354,8 +354,8 @@ def models(
     Example: vanhove models
     Example: vanhove models dostransformer --size published
     """
-    from vanhove.experiments.catalog import run_config
     from vanhove.experiments.tables import catalog_table, weights_table
+    from vanhove.runs.catalog import run_config
 
     if name is not None:
         typer.echo(run_config(name, checked_size(size) or "compact").to_yaml(), nl=False)

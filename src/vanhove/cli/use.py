@@ -70,7 +70,7 @@ def predict(
     Example: vanhove predict crystal.cif --grid 0 1000 10
     Example: vanhove predict structures/ --json - | jq '.results[].name'
     """
-    from vanhove.prediction.command import PredictCommand
+    from vanhove.prediction.report import PredictCommand
     from vanhove.spectra.grids import even_grid
 
     failed = PredictCommand(
@@ -141,7 +141,7 @@ def screen(
     Example: vanhove screen structures.npz --where "mean_frequency > 400" --out found
     Example: vanhove screen cifs/ --sort "-heat_capacity_300K" --out found --engine ray
     """
-    from vanhove.screening.command import screen as run_screening
+    from vanhove.screening.screen import screen as run_screening
 
     try:
         result = run_screening(

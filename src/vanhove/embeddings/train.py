@@ -21,7 +21,7 @@ from vanhove.embeddings.settings import EmbeddingSettings
 from vanhove.embeddings.vae import CrystalVAE
 from vanhove.errors import ConfigError
 from vanhove.progress import track
-from vanhove.training.checkpoint import read_safetensors, write_safetensors
+from vanhove.runs.checkpoint import read_safetensors, write_safetensors
 
 HELD_OUT = 20
 """One of so many crystals is measured on, not trained on."""

@@ -9,18 +9,19 @@ from typing import Any
 import numpy as np
 
 from vanhove.errors import ConfigError
-from vanhove.experiments.band_baselines import nearest_copy, training_mean
+from vanhove.evaluation.band_baselines import nearest_copy, training_mean
+from vanhove.evaluation.evaluate import METRIC_CONVENTIONS
 from vanhove.experiments.options import Options
 from vanhove.experiments.output import write_json
-from vanhove.experiments.published import find_published
 from vanhove.experiments.runs import has_run
-from vanhove.experiments.table import run_folder
+from vanhove.papers.published import find_published
+from vanhove.runs.checkpoint import DatasetInfo, ModelInfo, load_model
+from vanhove.runs.compatibility import unseen_note
+from vanhove.runs.config import RunConfig, with_overrides
+from vanhove.runs.folder import BEST, run_folder
+from vanhove.runs.prepared import PreparedData, predict_rows, prepare
 from vanhove.spectra.band_metrics import band_metrics, crosses_fermi, energy_mae
-from vanhove.training.checkpoint import DatasetInfo, ModelInfo, load_model
-from vanhove.training.config import RunConfig, with_overrides
-from vanhove.training.evaluation import METRIC_CONVENTIONS, circumstances, unseen_note
-from vanhove.training.loop import BEST
-from vanhove.training.prepared import PreparedData, predict_rows, prepare
+from vanhove.version import circumstances
 
 NAME = "bandformer"
 TITLE = "Bandformer, table I: errors of band centre, dispersion, energy and gap (eV)"

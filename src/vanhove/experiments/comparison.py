@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from vanhove.errors import DataError
-from vanhove.experiments.measure import CONVENTIONS, PER_MATERIAL, Measurement
-from vanhove.experiments.table import Column, Row
-from vanhove.experiments.validity import ValidityTest
-from vanhove.training.config import RunConfig
+from vanhove.evaluation.measurement import CONVENTIONS, PER_MATERIAL, Measurement
+from vanhove.evaluation.validity import ValidityTest
+from vanhove.papers.table import Column, Row
+from vanhove.runs.config import RunConfig
 
 LARGE_SPREADS, LARGE_RELATIVE, ROUNDING = 2.0, 0.1, 0.0005
 """A distance is large beyond twice the printed spread (which is at least its rounding), or, where
@@ -31,7 +31,7 @@ class MeasuredRow:
 def check_same_data(present: list[MeasuredRow], shared: tuple[str, ...]) -> None:
     """Rows can be compared only when all their runs saw the same data.
 
-    ``shared`` names what of `vanhove.training.checkpoint.DatasetInfo` must be the same.
+    ``shared`` names what of `vanhove.runs.checkpoint.DatasetInfo` must be the same.
 
     Raises:
         DataError: they did not.

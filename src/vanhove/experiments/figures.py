@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vanhove.experiments.measure import Measurement
+from vanhove.evaluation.measurement import Measurement
 from vanhove.spectra.plotting import ACCENT_COLOUR, COLOUR, REFERENCE_COLOUR, TEXT_COLOUR
 
 if TYPE_CHECKING:

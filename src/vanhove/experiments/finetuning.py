@@ -11,19 +11,20 @@ from typing import Any, Literal
 import numpy as np
 
 from vanhove.errors import ConfigError
-from vanhove.experiments.catalog import run_config
-from vanhove.experiments.measure import PER_MATERIAL, Measurement, Measurer
+from vanhove.evaluation.evaluate import METRIC_CONVENTIONS
+from vanhove.evaluation.measurement import PER_MATERIAL, Measurement, Measurer
+from vanhove.evaluation.measures import bootstrap_interval
 from vanhove.experiments.options import Options
 from vanhove.experiments.output import write_json
 from vanhove.experiments.runs import has_run, say
-from vanhove.experiments.table import run_folder
-from vanhove.training.checkpoint import DatasetInfo
-from vanhove.training.config import DataSettings, RunConfig, Trainable, with_overrides
-from vanhove.training.evaluation import METRIC_CONVENTIONS, circumstances
+from vanhove.runs.catalog import run_config
+from vanhove.runs.checkpoint import DatasetInfo
+from vanhove.runs.config import DataSettings, RunConfig, Trainable, with_overrides
+from vanhove.runs.folder import run_folder
+from vanhove.runs.prepared import load_run_data
 from vanhove.training.finetuning import EPOCHS, LEARNING_RATES, tune_on_few
 from vanhove.training.finetuning_report import JSON_FILE
-from vanhove.training.measures import bootstrap_interval
-from vanhove.training.prepared import load_run_data
+from vanhove.version import circumstances
 
 NAME = "finetune-fluorides"
 TITLE = "Fine-tuning on a few fluorides, a chemistry the model never saw"

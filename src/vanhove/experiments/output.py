@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vanhove.evaluation.measurement import PER_MATERIAL
 from vanhove.experiments.comparison import MeasuredRow
-from vanhove.experiments.measure import PER_MATERIAL
-from vanhove.experiments.table import Experiment
+from vanhove.papers.table import Experiment
 
 
 def write_result(

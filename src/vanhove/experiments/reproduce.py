@@ -14,7 +14,8 @@ import torch
 
 from vanhove.datasets import load_dataset
 from vanhove.errors import ConfigError, DataError
-from vanhove.experiments.catalog import Size
+from vanhove.evaluation.measurement import CONVENTIONS, PER_MATERIAL, Measurement, Measurer
+from vanhove.evaluation.validity import PROPERTIES, SEEDS, ValidityTest, validity_test
 from vanhove.experiments.comparison import (
     MeasuredRow,
     check_same_data,
@@ -23,17 +24,17 @@ from vanhove.experiments.comparison import (
     published_content,
     row_content,
 )
-from vanhove.experiments.definitions import chosen_rows, find_experiment
-from vanhove.experiments.measure import CONVENTIONS, PER_MATERIAL, Measurement, Measurer
 from vanhove.experiments.options import Options
 from vanhove.experiments.output import write_result
 from vanhove.experiments.runs import has_run, say
-from vanhove.experiments.table import Experiment, Row, run_folder
 from vanhove.experiments.timing import Effort, time_models
-from vanhove.experiments.validity import PROPERTIES, SEEDS, ValidityTest, validity_test
-from vanhove.training.checkpoint import DatasetInfo
-from vanhove.training.config import RunConfig
-from vanhove.training.evaluation import circumstances
+from vanhove.papers.definitions import chosen_rows, find_experiment
+from vanhove.papers.table import Experiment, Row
+from vanhove.runs.catalog import Size
+from vanhove.runs.checkpoint import DatasetInfo
+from vanhove.runs.config import RunConfig
+from vanhove.runs.folder import run_folder
+from vanhove.version import circumstances
 
 QUICK_EFFORT = Effort(rounds=1, steps=1, materials=8)
 QUICK_NOTE = (

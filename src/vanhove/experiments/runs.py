@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from vanhove.training.config import RunConfig
+from vanhove.runs.config import RunConfig
 from vanhove.training.loop import is_finished, train
 
 

@@ -12,11 +12,12 @@ from typing import Any
 import yaml
 
 from vanhove.errors import ConfigError
+from vanhove.evaluation.evaluate import METRIC_CONVENTIONS, evaluate
 from vanhove.experiments.runs import has_run, say
 from vanhove.experiments.sweep_output import label_of, write_sweep
-from vanhove.experiments.table import run_folder
-from vanhove.training.config import RunConfig, flat_settings, with_overrides
-from vanhove.training.evaluation import METRIC_CONVENTIONS, circumstances, evaluate
+from vanhove.runs.config import RunConfig, flat_settings, with_overrides
+from vanhove.runs.folder import run_folder
+from vanhove.version import circumstances
 
 TEST_NOTE = "Choose by the validation columns; the test columns only report."
 

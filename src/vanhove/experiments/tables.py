@@ -7,17 +7,17 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from vanhove.experiments.catalog import CATALOG, run_config
-from vanhove.experiments.definitions import EXPERIMENTS
-from vanhove.experiments.published import PAPERS, PHONON_DATA, PublishedRow, published_rows
-from vanhove.experiments.table import Column
-from vanhove.training.config import RunConfig
+from vanhove.papers.definitions import EXPERIMENTS
+from vanhove.papers.published import PAPERS, PHONON_DATA, PublishedRow, published_rows
+from vanhove.papers.table import Column
+from vanhove.runs.catalog import CATALOG, run_config
+from vanhove.runs.config import RunConfig
 
 COLUMNS_PER_BLOCK = 4
 
 
 def evaluation_table(result: dict[str, Any]) -> str:
-    """A result of `vanhove.training.evaluation.evaluate` as text, published rows beside it."""
+    """A result of `vanhove.evaluation.evaluate.evaluate` as text, published rows beside it."""
     seeds = result["seeds"]
     lines = [
         f"{result['model']}, {result['split']} split of {result['dataset']['name']}: "
@@ -197,7 +197,7 @@ def catalog_table() -> str:
 
 def weights_table() -> str:
     """Shipped weights with the test numbers that were measured on them."""
-    from vanhove.training.checkpoint import read_info
+    from vanhove.runs.checkpoint import read_info
     from vanhove.weights import DEFAULT_WEIGHTS, shipped_weights
 
     shipped = shipped_weights()

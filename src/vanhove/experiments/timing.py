@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 from vanhove.datasets import SpectrumDataset
-from vanhove.training.config import RunConfig
+from vanhove.runs.config import RunConfig
+from vanhove.runs.prepared import predict_rows, prepare_rows
 from vanhove.training.distributed import processes
 from vanhove.training.loop import Trainer
-from vanhove.training.prepared import predict_rows, prepare_rows
 from vanhove.training.state import Run
 
 

@@ -83,8 +83,8 @@ def prepare_linear_layers(
     Args:
         model: on the CPU.
         precision: ``"auto"`` and ``"float32"`` make `PackedLinear` of them where the processor has
-            it, ``"int8"`` makes `Int8Linear`; ``"bfloat16"`` keeps their weights in it alone: the model
-            is then to be called in that autocast.
+            it, ``"int8"`` makes `Int8Linear`; ``"bfloat16"`` keeps their weights in it alone: the
+            model is then to be called in that autocast.
         exact: modules inside that stay in float32.
 
     Raises:

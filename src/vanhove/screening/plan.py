@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import vanhove
 from vanhove.errors import ConfigError
+from vanhove.version import __version__
 
 PLAN = "plan.json"
 PARTITION_SIZE = 512
@@ -74,7 +74,7 @@ class Plan:
 
 def library_versions() -> dict[str, str]:
     """Of vanhove and of the libraries that its numbers depend on."""
-    return {"vanhove": vanhove.__version__, **{name: version(name) for name in _LIBRARIES}}
+    return {"vanhove": __version__, **{name: version(name) for name in _LIBRARIES}}
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from vanhove.crystal.elements import MASSES, SYMBOLS
 from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
 from vanhove.errors import ConfigError, DataError
+from vanhove.runs.checkpoint import ModelInfo
 from vanhove.screening.expression import Kind, Variable
 from vanhove.spectra.electrons import (
     fermi_level_density,
@@ -30,7 +31,6 @@ from vanhove.spectra.thermodynamics import (
     mean_frequency,
     zero_point_energy,
 )
-from vanhove.training.checkpoint import ModelInfo
 
 GAP_THRESHOLD = 0.05
 """States per eV and cell, or part of the maximum, below which a predicted density counts as none.

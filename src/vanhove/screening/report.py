@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 
+from vanhove.runs.checkpoint import ModelInfo
 from vanhove.screening.expression import Expression
 from vanhove.screening.plan import write_atomically
 from vanhove.screening.properties import Property
 from vanhove.screening.writer import FAILURES, PROPERTIES, read_partitions, read_spectra
 from vanhove.spectra.plotting import COLOUR, REFERENCE_COLOUR, TEXT_COLOUR, figure, png
 from vanhove.spectra.spectrum import Spectrum
-from vanhove.training.checkpoint import ModelInfo
 
 REPORT, BEST = "report.html", "top.csv"
 N_BINS = 40

@@ -16,7 +16,6 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
-from vanhove import __version__
 from vanhove.errors import ConfigError
 from vanhove.server import answers
 from vanhove.server.batches import Batch, Batches
@@ -24,6 +23,7 @@ from vanhove.server.guard import MULTIPART_ROOM, Guard
 from vanhove.server.page_files import PageFile, page_files
 from vanhove.server.pool import Answer, Busy, Pool
 from vanhove.server.settings import ServerSettings
+from vanhove.version import __version__
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 RETRY_AFTER = "2"

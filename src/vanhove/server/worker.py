@@ -19,7 +19,6 @@ from ase.data.colors import jmol_colors
 from pydantic import BaseModel
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
-import vanhove
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import SYMBOLS
 from vanhove.datasets.tiny import load_tiny
@@ -35,6 +34,7 @@ from vanhove.server.settings import ServerSettings
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.spectra.thermodynamics import entropy, heat_capacity
+from vanhove.version import __version__
 from vanhove.weights import shipped_weights
 
 PROPERTY_OF = {
@@ -135,7 +135,7 @@ class Worker:
         """Models, examples, limits."""
         settings = self.settings
         return answers.Catalog(
-            version=vanhove.__version__,
+            version=__version__,
             models=[_model_answer(predictor) for predictor in self.predictors.values()],
             examples=_examples(),
             limits=answers.Limits(
@@ -170,7 +170,7 @@ class Worker:
         if not outcomes:
             raise problems[0]
         return answers.PredictAnswer(
-            vanhove=vanhove.__version__,
+            vanhove=__version__,
             structure=_drawn(crystal, outcomes[0][1]),
             predictions=[_prediction(predictor, outcome) for predictor, outcome in outcomes],
             problems=failed,

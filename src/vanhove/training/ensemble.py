@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from vanhove.errors import CheckpointError
+from vanhove.evaluation.measures import measure, validation_keys
+from vanhove.evaluation.uncertainty import member_predictions
 from vanhove.models.band_calibration import BandCalibration, fit_band_calibration
 from vanhove.models.calibration import Calibration, fit_calibration
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.familiarity import Familiarity
 from vanhove.models.model import SpectrumModel
+from vanhove.runs.checkpoint import EnsembleInfo, load_model, save_model
+from vanhove.runs.compatibility import check_alike
+from vanhove.runs.prepared import prepare
 from vanhove.spectra.bands import BAND_UNITS
-from vanhove.training.checkpoint import EnsembleInfo, load_model, save_model
-from vanhove.training.evaluation import check_alike
-from vanhove.training.measures import measure, validation_keys
-from vanhove.training.prepared import prepare
-from vanhove.training.uncertainty import member_predictions
 from vanhove.weights import find_weights
 
 

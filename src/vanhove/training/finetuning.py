@@ -15,15 +15,17 @@ import torch
 from vanhove.datasets.catalog import DATASETS
 from vanhove.datasets.splits import fold_split
 from vanhove.errors import ConfigError, DataError
+from vanhove.evaluation.measures import material_errors
 from vanhove.models.ensemble import Ensemble
-from vanhove.training.checkpoint import DatasetInfo, load_model, read_info
-from vanhove.training.config import DataSettings, RunConfig, Trainable
-from vanhove.training.evaluation import check_data, circumstances, unseen_note
+from vanhove.runs.checkpoint import DatasetInfo, load_model, read_info
+from vanhove.runs.compatibility import check_data, unseen_note
+from vanhove.runs.config import DataSettings, RunConfig, Trainable
+from vanhove.runs.folder import KEPT
+from vanhove.runs.prepared import PreparedData, load_run_data, predict_rows, prepare
 from vanhove.training.finetuning_report import summary, write_report
-from vanhove.training.loop import KEPT, TrainingResult, is_finished, train
-from vanhove.training.measures import material_errors
-from vanhove.training.prepared import PreparedData, load_run_data, predict_rows, prepare
+from vanhove.training.loop import TrainingResult, is_finished, train
 from vanhove.training.start import tuned, tuning_config
+from vanhove.version import circumstances
 from vanhove.weights import find_weights
 
 Mode = Literal["auto", "all", "prompts", "last_layers", "adapters"]

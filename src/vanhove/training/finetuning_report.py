@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from vanhove.datasets import SpectrumDataset
-from vanhove.training.evaluation import METRIC_CONVENTIONS
-from vanhove.training.measures import bootstrap_interval, material_errors
+from vanhove.evaluation.evaluate import METRIC_CONVENTIONS
+from vanhove.evaluation.measures import bootstrap_interval, material_errors
 
 JSON_FILE, MARKDOWN_FILE = "finetuning.json", "finetuning.md"
 LARGER_IS_BETTER = ("r2",)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vanhove.errors import MissingExtraError
-from vanhove.training.config import RunConfig
+from vanhove.runs.config import RunConfig
 
 
 class RunLog:

@@ -19,11 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import vanhove
 from vanhove.errors import CheckpointError, ConfigError
+from vanhove.evaluation.measures import measure, validation_keys
 from vanhove.models.processor import training_precision
-from vanhove.training.adapters import merged_parameters
-from vanhove.training.checkpoint import (
+from vanhove.runs.checkpoint import (
     DatasetInfo,
     ModelInfo,
     read_info,
@@ -31,21 +30,18 @@ from vanhove.training.checkpoint import (
     save_model,
     write_safetensors,
 )
-from vanhove.training.config import RunConfig, TrainingSettings
+from vanhove.runs.compatibility import check_data
+from vanhove.runs.config import RunConfig, TrainingSettings
+from vanhove.runs.folder import BEST, KEPT, LOCK, RUN_FILE, STATE
+from vanhove.runs.prepared import PreparedData, predict_rows, prepare
+from vanhove.training.adapters import merged_parameters
 from vanhove.training.distributed import Processes, processes
-from vanhove.training.evaluation import check_data
 from vanhove.training.logs import RunLog
 from vanhove.training.losses import training_loss
-from vanhove.training.measures import measure, validation_keys
-from vanhove.training.prepared import PreparedData, predict_rows, prepare
 from vanhove.training.reporter import Reporter
 from vanhove.training.state import Run
+from vanhove.version import __version__
 from vanhove.weights import find_weights
-
-BEST, STATE, RUN_FILE, LOCK = "best.safetensors", "last.safetensors", "config.yaml", ".lock"
-KEPT = "valid.npy"
-"""Validation predictions of each epoch of a run with ``data.fold``, in the order of its rows:
-``[n_epochs, n_valid, n_points]`` (of bands ``[..., n_bands]``), NaN where an epoch was not run."""
 
 EpochRow = dict[str, float | int]
 """What a run logs after an epoch: a row of metrics.csv."""
@@ -296,7 +292,7 @@ def model_info(config: RunConfig, data: PreparedData) -> ModelInfo:
     if config.start.checkpoint is not None:
         elements |= set(read_info(find_weights(config.start.checkpoint)).elements)
     return ModelInfo(
-        version=vanhove.__version__,
+        version=__version__,
         config=config,
         dataset=DatasetInfo.of(dataset),
         grid=[float(point) for point in dataset.grid],

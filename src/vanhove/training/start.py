@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from vanhove.errors import CheckpointError, ConfigError
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import BAND_DECODERS, SpectrumModel
+from vanhove.runs.checkpoint import load_model, read_info
+from vanhove.runs.config import RunConfig, StartSettings, Trainable, with_overrides
 from vanhove.training.adapters import add_adapters
-from vanhove.training.checkpoint import load_model, read_info
-from vanhove.training.config import RunConfig, StartSettings, Trainable, with_overrides
 from vanhove.weights import find_weights
 
 EPOCHS = 30

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from vanhove.models.model import SpectrumModel
 from vanhove.models.processor import TrainingPrecision
-from vanhove.training.checkpoint import build_model
-from vanhove.training.config import RunConfig
+from vanhove.runs.checkpoint import build_model
+from vanhove.runs.config import RunConfig
 from vanhove.training.start import start_from
 
 

@@ -13,9 +13,9 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from vanhove.errors import MissingExtraError
-from vanhove.training.evaluation import circumstances
 from vanhove.tuning.space import SearchSpace
 from vanhove.tuning.study import best_config, best_trial, counts
+from vanhove.version import circumstances
 
 BEST_RUN, TABLE, CONTENT = "best.yaml", "trials.csv", "trials.json"
 IMPORTANCE, HISTORY = "importance.html", "history.html"

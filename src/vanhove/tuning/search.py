@@ -19,7 +19,7 @@ import torch
 from optuna import Study
 
 from vanhove.errors import TuningError, VanhoveError
-from vanhove.training.evaluation import evaluate
+from vanhove.evaluation.evaluate import evaluate
 from vanhove.training.loop import train
 from vanhove.tuning.report import BEST_RUN, trial_line, write_plots, write_tables
 from vanhove.tuning.space import SearchSpace

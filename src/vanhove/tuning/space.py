@@ -12,15 +12,15 @@ import yaml
 from pydantic import Field, model_validator
 
 from vanhove.errors import ConfigError
-from vanhove.experiments.catalog import CATALOG, Size, run_config
-from vanhove.settings import Settings, read_yaml
-from vanhove.training.checkpoint import load_config
-from vanhove.training.config import (
+from vanhove.runs.catalog import CATALOG, Size, run_config
+from vanhove.runs.checkpoint import load_config
+from vanhove.runs.config import (
     RunConfig,
     SelectionName,
     flat_settings,
     with_overrides,
 )
+from vanhove.settings import Settings, read_yaml
 from vanhove.weights import shipped_weights
 
 SHIPPED = Path(__file__).parent / "spaces"

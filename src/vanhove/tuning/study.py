@@ -26,9 +26,10 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from vanhove.errors import ConfigError, TuningError
-from vanhove.training.config import RunConfig
+from vanhove.runs.config import RunConfig
+from vanhove.runs.folder import BEST
 from vanhove.training.logs import read_log
-from vanhove.training.loop import BEST, EpochRow, train
+from vanhove.training.loop import EpochRow, train
 from vanhove.tuning.space import SearchSpace
 
 TRIALS, LOCK, STUDY = "trials", "lock", "study.db"

@@ -1,0 +1,112 @@
+"""Submissions to the JARVIS leaderboard (Choudhary et al., npj Comput. Mater. 10, 93 (2024))."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vanhove.datasets.catalog import load_dataset
+from vanhove.errors import CheckpointError
+from vanhove.runs.checkpoint import load_model
+from vanhove.runs.compatibility import check_data
+from vanhove.runs.prepared import predict_rows, prepare
+from vanhove.version import circumstances
+from vanhove.weights import find_weights
+
+BENCHMARK = "AI-Spectra-ph_dos-edos_pdos-test-multimae"
+"""Phonon DOS of JARVIS-DFT, 66 points, the mean absolute error over all points of all materials."""
+
+
+def write_submission(
+    checkpoint: str | PathLike[str], folder: str | PathLike[str], *, quiet: bool = False
+) -> dict[str, Any]:
+    """Predict the test part of `phonon_jarvis` and write what the leaderboard takes.
+
+    ``BENCHMARK.csv.zip`` has the columns id, target, prediction, the points of a spectrum joined
+    with semicolons, and ``metadata.json`` describes the model; ``result.json`` is our own note of
+    what was measured, also of `phonon_jarvis_clean`, the crystals without imaginary modes. Test
+    materials without a structure are missing (see the notes of the data set), so a submission is of
+    a part of the test ids.
+
+    Args:
+        checkpoint: a model trained on `phonon_jarvis` in its published split.
+        folder: where to; made if missing.
+        quiet: no progress.
+
+    Returns:
+        ``{"n_materials": ..., "mae": ..., "clean": {"n_materials": ..., "mae": ...}, ...}``: the
+        leaderboard's metric on these materials.
+
+    Raises:
+        CheckpointError: the model was trained on other data or another split.
+        DataError: the data cannot be loaded.
+    """
+    model, info = load_model(find_weights(checkpoint))
+    expected = load_dataset("phonon_jarvis")
+    if info.dataset.hash != expected.data_hash or info.dataset.split_hash != expected.split_hash:
+        raise CheckpointError(
+            f"{checkpoint} was trained on {info.dataset.name} (split {info.dataset.split}); the "
+            "leaderboard asks for phonon_jarvis in its published split"
+        )
+    data = prepare(info.config, ("test",), quiet)
+    check_data(data.dataset, info, own=True)
+    rows = data.rows("test")
+    prediction = predict_rows(model, data, rows).numpy()
+    target = data.targets[rows].numpy()
+    errors = np.abs(prediction - target).mean(axis=1)
+    clean_ids = set(load_dataset("phonon_jarvis_clean").ids)
+    clean = np.array([data.dataset.ids[row] in clean_ids for row in rows.tolist()])
+    lines = ["id,target,prediction"]
+    for row, true, predicted in zip(rows.tolist(), target, prediction, strict=True):
+        lines.append(f"{data.dataset.ids[row]},{_joined(true)},{_joined(predicted)}")
+    result = {
+        "benchmark": BENCHMARK,
+        "n_materials": len(rows),
+        "mae": float(errors.mean()),
+        "clean": {"n_materials": int(clean.sum()), "mae": float(errors[clean].mean())},
+        "convention": "mean absolute error over all points of all materials",
+        "model": info.config.name,
+        "validation": info.validation,
+        "seeds": info.ensemble.seeds if info.ensemble else [info.config.seed],
+        "dataset": info.dataset.model_dump(),
+        "config": info.config.model_dump(mode="json"),
+        **circumstances(),
+    }
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        # ZipInfo has a fixed date: the same predictions make the same file.
+        archive.writestr(
+            zipfile.ZipInfo(f"{BENCHMARK}.csv"), "\n".join(lines) + "\n", zipfile.ZIP_DEFLATED
+        )
+    (folder / f"{BENCHMARK}.csv.zip").write_bytes(content.getvalue())
+    metadata = {
+        "model_name": info.config.name,
+        "project_url": "",
+        "date_submitted": "",
+        "author_email": "",
+        "database_version": "dft_3d",
+        "team_name": "",
+        "time_taken_seconds": "",
+        "language": "python",
+        "os": "linux",
+        "software_used": f"vanhove-{result['versions']['vanhove']}",
+        "hardware_used": result["machine"],
+        "git_url": [""],
+        "model_parameters": sum(p.numel() for p in model.parameters()),
+        "note": f"{len(rows)} test ids: those whose structures are public with the labels",
+    }
+    (folder / "metadata.json").write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
+    (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return result
+
+
+def _joined(values: np.ndarray) -> str:
+    return ";".join(f"{value:.6g}" for value in values.tolist())

@@ -1,0 +1,260 @@
+"""What ``vanhove predict`` prints and writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.kpath import PathConvention
+from vanhove.crystal.reading import find_structure_files, read_crystals
+from vanhove.errors import ConfigError, DataError, StructureError
+from vanhove.models.band_calibration import BandCalibration
+from vanhove.models.calibration import Calibration
+from vanhove.models.inference import Precision
+from vanhove.prediction.bands import band_line, band_properties, band_table
+from vanhove.prediction.error_bars import error_bar_rows, phonon_properties
+from vanhove.prediction.predictor import Predictor, load
+from vanhove.progress import track
+from vanhove.spectra.bands import BandStructure
+from vanhove.spectra.electrons import has_gap_near_edge
+from vanhove.spectra.plotting import terminal_plot
+from vanhove.spectra.spectrum import Spectrum
+from vanhove.version import __version__
+from vanhove.weights import default_weights
+
+STDOUT = "-"
+
+
+@dataclass
+class PredictCommand:
+    """One call of the command; the fields are its options."""
+
+    structures: list[Path]
+    property_name: str
+    model: str | None
+    output: Path
+    json_path: str | None
+    csv: bool
+    html: bool
+    plot: bool | None
+    primitive: bool
+    temperature: float
+    path: PathConvention
+    every: bool
+    quiet: bool
+    grid: np.ndarray | None = None
+    precision: Precision = "auto"
+    stems: set[str] = field(default_factory=set)
+
+    def run(self) -> int:
+        """Predict everything; the number of structures that failed."""
+        self._check_output()
+        sources = list(self._sources())
+        single = len(sources) == 1
+        plot = single and self.json_path != STDOUT if self.plot is None else self.plot
+        model = self.model or default_weights(self.property_name)
+        predictor = load(model, path=self.path, grid=self.grid, precision=self.precision)
+        if predictor.has_bands and self.html:
+            raise ConfigError("--html draws spectra; of bands give --plot, --csv or --json")
+        results: list[dict[str, Any]] = []
+        errors: list[dict[str, str]] = []
+        outcomes = predictor.stream(
+            track(sources, "predicting", quiet=self.quiet or single), primitive=self.primitive
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, StructureError):
+                errors.append({"source": outcome.source or "", "reason": outcome.reason})
+                print(f"error: {outcome}", file=sys.stderr)
+                continue
+            written = self._write_files(outcome, plot)
+            properties = self._properties(outcome, predictor.calibration)
+            if self.json_path is not None:
+                results.append({**outcome.to_dict(), "properties": properties})
+            if self.json_path != STDOUT:
+                print(
+                    _table(outcome, properties, written) if single else _line(outcome, properties),
+                    flush=True,
+                )
+        if self.json_path is not None:
+            self._write_json(predictor, results, errors)
+        if not single:
+            print(f"{len(sources) - len(errors)} predicted, {len(errors)} failed", file=sys.stderr)
+        return len(errors)
+
+    def _sources(self) -> Iterator[Path | Crystal | StructureError]:
+        for given in self.structures:
+            try:
+                paths = find_structure_files(given) if given.is_dir() else [given]
+            except StructureError as error:
+                yield error
+                continue
+            for path in paths:
+                if not self.every:
+                    yield path
+                    continue
+                try:
+                    yield from read_crystals(path, index="all")
+                except StructureError as error:
+                    yield error
+
+    def _check_output(self) -> None:
+        """Fail before the work, not after it."""
+        try:
+            self.output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"--output {self.output}: {error.strerror}") from None
+        if self.json_path not in (None, STDOUT) and not Path(str(self.json_path)).parent.is_dir():
+            raise ConfigError(f"--json {self.json_path}: its folder does not exist")
+
+    def _stem(self, spectrum: Spectrum | BandStructure) -> str:
+        """A file name of its own for each result, also when two inputs share a name."""
+        wanted = Path(spectrum.name).stem or "crystal"
+        wanted = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in wanted)
+        stem, count = wanted, 1
+        while stem in self.stems:
+            count += 1
+            stem = f"{wanted}-{count}"
+        self.stems.add(stem)
+        return stem
+
+    def _write_files(self, spectrum: Any, plot: bool) -> list[Path]:
+        wanted = {".png": plot, ".csv": self.csv, ".html": self.html}
+        if not any(wanted.values()):
+            return []
+        base = f"{self._stem(spectrum)}-{spectrum.quantity.replace('_', '-')}"
+        paths = [self.output / f"{base}{suffix}" for suffix, asked in wanted.items() if asked]
+        for path in paths:
+            if path.suffix == ".png":
+                spectrum.plot(path)
+            elif path.suffix == ".csv":
+                spectrum.to_csv(path)
+            else:
+                spectrum.plot_html(path)
+        return paths
+
+    def _properties(
+        self, spectrum: Any, calibration: Calibration | BandCalibration | None
+    ) -> dict[str, Any]:
+        """Derived numbers of bands, or of a density of states if it has any weight."""
+        if isinstance(spectrum, BandStructure):
+            return band_properties(spectrum, calibration)
+        if spectrum.quantity == "electron_dos":
+            return _electron_properties(spectrum)
+        try:
+            return phonon_properties(spectrum, self.temperature, calibration)
+        except DataError:
+            return {}
+
+    def _write_json(
+        self, predictor: Predictor, results: list[dict], errors: list[dict[str, str]]
+    ) -> None:
+        text = json.dumps(
+            {
+                "vanhove": __version__,
+                "model": predictor.name,
+                "quantity": predictor.info.quantity,
+                "results": results,
+                "errors": errors,
+            },
+            allow_nan=False,
+        )
+        if self.json_path == STDOUT:
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+            return
+        path = Path(str(self.json_path))
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        temporary.write_text(text + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+
+
+def _electron_properties(spectrum: Spectrum) -> dict[str, Any]:
+    """What an electron density of states tells at and near the band edge (energy 0)."""
+    grid, values = spectrum.grid, spectrum.values
+    if spectrum.normalisation != "states/eV/cell":
+        # Smoothed and scaled: how many states there are at the band edge, compared with the peak.
+        return {
+            "dos_at_zero_over_peak": float(np.interp(0, grid, values) / max(values.max(), 1e-9))
+        }
+    found = {
+        band: has_gap_near_edge(grid, values[None], band) for band in ("valence", "conduction")
+    }
+    return {f"{band}_band_gap": bool(gap[0]) for band, gap in found.items()}
+
+
+def _line(spectrum: Any, properties: dict[str, Any]) -> str:
+    if isinstance(spectrum, BandStructure):
+        return band_line(spectrum, properties)
+    mean = properties.get("mean_frequency_cm1")
+    shown = f" mean {mean:7.1f} 1/cm" if mean is not None else ""
+    meta = spectrum.metadata
+    return f"{spectrum.name:32s} {meta['formula']:16s} {meta['crystal_system']:12s}{shown}".rstrip()
+
+
+def _table(spectrum: Any, properties: dict[str, Any], written: list[Path]) -> str:
+    if isinstance(spectrum, BandStructure):
+        return band_table(spectrum, properties, written)
+    meta = spectrum.metadata
+    unit = "1/cm" if spectrum.unit == "cm-1" else spectrum.unit
+    peak = float(spectrum.grid[spectrum.values.argmax()])
+    rows = [
+        ("structure", f"{spectrum.name}  ({meta['formula']})"),
+        (
+            "symmetry",
+            f"{meta['crystal_system']}, {meta['space_group_symbol']} "
+            f"(No. {meta['space_group_number']})",
+        ),
+        ("model", meta["model"]),
+        ("highest peak", f"{peak:g} {unit}"),
+    ]
+    if spectrum.quantity == "electron_dos":
+        rows.append(("energy 0", "valence band maximum; Fermi level of a metal"))
+        rows += [(_TITLES[name], _shown(value)) for name, value in properties.items()]
+    elif properties:
+        at = f"{properties['temperature_K']:g} K"
+        shown = {
+            "mean frequency": ("mean_frequency_cm1", ".1f", "1/cm"),
+            f"C_V({at})": ("heat_capacity_J_per_K_mol_atoms", ".2f", "J/(K mol of atoms)"),
+            f"entropy({at})": ("entropy_J_per_K_mol_atoms", ".2f", "J/(K mol of atoms)"),
+        }
+        for title, (name, digits, of_unit) in shown.items():
+            half = properties.get(f"{name}_half_width_90")
+            bar = "" if half is None else f" ± {half:{digits}}"
+            rows.append((title, f"{properties[name]:{digits}}{bar} {of_unit}"))
+    rows += error_bar_rows(spectrum)
+    rows += [("written", str(path)) for path in written]
+    table = "\n".join(f"{name:16s} {value}" for name, value in rows)
+    bars = [""] * len(spectrum.grid)
+    if spectrum.std is not None:
+        low, high = spectrum.interval()
+        bars = [f"  {a:6.3f} to {b:6.3f}" for a, b in zip(low, high, strict=True)]
+    numbers = "\n".join(
+        f"{frequency:8g}  {value:6.3f}{bar}"
+        for frequency, value, bar in zip(spectrum.grid, spectrum.values, bars, strict=True)
+        if value >= 0.0005
+    )
+    return (
+        f"{table}\n\n{terminal_plot(spectrum)}\n\n"
+        f"{unit:>8s}  DOS (normalisation: {spectrum.normalisation}; zeros left out)\n{numbers}"
+    )
+
+
+_TITLES = {
+    "dos_at_zero_over_peak": "DOS at 0 / peak",
+    "valence_band_gap": "gap in valence",
+    "conduction_band_gap": "gap in conduct.",
+}
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.2f}"

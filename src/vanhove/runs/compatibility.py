@@ -1,0 +1,71 @@
+"""Whether checkpoints and data belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+
+import numpy as np
+
+from vanhove.crystal.elements import symbols_of
+from vanhove.datasets import SpectrumDataset
+from vanhove.errors import CheckpointError, DataError
+from vanhove.runs.checkpoint import ModelInfo
+
+
+def unseen_note(dataset: SpectrumDataset, info: ModelInfo, rows: list[int]) -> list[str]:
+    """Prediction refuses elements that the model has never seen; a measurement counts them."""
+    unseen = [
+        set(dataset.crystals[row].atomic_numbers.tolist()) - set(info.elements) for row in rows
+    ]
+    if not any(unseen):
+        return []
+    return [
+        f"{sum(map(bool, unseen))} of the materials hold elements that are not in the training "
+        f"data: {symbols_of(sorted(set().union(*unseen)))}."
+    ]
+
+
+def check_alike(checkpoints: Sequence[str | PathLike[str]], infos: Sequence[ModelInfo]) -> None:
+    """Raise `CheckpointError` unless the runs differ in their seed alone.
+
+    The weights they started from may be those of another seed each.
+    """
+    for checkpoint, info in zip(checkpoints, infos, strict=True):
+        if _without_seed(info) != _without_seed(infos[0]):
+            raise CheckpointError(
+                f"{checkpoint} and {checkpoints[0]} were trained with different settings; "
+                "take them one by one"
+            )
+
+
+def _without_seed(info: ModelInfo) -> dict:
+    content = info.model_dump(exclude={"epoch", "validation", "version", "ensemble"})
+    content["config"].pop("seed")
+    content["config"]["training"].pop("loggers")
+    start = content["config"]["start"]
+    start["checkpoint"] = start["checkpoint"] is not None
+    return content
+
+
+def check_data(dataset: SpectrumDataset, info: ModelInfo, own: bool) -> None:
+    """Raise `DataError` unless a model can be measured on the data (``own``: its own data)."""
+    if own and dataset.data_hash != info.dataset.hash:
+        raise DataError(
+            f"{dataset.name} is not the data the model was trained on (hash "
+            f"{dataset.data_hash[:12]}, expected {info.dataset.hash[:12]}): its split cannot be "
+            "trusted; name it with --data to measure on it all the same"
+        )
+    for what in ("quantity", "unit", "normalisation"):
+        ours, theirs = getattr(info, what), getattr(dataset, what)
+        if ours != theirs:
+            raise DataError(
+                f"{dataset.name} has the {what} {theirs!r}, the model {ours!r}: convert its "
+                "spectra first"
+            )
+    if len(dataset.grid) != len(info.grid) or not np.allclose(dataset.grid, info.grid):
+        raise DataError(
+            f"{dataset.name} has another grid ({len(dataset.grid)} points) than the model "
+            f"({len(info.grid)} points); resample its spectra first "
+            "(vanhove.spectra.resample)"
+        )
