@@ -147,7 +147,9 @@ def test_lower_precision_is_close_and_float32_comes_back(model, precision):
 
 
 def test_unknown_precisions_are_refused():
-    with pytest.raises(ConfigError, match=r"'int4'; allowed: 'auto', 'float32', 'bfloat16'"):
+    with pytest.raises(
+        ConfigError, match=r"'int4'; allowed: 'auto', 'float32', 'bfloat16', 'int8'"
+    ):
         vanhove.load(precision="int4")
     with pytest.raises(ConfigError, match="'int8' on cuda; allowed on the CPU alone"):
         vanhove.load(precision="int8", device="cuda")

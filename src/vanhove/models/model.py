@@ -216,4 +216,4 @@ class SpectrumModel(nn.Module):
             for name, values in outputs.spectra.items()
         }
         penalties = {name: values.float() for name, values in outputs.penalties.items()}
-        return Outputs(spectra, penalties), target
+        return Outputs(spectra, penalties, outputs.weight), target

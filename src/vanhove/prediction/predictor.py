@@ -29,10 +29,10 @@ from vanhove.models.ensemble import Ensemble
 from vanhove.models.inference import Precision
 from vanhove.models.model import SpectrumModel
 from vanhove.prediction.error_bars import with_error_bars
-from vanhove.runs.checkpoint import ModelInfo, load_model
-from vanhove.runs.other_grid import answer_on
 from vanhove.spectra.bands import BAND_UNITS, BandStructure
 from vanhove.spectra.spectrum import Spectrum
+from vanhove.training.checkpoint import ModelInfo, load_model
+from vanhove.training.other_grid import answer_on
 from vanhove.weights import DEFAULT_WEIGHTS, default_weights, find_weights
 
 if TYPE_CHECKING:
@@ -294,10 +294,8 @@ def load(
     on_cpu = torch.device(device).type == "cpu"
     if precision == "int8" and not on_cpu:
         raise ConfigError(f"precision 'int8' on {device}; allowed on the CPU alone")
-    if on_cpu or precision not in (
-        "auto",
-        "float32",
-    ):  # weights packed for this processor are no use to a GPU
+    # Weights packed for this processor are no use to a GPU.
+    if on_cpu or precision not in ("auto", "float32"):
         model.prepare_inference(precision)
     if grid is not None:
         info = answer_on(model, info, grid)

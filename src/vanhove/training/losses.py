@@ -109,7 +109,7 @@ def training_loss(
         return value + shape_weight * shape_wasserstein(spectrum, target) if shape_weight else value
 
     losses = [
-        (beta if branch == "system" else 1.0) * loss(spectrum)
+        outputs.weight * (beta if branch == "system" else 1.0) * loss(spectrum)
         for branch, spectrum in outputs.spectra.items()
     ]
     return torch.stack([*losses, *outputs.penalties.values()]).sum(dim=0)

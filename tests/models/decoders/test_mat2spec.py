@@ -17,6 +17,7 @@ from vanhove.models.decoders.mat2spec import (
     contrastive_loss,
     mixture_divergence,
 )
+from vanhove.training.losses import training_loss
 
 N_POINTS, ATOM_DIM, SYSTEM_DIM = 12, 6, 3
 LABEL_PATH = ("label_embedding", "label_encoder", "label_gaussians", "label_weights", "projector")
@@ -27,13 +28,21 @@ def batch() -> Batch:
     return collate([build_graph(c, GraphSettings()) for c in load_tiny().crystals[:4]])
 
 
-@pytest.fixture
-def decoder() -> Mat2SpecDecoder:
+def small(**settings: object) -> Mat2SpecDecoder:
     torch.manual_seed(0)
-    settings = Mat2SpecSettings(hidden_dim=8, latent_dim=4, state_dim=8, projection_dim=8)
+    sizes = {"hidden_dim": 8, "latent_dim": 4, "state_dim": 8, "projection_dim": 8}
     return Mat2SpecDecoder(
-        settings, atom_dim=ATOM_DIM, system_dim=SYSTEM_DIM, n_points=N_POINTS, output="raw"
+        Mat2SpecSettings(**sizes, **settings),
+        atom_dim=ATOM_DIM,
+        system_dim=SYSTEM_DIM,
+        n_points=N_POINTS,
+        output="raw",
     )
+
+
+@pytest.fixture(params=["released", "printed"])
+def decoder(request) -> Mat2SpecDecoder:
+    return small(form=request.param)
 
 
 @pytest.fixture
@@ -53,14 +62,17 @@ def test_the_divergence_covers_every_pair(n_label, n_feature):
     """Also where the numbers share a factor; released code then visits half of the pairs twice."""
     torch.manual_seed(n_label)
     label, feature = mixture(2, n_label, 5), mixture(2, 2, n_feature, 5)
-    expected = torch.zeros(2, dtype=torch.float64)
+    expected, one_way = torch.zeros(2, 2, dtype=torch.float64)
     for row in range(2):
         for i in range(n_label):
             for k in range(n_feature):
                 a = Normal(label.mean[i], (0.5 * label.log_variance[i]).exp())
                 b = Normal(feature.mean[row, k], (0.5 * feature.log_variance[row, k]).exp())
                 pair = 0.5 * (kl_divergence(a, b) + kl_divergence(b, a)).sum()
-                expected[row] += label.weights[row, i] * feature.weights[row, k] * pair
+                weight = label.weights[row, i] * feature.weights[row, k]
+                expected[row] += weight * pair
+                one_way[row] += weight * kl_divergence(a, b).sum()
+    torch.testing.assert_close(mixture_divergence(label, feature, symmetric=False), one_way)
     torch.testing.assert_close(mixture_divergence(label, feature), expected)
     single = [m._replace(**{f: getattr(m, f).float() for f in m._fields}) for m in (label, feature)]
     torch.testing.assert_close(mixture_divergence(*single), expected.float())
@@ -117,6 +129,56 @@ def test_the_label_is_read_without_its_scale(decoder):
     assert torch.isfinite(decoder.label_mixture(torch.zeros(1, N_POINTS)).weights).all()
 
 
+def test_printed_the_spectrum_hangs_on_the_mixture_alone(inputs):
+    """Released, another crystal's latent changes a spectrum; printed, it becomes the other's."""
+    atoms, batch, system = inputs
+    other = torch.tensor([1, 2, 3, 0])
+    for form in ("released", "printed"):
+        decoder = small(form=form).eval()
+        crystal = decoder.crystal(atoms, batch, system)
+        mixture = decoder.feature_mixture(crystal)
+        shuffled = Mixture(*(part[other] for part in mixture))
+        own = decoder.predictor(decoder.state(crystal, mixture))
+        changed = decoder.predictor(decoder.state(crystal, shuffled))
+        assert torch.equal(changed, own[other]) == (form == "printed")
+        assert not torch.allclose(changed, own)
+
+
+def test_a_draw_is_of_one_gaussian_chosen_by_its_weight():
+    torch.manual_seed(0)
+    means = torch.tensor([[0.0], [10.0], [20.0]]).requires_grad_()
+    weights = torch.tensor([0.2, 0.5, 0.3]).expand(4000, 3).clone().requires_grad_()
+    draws = Mixture(means, torch.full((3, 1), -6.0), weights).draw()
+    chosen = (draws / 10).round().squeeze(1)
+    assert (draws.squeeze(1) - 10 * chosen).abs().max() < 0.5
+    shares = torch.bincount(chosen.long(), minlength=3) / len(draws)
+    assert (shares - weights[0]).abs().max() < 0.03
+    draws.sum().backward()
+    assert weights.grad.abs().min() > 0
+    assert means.grad.abs().min() > 0
+
+
+def test_printed_losses_are_halved_and_the_contrast_is_a_cosine(inputs):
+    target = torch.rand(4, N_POINTS)
+    outputs = small(form="printed", contrastive_weight=1.0).eval().outputs(*inputs, target)
+    assert outputs.weight == 0.5
+    assert (outputs.penalties["contrastive"].abs() <= 1).all()
+    total = training_loss(outputs, target, "mse", beta=1.0)
+    errors = [((s - target) ** 2).mean(dim=1) for s in outputs.spectra.values()]
+    expected = 0.5 * sum(errors) + sum(outputs.penalties.values())
+    torch.testing.assert_close(total, expected)
+
+
+def test_ablations_leave_their_part_out(inputs):
+    target = torch.rand(4, N_POINTS)
+    alone = small(label_path=False)
+    assert set(alone.outputs(*inputs, target).spectra) == {"spectrum"}
+    assert not [n for n, _ in alone.named_parameters() if n.split(".")[0] in LABEL_PATH]
+    bare = small(projector=False)
+    assert not [n for n, _ in bare.named_parameters() if n.startswith("projector")]
+    assert set(bare.outputs(*inputs, target).penalties) == {"alignment", "contrastive"}
+
+
 def test_the_contrastive_loss_prefers_the_own_crystal():
     states = torch.eye(3, 5)
     matched = contrastive_loss(2 * states, 3 * states, 1.0)
@@ -132,7 +194,8 @@ def test_a_batch_of_one_trains(decoder):
     outputs = decoder.outputs(
         torch.randn(graph.n_atoms, ATOM_DIM), batch, torch.randn(1, SYSTEM_DIM), torch.rand(1, 12)
     )
-    assert outputs.penalties["contrastive"] == 0
+    if not decoder.printed:
+        assert outputs.penalties["contrastive"] == 0
     sum(v.sum() for v in (*outputs.spectra.values(), *outputs.penalties.values())).backward()
     assert all(torch.isfinite(p.grad).all() for p in decoder.parameters())
 
@@ -146,7 +209,7 @@ def test_penalties_are_weighted(decoder, inputs):
     )
     doubled = decoder.outputs(*inputs, target).penalties
     torch.testing.assert_close(doubled["alignment"], 2 * penalties["alignment"])
-    assert (penalties["contrastive"] > 0).all()
+    assert (penalties["contrastive"] != 0).all()
     assert (doubled["contrastive"] == 0).all()
 
 

@@ -19,10 +19,12 @@ class Outputs:
         spectra: by branch name, each ``[n_crystals, n_points]``; every one is compared with the
             target. ``training.beta`` weighs the one called ``system``.
         penalties: by name, each ``[n_crystals]``, already weighted; added to the loss as they are.
+        weight: of the error of each spectrum.
     """
 
     spectra: dict[str, Tensor]
     penalties: dict[str, Tensor] = field(default_factory=dict)
+    weight: float = 1.0
 
 
 class Decoder(nn.Module):

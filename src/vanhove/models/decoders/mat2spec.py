@@ -22,6 +22,9 @@ class Mat2SpecSettings(Settings):
     """Settings of `Mat2SpecDecoder`; the defaults are those of the released code."""
 
     name: Literal["mat2spec"] = "mat2spec"
+    form: Literal["released", "printed"] = Field(
+        "released", description="as the released code computes it, or as the paper prints it"
+    )
     hidden_dim: int = Field(
         256, ge=1, description="of the two Gaussian encoders, whose layers are 1, 2, 1 times this"
     )
@@ -33,6 +36,8 @@ class Mat2SpecSettings(Settings):
     dropout: float = Field(0.5, ge=0, lt=1, description="in the two Gaussian encoders")
     kl_weight: float = Field(1.1, ge=0, description="of the divergence of the two mixtures")
     contrastive_weight: float = Field(0.1, ge=0, description="released 0.1, in the paper 1")
+    label_path: bool = Field(True, description="embed the true spectrum in training (ablation)")
+    projector: bool = Field(True, description="project states before they are compared (ablation)")
     temperature: float = Field(1.0, gt=0, description="of the contrastive loss")
 
 
@@ -55,18 +60,29 @@ class Mixture(NamedTuple):
 
     def latent(self, sample: bool) -> Tensor:
         """Weighted sum of a draw from every Gaussian, or of the means: ``[n_crystals, d]``."""
-        if not sample:
-            return self.average(self.mean)
-        noise = torch.randn_like(self.mean)
-        return self.average(self.mean + noise * torch.exp(0.5 * self.log_variance))
+        return self.average(self.drawn() if sample else self.mean)
+
+    def draw(self) -> Tensor:
+        """A draw from each mixture, ``[n_crystals, d]``.
+
+        One Gaussian is chosen by its weight, then a point of it; gradients reach the weights as if
+        they had been averaged (straight-through Gumbel softmax, Jang et al., 2017).
+        """
+        chosen = F.gumbel_softmax(self.weights.clamp(min=1e-12).log(), hard=True)
+        return self._replace(weights=chosen).average(self.drawn())
+
+    def drawn(self) -> Tensor:
+        """A point of every Gaussian, in the shape of ``mean``."""
+        return self.mean + torch.randn_like(self.mean) * torch.exp(0.5 * self.log_variance)
 
 
-def mixture_divergence(one: Mixture, other: Mixture) -> Tensor:
+def mixture_divergence(one: Mixture, other: Mixture, symmetric: bool = True) -> Tensor:
     """``sum_lk w_l w_k (KL(N_l, N_k) + KL(N_k, N_l)) / 2`` over all pairs, ``[n_crystals]``.
 
-    The symmetric divergence of two Gaussians is a sum of products of a moment of the one and a
-    moment of the other (the logarithms cancel), so each mixture is averaged first and no tensor
-    of pairs is needed. It is zero only where all Gaussians of both mixtures are equal.
+    Not ``symmetric``, ``sum_lk w_l w_k KL(N_l, N_k)`` alone, l of the first mixture (eq. 7). The
+    divergence of two Gaussians is a sum of products of a moment of the one and a moment of the
+    other, so each mixture is averaged first and no tensor of pairs is needed. It is zero only where
+    all Gaussians of both mixtures are equal.
     """
     centre = one.mean.detach().flatten(0, -2).mean(dim=0)  # changes nothing but the rounding
 
@@ -84,7 +100,10 @@ def mixture_divergence(one: Mixture, other: Mixture) -> Tensor:
         return a[0] * b[2] - 2 * a[1] * b[3] + b[4] - 1
 
     a, b = moments(one), moments(other)
-    return 0.25 * (one_way(a, b) + one_way(b, a)).sum(dim=-1)
+    if symmetric:  # the logarithms cancel
+        return 0.25 * (one_way(a, b) + one_way(b, a)).sum(dim=-1)
+    logarithms = other.average(other.log_variance) - one.average(one.log_variance)
+    return 0.5 * (one_way(a, b) + logarithms).sum(dim=-1)
 
 
 def contrastive_loss(label: Tensor, feature: Tensor, temperature: float) -> Tensor:
@@ -124,39 +143,40 @@ class Mat2SpecDecoder(Decoder):
     """Pooled crystal -> mixture of Gaussians -> latent -> spectrum, aligned with label embeddings.
 
     Feature path: the pooled crystal x (with the crystal-system vector) gives K Gaussians and
-    their weights; z is the weighted sum of a draw from each (of their means in evaluation); a
-    translator maps [x, z] to a state, a linear predictor the state to the spectrum. Label path,
-    in training only: one Gaussian per grid point, weighted by an MLP of the true spectrum; same
-    translator, same predictor. Both spectra are trained; two penalties draw the paths together,
-    the divergence of their mixtures and a contrastive loss of their projected states.
+    their weights, and a latent z; a translator maps it to a state, a predictor the state to the
+    spectrum. Label path, in training only: one Gaussian per grid point, weighted by an MLP of the
+    true spectrum; same translator, same predictor. Both spectra are trained; two penalties draw the
+    paths together, the divergence of their mixtures and a contrastive loss of their projected
+    states. In evaluation z is the mean of the mixture, nothing is drawn.
 
-    The divergence is a sum over the latent dimensions and over all pairs of Gaussians, so even at a
-    hundredth of the published weight it soon makes all Gaussians equal and z the same for every
-    crystal; the prediction then rests on x alone. Negatives of the contrastive loss are the other
-    crystals of the batch (of the process, where there are several).
+    ``form`` decides what paper and released code do differently:
 
-    Differences between the paper, the released code and this:
+    ================== =================================== ===================================
+    what               printed                             released
+    ================== =================================== ===================================
+    translator sees    z                                   [x, z]
+    z in training      a draw from the mixture             the weighted sum of a draw from each
+                                                           Gaussian
+    divergence         one way, label to feature (eq. 7)   symmetric
+    contrast           negative cosine similarity (eq. 8)  cross-entropy of finding the own
+                                                           crystal in the batch
+    prediction losses  1/2 + 1/2                           1 + 1
+    predictor          two layers                          one layer
+    projector          with a hidden layer                 one layer
+    ================== =================================== ===================================
 
-    ================== ======================= ========================= =========================
-    what               paper                   released code             here
-    ================== ======================= ========================= =========================
-    prediction losses  1/2 + 1/2               1 + 1                     1 + 1
-    contrastive loss   weight 1, cosine        weight 0.1, positive not  weight 0.1, positive in
-                       similarity              in the denominator,       the denominator: 0 at
-                                               undefined at batch 1      batch 1
-    pairs of Gaussians all                     half of them, each twice, all
-                                               where gcd(K, n_points) 2
-    divergence         -                       symmetric, weight 1.1     as released
-    log-variances      not bounded             not bounded               +-6 by a tanh
-    label's input      not said                scale of the data         divided by its maximum
-    predictor          two layers              a matrix                  a linear layer
-    pooling            -                       attention, then mean      sum, of attention-weighted
-                                                                         atoms with GATGNN
-    evaluation         feature path            both paths, latents       feature path, means
-                                               drawn, three passes
-    scale              of the prediction       multiplied by the true    of the prediction
-                                               maximum or sum
-    ================== ======================= ========================= =========================
+    The weight of the contrast is 1 in the paper and 0.1 in the code (``contrastive_weight``). The
+    divergence is a sum over the latent dimensions and over all pairs of Gaussians: it draws all
+    Gaussians of both mixtures together. Released, the translator sees x beside z; z then becomes
+    the same for every crystal, and the prediction rests on x alone.
+
+    Differences of both forms from the released code: the divergence covers all pairs (there half of
+    them, each twice, where gcd(K, n_points) is 2); the positive stands in the denominator of the
+    contrast, which is 0 at batch 1 (there undefined); negatives are the other crystals of the batch
+    of the process; log-variances stay within +-6; the label's input is divided by its maximum;
+    pooling is a sum, of attention-weighted atoms with GATGNN (there attention, then a mean);
+    nothing of a true spectrum is used in evaluation (there its maximum or sum, and both paths,
+    with drawn latents, in three passes).
     """
 
     heads = ("predictor",)
@@ -183,23 +203,34 @@ class Mat2SpecDecoder(Decoder):
         )
         self.feature_gaussians = GaussianHeads(dim, settings.n_gaussians, latent)
         self.feature_weights = nn.Linear(dim, settings.n_gaussians)
-        # A layer on the one-hot grid point is a table with one row per grid point.
-        self.label_embedding = nn.Parameter(torch.randn(n_points, 2 * dim))
-        self.label_encoder = nn.Sequential(
-            nn.ReLU(), nn.Dropout(settings.dropout), *block(2 * dim, dim)
-        )
-        self.label_gaussians = GaussianHeads(dim, 1, latent)
-        self.label_weights = nn.Sequential(
-            nn.Linear(n_points, latent), nn.ReLU(), nn.Linear(latent, n_points)
-        )
+        if settings.label_path:
+            # A layer on the one-hot grid point is a table with one row per grid point.
+            self.label_embedding = nn.Parameter(torch.randn(n_points, 2 * dim))
+            self.label_encoder = nn.Sequential(
+                nn.ReLU(), nn.Dropout(settings.dropout), *block(2 * dim, dim)
+            )
+            self.label_gaussians = GaussianHeads(dim, 1, latent)
+            self.label_weights = nn.Sequential(
+                nn.Linear(n_points, latent), nn.ReLU(), nn.Linear(latent, n_points)
+            )
+        self.printed = settings.form == "printed"
+        state = settings.state_dim
         self.translator = nn.Sequential(
-            nn.Linear(crystal_dim + latent, settings.state_dim),
+            nn.Linear(latent if self.printed else crystal_dim + latent, state),
             nn.ReLU(),
-            nn.Linear(settings.state_dim, settings.state_dim),
+            nn.Linear(state, state),
             nn.LeakyReLU(),
         )
-        self.predictor = nn.Linear(settings.state_dim, n_points)
-        self.projector = nn.Linear(settings.state_dim, settings.projection_dim)
+        self.predictor = self.head_layers(state, dim, n_points)
+        self.projector: nn.Module = nn.Identity()
+        if settings.label_path and settings.projector:
+            self.projector = self.head_layers(state, state, settings.projection_dim)
+
+    def head_layers(self, n_in: int, hidden: int, n_out: int) -> nn.Module:
+        """One layer, in the printed form two."""
+        if not self.printed:
+            return nn.Linear(n_in, n_out)
+        return nn.Sequential(nn.Linear(n_in, hidden), nn.ReLU(), nn.Linear(hidden, n_out))
 
     def crystal(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
         return torch.cat([pool(atoms, batch, self.settings.pooling), system], dim=-1)
@@ -216,26 +247,39 @@ class Mat2SpecDecoder(Decoder):
         return Mixture(mean.squeeze(1), log_variance.squeeze(1), weights)
 
     def state(self, crystal: Tensor, mixture: Mixture) -> Tensor:
-        return self.translator(torch.cat([crystal, mixture.latent(self.training)], dim=-1))
+        if not self.printed:
+            latent = mixture.latent(self.training)
+            return self.translator(torch.cat([crystal, latent], dim=-1))
+        return self.translator(mixture.draw() if self.training else mixture.latent(False))
 
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
         crystal = self.crystal(atoms, batch, system)
         return self.predictor(self.state(crystal, self.feature_mixture(crystal)))
 
     def outputs(self, atoms: Tensor, batch: Batch, system: Tensor, target: Tensor) -> Outputs:
+        settings = self.settings
         crystal = self.crystal(atoms, batch, system)
-        feature, label = self.feature_mixture(crystal), self.label_mixture(target)
-        feature_state, label_state = self.state(crystal, feature), self.state(crystal, label)
+        feature = self.feature_mixture(crystal)
+        feature_state = self.state(crystal, feature)
+        spectrum = self.predictor(feature_state)
+        if not settings.label_path:
+            return Outputs({"spectrum": spectrum})
+        label = self.label_mixture(target)
+        label_state = self.state(crystal, label)
         projected = self.projector(label_state), self.projector(feature_state)
         with torch.autocast(atoms.device.type, enabled=False):
-            divergence = mixture_divergence(label, feature)
-            contrast = contrastive_loss(
-                projected[0].float(), projected[1].float(), self.settings.temperature
+            divergence = mixture_divergence(label, feature, symmetric=not self.printed)
+            pair = projected[0].float(), projected[1].float()
+            contrast = (
+                -F.cosine_similarity(*pair, dim=-1)
+                if self.printed
+                else contrastive_loss(*pair, settings.temperature)
             )
         return Outputs(
-            {"spectrum": self.predictor(feature_state), "label": self.predictor(label_state)},
+            {"spectrum": spectrum, "label": self.predictor(label_state)},
             {
-                "alignment": self.settings.kl_weight * divergence,
-                "contrastive": self.settings.contrastive_weight * contrast,
+                "alignment": settings.kl_weight * divergence,
+                "contrastive": settings.contrastive_weight * contrast,
             },
+            weight=0.5 if self.printed else 1.0,
         )
