@@ -46,11 +46,23 @@ def test_released_attention_is_prenorm_residual_and_feed_forward(tensors):
     assert widths == [32, 8]
 
 
+def test_each_head_looks_at_its_own_part(tensors):
+    query, keys, mask = tensors
+    layer = AttentionLayer(8, "bare", projections=False, drop=0.0, n_heads=2)
+    parts = [softmax_attention(query[..., p], keys[..., p], mask) for p in (slice(4), slice(4, 8))]
+    torch.testing.assert_close(layer(query, keys, mask), torch.cat(parts, dim=-1))
+    # Queries that all crystals share are those of each.
+    torch.testing.assert_close(
+        layer(query[0], keys, mask), layer(query[:1].expand(2, -1, -1), keys, mask)
+    )
+
+
 @pytest.mark.parametrize("kind", ["released", "bare"])
 @pytest.mark.parametrize("projections", [True, False])
-def test_padding_is_not_attended_to(tensors, kind, projections):
+@pytest.mark.parametrize("n_heads", [1, 2])
+def test_padding_is_not_attended_to(tensors, kind, projections, n_heads):
     query, keys, mask = tensors
-    stack = AttentionStack(8, 2, kind, projections, drop=0.0).eval()
+    stack = AttentionStack(8, 2, kind, projections, 0.0, n_heads).eval()
     scrambled = torch.where(mask[..., None], keys, 1e3 * torch.randn_like(keys))
     torch.testing.assert_close(stack(query, keys, mask), stack(query, scrambled, mask))
 

@@ -24,12 +24,15 @@ class AttentionLayer(nn.Module):
     query/key/value projections): pre-norm, one head, residual, then a residual feed-forward
     block of width ``4 * dim``. ``kind="bare"`` is eq. 2-3 of the paper as printed:
     ``softmax(Q K^T / sqrt(d)) K``. ``projections=True`` adds learned query, key, value and output
-    projections.
+    projections. ``n_heads`` heads each look at their own part of the ``dim`` numbers.
     """
 
-    def __init__(self, dim: int, kind: AttentionKind, projections: bool, drop: float):
+    def __init__(
+        self, dim: int, kind: AttentionKind, projections: bool, drop: float, n_heads: int = 1
+    ):
         super().__init__()
         self.kind = kind
+        self.n_heads = n_heads
         self.dropout = dropout(drop)
         self.projections = (
             nn.ModuleDict({k: nn.Linear(dim, dim) for k in ("query", "key", "value", "out")})
@@ -52,15 +55,30 @@ class AttentionLayer(nn.Module):
         # Keys are mostly fewer than queries: they are scaled.
         scores = query @ (key * key.shape[-1] ** -0.5).transpose(-2, -1)
         if mask is not None:
-            scores = scores.masked_fill(~mask[:, None, :], -math.inf)
+            scores = scores.masked_fill(~mask[..., None, :], -math.inf)
         return scores.softmax(dim=-1)
+
+    def attend_by_heads(
+        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None
+    ) -> Tensor:
+        """`attend` of each head, side by side, ``[batch, n_queries, dim]``."""
+
+        def parts(x: Tensor) -> Tensor:
+            return x.unflatten(-1, (self.n_heads, -1)).transpose(-2, -3)
+
+        query, key, value = parts(query), parts(key), parts(value)
+        found = self.attention(query, key, None if mask is None else mask[:, None]) @ value
+        return found.transpose(-2, -3).flatten(-2)
 
     def attend(self, query: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
         key = value = keys
         if self.projections is not None:
             query = self.projections["query"](query)
             key, value = self.projections["key"](keys), self.projections["value"](keys)
-        attended = self.attention(query, key, mask) @ value
+        if self.n_heads > 1:
+            attended = self.attend_by_heads(query, key, value, mask)
+        else:
+            attended = self.attention(query, key, mask) @ value
         return attended if self.projections is None else self.projections["out"](attended)
 
     def forward(
@@ -123,15 +141,21 @@ class AttentionStack(nn.Module):
     """Several `AttentionLayer` and, for the released kind, a final LayerNorm."""
 
     def __init__(
-        self, dim: int, n_layers: int, kind: AttentionKind, projections: bool, drop: float
+        self,
+        dim: int,
+        n_layers: int,
+        kind: AttentionKind,
+        projections: bool,
+        drop: float,
+        n_heads: int = 1,
     ):
         super().__init__()
         self.layers = nn.ModuleList(
-            AttentionLayer(dim, kind, projections, drop) for _ in range(n_layers)
+            AttentionLayer(dim, kind, projections, drop, n_heads) for _ in range(n_layers)
         )
         self.norm = nn.LayerNorm(dim) if kind == "released" else nn.Identity()
         self.constant_queries = (
-            ConstantQueries() if kind == "released" and not projections else None
+            ConstantQueries() if kind == "released" and not projections and n_heads == 1 else None
         )
 
     def forward(

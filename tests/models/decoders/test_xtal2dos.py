@@ -105,6 +105,19 @@ def test_a_later_value_of_the_target_changes_nothing_earlier(batch):
     assert (before[:, 9:] - after[:, 9:]).abs().amax(dim=0).min() > 0
 
 
+def test_causal_reads_no_target_and_looks_at_lower_energies_alone(batch):
+    decoder = make("sum", mode="causal")
+    atoms, _, system = inputs(batch)
+    before = decoder(atoms, batch, system)
+    outputs = decoder.outputs(atoms, batch, system, spectra(batch, "sum"))
+    torch.testing.assert_close(outputs.spectra["spectrum"], before)
+    with torch.no_grad():
+        decoder.position[9] += 1.0
+    after = decoder(atoms, batch, system)
+    torch.testing.assert_close(after[:, :9], before[:, :9])
+    assert ((after - before)[:, 9:].abs() > 1e-6).all()
+
+
 def test_parallel_reads_no_target_and_looks_both_ways(batch):
     decoder = make("raw", mode="parallel")
     assert decoder.outputs(*inputs(batch), spectra(batch, "raw")).penalties == {}
@@ -114,7 +127,7 @@ def test_parallel_reads_no_target_and_looks_both_ways(batch):
     assert ((decoder(*inputs(batch)) - before)[:, 0].abs() > 0).all()
 
 
-@pytest.mark.parametrize("mode", ["autoregressive", "parallel"])
+@pytest.mark.parametrize("mode", ["autoregressive", "causal", "parallel"])
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_gradient_reaches_every_parameter(mode, output, batch):
     decoder = make(output, mode=mode).train()
@@ -149,7 +162,7 @@ def test_the_scale_of_a_max_spectrum_is_held(batch):
     assert torch.allclose(outputs.penalties["scale"], 0.1 * largest.log() ** 2)
 
 
-@pytest.mark.parametrize("mode", ["autoregressive", "parallel"])
+@pytest.mark.parametrize("mode", ["autoregressive", "causal", "parallel"])
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_bfloat16_agrees_with_float32(mode, output, batch):
     decoder = make(output, mode=mode)

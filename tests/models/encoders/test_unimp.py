@@ -6,7 +6,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from vanhove.models.encoders.unimp import TransformerConv, UniMPSettings
+from vanhove.crystal.graph import GraphSettings, build_graph, collate
+from vanhove.datasets import load_tiny
+from vanhove.models.encoders.unimp import TransformerConv, UniMP, UniMPSettings
 
 DIM, HEADS, BASIS = 8, 2, 5
 TARGET = torch.tensor([0, 0, 1, 2, 0])
@@ -68,3 +70,19 @@ def test_autocast(parts):
 def test_heads_must_divide_the_width():
     with pytest.raises(ValidationError, match="hidden_dim 10 must be a multiple of n_heads 4"):
         UniMPSettings(hidden_dim=10)
+
+
+def test_as_printed_one_edge_map_serves_all_layers_and_no_norm_comes_last():
+    settings = UniMPSettings(hidden_dim=DIM, n_heads=HEADS, n_basis=BASIS, n_layers=3)
+    ours = UniMP(settings, atom_dim=4, cutoff=4.0)
+    printed = settings.model_copy(update={"shared_edges": True, "last_norm": False})
+    theirs = UniMP(printed, atom_dim=4, cutoff=4.0)
+
+    def count(module: torch.nn.Module) -> int:
+        return sum(p.numel() for p in module.parameters())
+
+    assert count(ours) - count(theirs) == 2 * BASIS * DIM + 2 * DIM
+    graph = build_graph(load_tiny().crystals[0], GraphSettings())
+    states = theirs(torch.randn(graph.n_atoms, 4), collate([graph]))
+    states.sum().backward()
+    assert theirs.edges_in.weight.grad.abs().sum() > 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -33,11 +33,23 @@ class DOSTransformerSettings(Settings):
     n_layers: int = Field(2, ge=1, description="attention layers per stack")
     attention: AttentionKind = Field("released", description="bare: as printed in the paper")
     projections: bool = Field(False, description="learned query, key, value, output projections")
+    n_heads: int = Field(1, ge=1, description="of the attention; must divide hidden_dim")
+    value_layers: Literal[1, 2] = Field(
+        1, description="layers from an energy's state to its value; the paper says MLP (2)"
+    )
     pooling: Pooling = Field("sum", description="of atoms")
     global_branch: bool = Field(True, description="train the branch without the crystal system")
     energies: EnergyEmbeddingKind = Field("learned", description=ENERGIES)
     energy_centers: int = Field(40, ge=2, description=ENERGY_CENTERS)
     dropout: float = Field(0.1, ge=0, lt=1, description="probability")
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> DOSTransformerSettings:
+        if self.hidden_dim % self.n_heads:
+            raise ValueError(
+                f"hidden_dim {self.hidden_dim} is not divisible by n_heads {self.n_heads}"
+            )
+        return self
 
 
 class DOSTransformerDecoder(Decoder):
@@ -58,6 +70,8 @@ class DOSTransformerDecoder(Decoder):
     attention layer        bare eq. 2-3            pre-norm, residual, feed- as released; ``bare``
                                                    forward 4d, no q/k/v      and ``projections``
                                                    projections               are options
+    heads                  not said                one                       one (option)
+    energy state to value  MLP                     one matrix                one matrix (option)
     padding                not said                unmasked: the numbers     masked
                                                    depend on the batch
     phonon edges           not said                spherical harmonics, not  Gaussians of the
@@ -103,6 +117,7 @@ class DOSTransformerDecoder(Decoder):
             settings.attention,
             settings.projections,
             settings.dropout,
+            settings.n_heads,
         )
         self.atoms_in = nn.Linear(atom_dim, dim) if atom_dim != dim else nn.Identity()
         self.energy_embedding = energy_embedding(
@@ -118,7 +133,9 @@ class DOSTransformerDecoder(Decoder):
         self.system_in = nn.Sequential(nn.Linear(2 * dim + system_dim, dim), nn.LeakyReLU())
         self.self_attention = AttentionStack(*stack)
         self.second_cross = AttentionStack(*stack)
-        self.out = nn.Linear(dim, 1)
+        self.out: nn.Module = nn.Linear(dim, 1)
+        if settings.value_layers == 2:
+            self.out = nn.Sequential(nn.Linear(dim, dim), nn.LeakyReLU(), self.out)
         self.n_points = n_points
         self.n_context: int | None = None
 

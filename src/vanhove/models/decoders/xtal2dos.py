@@ -24,8 +24,10 @@ class Xtal2DoSSettings(Settings):
     """Settings of `Xtal2DoSDecoder`."""
 
     name: Literal["xtal2dos"] = "xtal2dos"
-    mode: Literal["autoregressive", "parallel"] = Field(
-        "autoregressive", description="point by point (paper), or all at once (released code)"
+    mode: Literal["autoregressive", "causal", "parallel"] = Field(
+        "autoregressive",
+        description="point by point, each value fed to the next; or all at once, each energy "
+        "seeing only those before (causal, as printed), or all of them (parallel, as released)",
     )
     hidden_dim: int = Field(128, ge=1, description="width; published 512")
     n_layers: int = Field(3, ge=1, description="published 6")
@@ -118,21 +120,23 @@ class Xtal2DoSDecoder(Decoder):
 
     Each energy starts from its learned position, the crystal's context (pooled atoms, composition,
     crystal system) and, in the autoregressive mode, the value at the energy before; then layers of
-    self-attention over energies (causal in that mode), cross-attention to the atoms and
-    feed-forward. ``outputs`` is teacher-forced; ``forward`` writes from left to right with keys
-    and values cached, without gradient. `vanhove.models.decoders.autoregression` says what is fed
-    back and how a spectrum of sum 1 is written.
+    self-attention over energies (over those before in the modes autoregressive and causal),
+    cross-attention to the atoms and feed-forward. Autoregressive ``outputs`` is teacher-forced;
+    ``forward`` writes from left to right with keys and values cached, without gradient.
+    `vanhove.models.decoders.autoregression` says what is fed back and how a spectrum of sum 1 is
+    written. The paper speaks of autoregression, but the decoder that it prints (z_i = [s_i; h_x],
+    a causal mask) feeds no value back: that is the mode ``causal``.
 
     Differences between the paper, the released code and this:
 
     =================== ======================== ======================= ========================
     what                paper                    released code           here
     =================== ======================== ======================= ========================
-    order               autoregressive           one pass, no mask, no   autoregressive; the
-                                                 previous values         other is ``parallel``
-    spectra of sum 1    softmax over the grid    softmax over the grid   shares of the remaining
-                                                                         mass; softmax if
-                                                                         ``parallel``
+    order               one pass, causal mask,   one pass, no mask, no   autoregressive, or
+                        no previous values       previous values         ``causal``, ``parallel``
+    spectra of sum 1    softmax over the grid    softmax over the grid   softmax; autoregressive:
+                                                                         shares of the remaining
+                                                                         mass
     exposure bias       not said                 -                       ``input_dropout``
     position            embedding                embedding * sqrt(dim)   embedding
     input               -                        leaky(linear of the     the same, each part
@@ -156,6 +160,7 @@ class Xtal2DoSDecoder(Decoder):
         super().__init__()
         dim = settings.hidden_dim
         self.n_points = n_points
+        self.causal = settings.mode != "parallel"
         self.position = nn.Parameter(torch.randn(n_points, dim))
         self.context = CrystalContext(
             atom_dim, system_dim, dim, settings.pooling, settings.composition
@@ -188,7 +193,7 @@ class Xtal2DoSDecoder(Decoder):
         """Numbers ``[batch, n]`` of the first n energies from their inputs, in one pass."""
         x = F.leaky_relu(tokens)
         for layer, atoms in zip(self.layers, keys, strict=True):
-            x = layer(x, atoms, mask, causal=self.feedback is not None)
+            x = layer(x, atoms, mask, causal=self.causal)
         return self.out(x).squeeze(-1)
 
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
@@ -211,7 +216,7 @@ class Xtal2DoSDecoder(Decoder):
         ``cached=False`` computes everything anew for each energy: the same, slowly.
         """
         feedback = self.feedback
-        assert feedback is not None, "the parallel mode writes all values at once"
+        assert feedback is not None, "the other modes write all values at once"
         tokens, keys, mask = self.prepare(atoms, batch, system)
         n_crystals = len(tokens)
         written = tokens.new_empty(n_crystals, self.n_points)

@@ -27,6 +27,10 @@ class UniMPSettings(Settings):
     n_basis: int = Field(41, ge=2, description="Gaussians per distance")
     atom_features: tuple[str, ...] = Field(("one_hot", "matscholar"), description=ATOM_FEATURES)
     dropout: float = Field(0.2, ge=0, lt=1, description="probability")
+    shared_edges: bool = Field(
+        False, description="one linear map of the bonds for all layers, as Xtal2DoS prints it"
+    )
+    last_norm: bool = Field(True, description="normalise after the last layer too")
 
     @model_validator(mode="after")
     def _heads_divide(self) -> UniMPSettings:
@@ -35,6 +39,11 @@ class UniMPSettings(Settings):
                 f"hidden_dim {self.hidden_dim} must be a multiple of n_heads {self.n_heads}"
             )
         return self
+
+
+def edge_map(settings: UniMPSettings) -> nn.Linear:
+    """Gaussians of a distance -> what a bond adds to keys and values; the value has the bias."""
+    return nn.Linear(settings.n_basis, settings.hidden_dim, bias=False)
 
 
 class TransformerConv(nn.Module):
@@ -52,7 +61,7 @@ class TransformerConv(nn.Module):
         self.query = nn.Linear(dim, dim)
         self.key = nn.Linear(dim, dim, bias=False)  # softmax ignores what all neighbours share
         self.value = nn.Linear(dim, dim)
-        self.edge = nn.Linear(settings.n_basis, dim, bias=False)  # the value has the bias
+        self.edge = nn.Identity() if settings.shared_edges else edge_map(settings)
         self.residual = nn.Linear(dim, dim)
         self.gate = nn.Linear(3 * dim, 1, bias=False)
 
@@ -83,7 +92,9 @@ class UniMP(nn.Module):
       and averages the heads of the last layer, as UniMP does. Here as in the papers' equations with
       all heads concatenated; ``hidden_dim=64`` is the bottleneck.
     - Gaussians of the distance go straight into each layer's edge map: the code's first linear map
-      of the edges, without an activation, adds nothing to it.
+      of the edges, without an activation, adds nothing to it. Xtal2DoS prints one map for all
+      layers (eq. 3): ``shared_edges``.
+    - A norm follows the last layer as well; without it as printed: ``last_norm=False``.
     - Neighbours fade in with a smooth envelope inside the softmax; the code takes the nearest 12
       (``graph.max_neighbors``).
     """
@@ -95,15 +106,18 @@ class UniMP(nn.Module):
         self.out_dim = dim = settings.hidden_dim
         self.basis = GaussianBasis(settings.n_basis, cutoff)
         self.atom_in = nn.Linear(atom_dim, dim)
+        self.edges_in = edge_map(settings) if settings.shared_edges else nn.Identity()
         self.convolutions = nn.ModuleList(
             TransformerConv(settings) for _ in range(settings.n_layers)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(settings.n_layers))
+        if not settings.last_norm:
+            self.norms[-1] = nn.Identity()
 
     def forward(self, features: Tensor, batch: Batch) -> Tensor:
         distance = torch.linalg.vector_norm(batch.edge_vector, dim=-1)
         envelope = cosine_envelope(distance, self.cutoff)[:, None]
-        e = self.basis(distance)
+        e = self.edges_in(self.basis(distance))
         x = self.atom_in(features)
         for i, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             if i > 0:
