@@ -269,3 +269,19 @@ def test_free_electrons_are_those_of_all_reciprocal_vectors(crystals, name):
     expected = energies[:, np.arange(n // 2 - 5, n // 2 + 5).clip(min=0)] - fermi
     scale = found[0, -1] / fermi  # the last column is the Fermi energy
     np.testing.assert_allclose(found[:, :-1] / scale, expected, atol=1e-3)
+
+
+def test_the_printed_encoding_is_of_fractional_coordinates(crystals):
+    """Waves of the fractional k in the cell of the graph: k and k + G differ, as in the paper."""
+    printed = make(encoding="reciprocal", free_electrons=False)
+    crystal = crystals["GaAs"]
+    k = random_k(crystal)
+    graph = graph_at(crystal, k)
+    fractional = k @ np.linalg.inv(reciprocal_lattice(crystal.lattice))
+    seen = printed.decoder.encoding(torch.empty(2, 0), collate([graph]).to("cpu", torch.float64))
+    n = printed.decoder.encoding.out_dim // 6
+    assert seen.shape == (2, 12, 6 * n)
+    np.testing.assert_allclose(seen[0, :, 0], np.sin(2 * np.pi * fractional[:, 0]), atol=1e-6)
+    np.testing.assert_allclose(seen[1, :, n], np.cos(2 * np.pi * fractional[:, 0]), atol=1e-6)
+    moved = graph_at(crystal, k + reciprocal_lattice(crystal.lattice)[0])
+    assert np.abs(energies(printed, graph) - energies(printed, moved)).max() > 1e-4

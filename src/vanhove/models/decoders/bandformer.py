@@ -15,6 +15,7 @@ from vanhove.models.bloch import BlochEncoding
 from vanhove.models.decoders.decoder import Decoder
 from vanhove.models.free_electrons import FreeElectrons
 from vanhove.models.output import OutputKind
+from vanhove.models.reciprocal_encoding import ReciprocalEncoding
 from vanhove.settings import Settings
 
 TYPICAL_ATOMS = 4.0
@@ -28,6 +29,9 @@ class BandformerSettings(Settings):
     n_layers: int = Field(3, ge=1, description="decoder layers")
     n_heads: int = Field(4, ge=1, description="of both attentions")
     n_bands: int = Field(6, ge=1, description="bands to predict, as in the data set")
+    encoding: Literal["bloch", "reciprocal"] = Field(
+        "bloch", description="of k: Bloch sums, or waves of its fractional coordinates (as printed)"
+    )
     channels: int = Field(8, ge=1, description="radial functions per wave of the encoding of k")
     n_basis: int = Field(24, ge=2, description="Gaussians per distance in the encoding of k")
     path_attention: bool = Field(
@@ -72,7 +76,8 @@ class BandformerDecoder(Decoder):
 
     - Which of the two the paper means differs between its versions and the code; the plain one is
       the default.
-    - Encoding of k: see `BlochEncoding`.
+    - Encoding of k: `BlochEncoding`; that of the paper is ``encoding="reciprocal"``, and free
+      electrons are ours (``free_electrons=False``).
     - Energies are sorted, as those in the data are.
     - ``kpoints_per_step`` trains on random points of each path, which is faster and learns as well.
     """
@@ -93,7 +98,11 @@ class BandformerDecoder(Decoder):
         self.settings = settings
         dim = settings.hidden_dim
         own_dim = atom_dim + system_dim + 1
-        self.encoding = BlochEncoding(atom_dim, settings.channels, settings.n_basis, cutoff)
+        self.encoding: BlochEncoding | ReciprocalEncoding
+        if settings.encoding == "bloch":
+            self.encoding = BlochEncoding(atom_dim, settings.channels, settings.n_basis, cutoff)
+        else:
+            self.encoding = ReciprocalEncoding(max(6, dim - dim % 6))
         self.query = nn.Sequential(
             nn.Linear(own_dim + self.encoding.out_dim, 2 * dim),
             nn.GELU(),
