@@ -21,10 +21,17 @@ docs: .venv/docs.stamp  ## the documentation as a site, in site/
 bench: .venv/run.stamp
 	$(BIN)/python benchmarks/run.py
 
-# torch first and pinned: a bare "torch" can pull gigabytes of CUDA packages.
+# torch first and pinned, from PyTorch's index of CPU builds where it can be reached: a bare "torch"
+# can pull gigabytes of CUDA packages. For a GPU: make TORCH_INDEX= ...
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+TORCH := torch==2.13.0
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	@if [ -n "$(TORCH_INDEX)" ] && $(PYTHON) -c \
+	  "import urllib.request as u; u.urlopen('$(TORCH_INDEX)/torch/', timeout=5)" 2>/dev/null; \
+	then index="--index-url $(TORCH_INDEX)"; else index=""; fi; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) $$index
 
 .venv/run.stamp: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
