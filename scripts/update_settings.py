@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from vanhove.models.model import DECODERS, DEFAULT_DECODER, DEFAULT_ENCODER, ENCODERS
+from vanhove.models.registry import DECODERS, DEFAULT_DECODER, DEFAULT_ENCODER, ENCODERS
 from vanhove.runs.config import RunConfig
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
@@ -68,11 +68,13 @@ def page() -> str:
         "## Encoders: crystal to atom states",
         "",
     ]
-    for name, (settings, module) in ENCODERS.items():
-        parts.append(section("encoder", name, settings, module, name == DEFAULT_ENCODER))
+    for name, encoder in ENCODERS.items():
+        default = name == DEFAULT_ENCODER
+        parts.append(section("encoder", name, encoder.settings_type, encoder, default))
     parts += ["## Decoders: atom states to spectrum", ""]
-    for name, (settings, module) in DECODERS.items():
-        parts.append(section("decoder", name, settings, module, name == DEFAULT_DECODER))
+    for name, decoder in DECODERS.items():
+        default = name == DEFAULT_DECODER
+        parts.append(section("decoder", name, decoder.settings_type, decoder, default))
     return "\n".join(parts).rstrip() + "\n"
 
 

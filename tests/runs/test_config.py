@@ -6,8 +6,8 @@ from typing import get_args
 import pytest
 
 from vanhove.errors import ConfigError
-from vanhove.models.model import DECODERS, ENCODERS
 from vanhove.models.output import OutputKind
+from vanhove.models.registry import DECODERS, ENCODERS
 from vanhove.runs.catalog import run_config
 from vanhove.runs.config import LossName, RunConfig, parse_overrides
 from vanhove.training.losses import LOSSES

@@ -8,8 +8,7 @@ import torch
 from vanhove.crystal.graph import build_graph
 from vanhove.datasets import load_tiny
 from vanhove.errors import ConfigError
-from vanhove.models.model import DECODERS
-from vanhove.runs.catalog import CATALOG, run_config
+from vanhove.runs.catalog import run_config
 from vanhove.runs.checkpoint import build_model, load_model
 from vanhove.runs.config import StartSettings
 from vanhove.training.adapters import LowRank, add_adapters, merged_parameters
@@ -83,24 +82,6 @@ def test_adapters_resume_exactly(small_run, tmp_path, monkeypatch):
     parts = train(config, tmp_path / "parts", resume=True, quiet=True)
     first, second = (load_model(run.best)[0].state_dict() for run in (whole, parts))
     assert all(torch.equal(first[name], second[name]) for name in first)
-
-
-def test_every_decoder_has_last_layers():
-    found = set()
-    encoder: dict[str, object] = {"model.encoder": {"name": "atom_mlp"}}
-    configs = [run_config(name, overrides=encoder) for name in CATALOG]
-    changed = encoder | {"model.decoder": {"name": "atomwise"}}
-    configs.append(run_config("vanhove-phonon", overrides=changed))
-    for config in configs:
-        if config.model.decoder.name in found:
-            continue
-        decoder = build_model(config, range(51)).decoder
-        head = {id(p) for module in decoder.head() for p in module.parameters()}
-        last = {id(p) for module in decoder.last_layers() for p in module.parameters()}
-        assert head
-        assert head <= last <= {id(p) for p in decoder.parameters()}
-        found.add(config.model.decoder.name)
-    assert found == set(DECODERS) - {"bandformer"}
 
 
 def test_last_layers_of_the_flagship():

@@ -2,104 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union
+from collections.abc import Sequence
 
 import torch
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 from torch import Tensor, nn
 
 from vanhove.crystal.graph import Batch, CrystalGraph, collate
 from vanhove.models.atom_features import AtomFeatures
 from vanhove.models.crystal_system import CrystalSystemSettings, CrystalSystemVector
-from vanhove.models.decoders.atomwise import AtomwiseDecoder, AtomwiseSettings
-from vanhove.models.decoders.bandformer import BandformerDecoder, BandformerSettings
-from vanhove.models.decoders.decoder import Outputs
-from vanhove.models.decoders.dostransformer import DOSTransformerDecoder, DOSTransformerSettings
-from vanhove.models.decoders.energywise import EnergywiseDecoder, EnergywiseSettings
-from vanhove.models.decoders.lattice_dynamics import (
-    LatticeDynamicsDecoder,
-    LatticeDynamicsSettings,
-)
-from vanhove.models.decoders.mat2spec import Mat2SpecDecoder, Mat2SpecSettings
-from vanhove.models.decoders.pooled import PooledDecoder, PooledSettings
-from vanhove.models.decoders.recurrent import RecurrentDecoder, RecurrentSettings
-from vanhove.models.decoders.xtal2dos import Xtal2DoSDecoder, Xtal2DoSSettings
-from vanhove.models.encoders.alignn import ALIGNN, ALIGNNSettings
-from vanhove.models.encoders.atom_mlp import AtomMLP, AtomMLPSettings
-from vanhove.models.encoders.e3nn import E3NN, E3NNSettings
-from vanhove.models.encoders.gatgnn import GATGNN, GATGNNSettings
-from vanhove.models.encoders.graph_network import GraphNetwork, GraphNetworkSettings
-from vanhove.models.encoders.graph_transformer import GraphTransformer, GraphTransformerSettings
-from vanhove.models.encoders.matformer import Matformer, MatformerSettings
-from vanhove.models.encoders.unimp import UniMP, UniMPSettings
+from vanhove.models.decoders.decoder import Decoder, Outputs
+from vanhove.models.decoders.dostransformer import DOSTransformerSettings
+from vanhove.models.encoders.encoder import Encoder
+from vanhove.models.encoders.graph_network import GraphNetworkSettings
 from vanhove.models.inference import Precision, prepare_linear_layers
 from vanhove.models.output import OutputKind, activate, normalise_target, rescale
+from vanhove.models.registry import DECODERS, ENCODERS, AnyDecoderSettings, AnyEncoderSettings
 from vanhove.settings import Settings
-
-# To add a model: a settings class with its own ``name``, a module, and a line here.
-ENCODERS: dict[str, tuple[Any, Any]] = {
-    "graph_network": (GraphNetworkSettings, GraphNetwork),
-    "atom_mlp": (AtomMLPSettings, AtomMLP),
-    "e3nn": (E3NNSettings, E3NN),
-    "gatgnn": (GATGNNSettings, GATGNN),
-    "unimp": (UniMPSettings, UniMP),
-    "alignn": (ALIGNNSettings, ALIGNN),
-    "matformer": (MatformerSettings, Matformer),
-    "graph_transformer": (GraphTransformerSettings, GraphTransformer),
-}
-DECODERS: dict[str, tuple[Any, Any]] = {
-    "dostransformer": (DOSTransformerSettings, DOSTransformerDecoder),
-    "pooled": (PooledSettings, PooledDecoder),
-    "energywise": (EnergywiseSettings, EnergywiseDecoder),
-    "mat2spec": (Mat2SpecSettings, Mat2SpecDecoder),
-    "xtal2dos": (Xtal2DoSSettings, Xtal2DoSDecoder),
-    "recurrent": (RecurrentSettings, RecurrentDecoder),
-    "atomwise": (AtomwiseSettings, AtomwiseDecoder),
-    "lattice_dynamics": (LatticeDynamicsSettings, LatticeDynamicsDecoder),
-    "bandformer": (BandformerSettings, BandformerDecoder),
-}
-BAND_DECODERS = ("bandformer",)
-"""Those that predict ``[n_crystals, n_kpoints, n_bands]`` for graphs with k-points."""
-PHONON_DECODERS = ("lattice_dynamics",)
-"""Those that know what a phonon is: their grid must be one of frequencies in 1/cm."""
-_ALSO_TAKE = {"bandformer": ("cutoff",), "lattice_dynamics": ("cutoff", "grid")}
-"""What a decoder's constructor takes besides the sizes."""
-DEFAULT_ENCODER, DEFAULT_DECODER = "graph_network", "dostransformer"
-
-
-def _one_of(registry: Mapping[str, tuple[Any, Any]], default: str) -> Any:
-    """The settings type that ``name`` selects; without a name, that of ``default``."""
-
-    def name_of(value: Any) -> Any:
-        if isinstance(value, dict):
-            return value.get("name", default)
-        return getattr(value, "name", None)
-
-    kinds = tuple(Annotated[settings, Tag(name)] for name, (settings, _) in registry.items())
-    return Annotated[
-        Union[kinds],  # noqa: UP007 (built from the registry)
-        Discriminator(
-            name_of,
-            custom_error_type="unknown_name",
-            custom_error_message=f"must be a section whose name is one of {', '.join(registry)}",
-        ),
-    ]
-
-
-if TYPE_CHECKING:
-    EncoderSettings: TypeAlias = Any
-    DecoderSettings: TypeAlias = Any
-else:
-    EncoderSettings = _one_of(ENCODERS, DEFAULT_ENCODER)
-    DecoderSettings = _one_of(DECODERS, DEFAULT_DECODER)
 
 
 class ModelSettings(Settings):
     """Which encoder with which decoder, what they know of the crystal system, what they give."""
 
-    encoder: EncoderSettings = GraphNetworkSettings()  # type: ignore[call-arg]
-    decoder: DecoderSettings = DOSTransformerSettings()  # type: ignore[call-arg]
+    encoder: AnyEncoderSettings = GraphNetworkSettings()  # type: ignore[call-arg]
+    decoder: AnyDecoderSettings = DOSTransformerSettings()  # type: ignore[call-arg]
     crystal_system: CrystalSystemSettings = CrystalSystemSettings()  # type: ignore[call-arg]
     output: OutputKind = Field("raw", description="normalisation of the output")
     trainable_features: bool = Field(
@@ -132,20 +58,20 @@ class SpectrumModel(nn.Module):
         self.atom_features = AtomFeatures(
             settings.encoder.atom_features, settings.trainable_features, table_width
         )
-        self.encoder = ENCODERS[settings.encoder.name][1](
+        self.encoder = ENCODERS[settings.encoder.name](
             settings.encoder,
             atom_dim=self.atom_features.dim + (self.system.dim if self.system_at_atoms else 0),
             cutoff=cutoff,
         )
-        wanted = _ALSO_TAKE.get(settings.decoder.name, ())
+        decoder = DECODERS[settings.decoder.name]
         known = {"cutoff": cutoff, "grid": grid}
-        self.decoder = DECODERS[settings.decoder.name][1](
+        self.decoder = decoder(
             settings.decoder,
             atom_dim=self.encoder.out_dim,
             system_dim=0 if self.system_at_atoms else self.system.dim,
             n_points=len(grid),
             output=settings.output,
-            **{key: value for key, value in known.items() if key in wanted},
+            **{name: known[name] for name in decoder.takes},
         )
 
     def set_places(self, places: Tensor | None) -> None:
@@ -198,8 +124,9 @@ class SpectrumModel(nn.Module):
         Raises:
             ConfigError: as `prepare_linear_layers`.
         """
-        exact = [] if precision in ("auto", "float32") else self.decoder.full_precision()
-        prepare_linear_layers(self, precision, exact)
+        parts: tuple[Encoder | Decoder, ...] = (self.encoder, self.decoder)
+        exact = [getattr(part, name) for part in parts for name in part.full_precision]
+        prepare_linear_layers(self, precision, [] if precision in ("auto", "float32") else exact)
         self.in_bfloat16 = precision == "bfloat16"
 
     def outputs(self, batch: Batch, target: Tensor) -> tuple[Outputs, Tensor]:

@@ -29,10 +29,10 @@ from vanhove.models.ensemble import Ensemble
 from vanhove.models.inference import Precision
 from vanhove.models.model import SpectrumModel
 from vanhove.prediction.error_bars import with_error_bars
+from vanhove.runs.checkpoint import ModelInfo, load_model
+from vanhove.runs.other_grid import answer_on
 from vanhove.spectra.bands import BAND_UNITS, BandStructure
 from vanhove.spectra.spectrum import Spectrum
-from vanhove.training.checkpoint import ModelInfo, load_model
-from vanhove.training.other_grid import answer_on
 from vanhove.weights import DEFAULT_WEIGHTS, default_weights, find_weights
 
 if TYPE_CHECKING:

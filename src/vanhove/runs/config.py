@@ -15,7 +15,8 @@ from vanhove.datasets.catalog import SplitName
 from vanhove.datasets.splits import TUNING_POOL
 from vanhove.datasets.subclasses import SubclassName
 from vanhove.errors import ConfigError
-from vanhove.models.model import BAND_DECODERS, DECODERS, ENCODERS, ModelSettings
+from vanhove.models.model import ModelSettings
+from vanhove.models.registry import DECODERS, band_decoders
 from vanhove.settings import Settings, read_yaml
 
 LossName = Literal["rmse", "mse", "mae", "kl", "bregman", "wasserstein", "bands"]
@@ -172,7 +173,7 @@ class RunConfig(Settings):
     def _bands_fit(self) -> RunConfig:
         training = self.training
         wanted = {
-            "model.decoder": self.model.decoder.name in BAND_DECODERS,
+            "model.decoder": DECODERS[self.model.decoder.name].gives_bands,
             "model.output energies": self.model.output == "energies",
             "training.loss bands": training.loss == "bands",
             "training.select_by energy_mae or gap_mae": training.select_by
@@ -183,7 +184,7 @@ class RunConfig(Settings):
         if len(set(wanted.values())) > 1:
             missing = ", ".join(key for key, given in wanted.items() if not given)
             raise ValueError(
-                f"bands need model.decoder {' or '.join(BAND_DECODERS)}, model.output energies, "
+                f"bands need model.decoder {' or '.join(band_decoders())}, model.output energies, "
                 f"training.loss bands and training.select_by energy_mae or gap_mae; missing: "
                 f"{missing}"
             )
@@ -201,15 +202,6 @@ class RunConfig(Settings):
         remedy = "give a YAML file such as a run folder's config.yaml"
         content = read_yaml(Path(path), "a run file", remedy)
         return cls.parse(with_overrides(content, overrides), str(path))
-
-    @classmethod
-    def dotted(cls, location: tuple[int | str, ...]) -> str:
-        """``("model", "decoder", "pooled", "dim")`` -> ``model.decoder.dim``."""
-        parts = list(map(str, location))
-        for section, names in (("encoder", ENCODERS), ("decoder", DECODERS)):
-            if parts[:2] == ["model", section] and len(parts) > 2 and parts[2] in names:
-                del parts[2]
-        return ".".join(parts)
 
     def differences(self, other: RunConfig) -> list[str]:
         """Dotted keys whose values differ."""

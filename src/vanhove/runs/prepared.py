@@ -17,7 +17,8 @@ from vanhove.datasets import SpectrumDataset, load_dataset
 from vanhove.datasets.graph_store import load_graphs
 from vanhove.errors import ConfigError, DataError, StructureError
 from vanhove.models.ensemble import Ensemble
-from vanhove.models.model import BAND_DECODERS, PHONON_DECODERS, SpectrumModel
+from vanhove.models.model import SpectrumModel
+from vanhove.models.registry import DECODERS
 from vanhove.runs.config import RunConfig
 
 
@@ -95,21 +96,24 @@ def load_run_data(config: RunConfig) -> SpectrumDataset:
 
 
 def _check_kind(config: RunConfig, dataset: SpectrumDataset) -> None:
-    decoder = config.model.decoder
-    if decoder.name in PHONON_DECODERS and dataset.unit != "cm-1":
+    settings = config.model.decoder
+    decoder = DECODERS[settings.name]
+    if decoder.gives_bands != (dataset.kpoints is not None):
+        kind = "bands" if decoder.gives_bands else "spectra"
         raise ConfigError(
-            f"model.decoder {decoder.name} knows phonons on a grid in 1/cm; {dataset.name} holds "
-            f"{dataset.quantity} in {dataset.unit}: choose another decoder or data set"
+            f"model.decoder {settings.name} predicts {kind}, {dataset.name} holds "
+            f"{dataset.quantity}: choose another decoder or data set"
         )
-    has_bands = decoder.name in BAND_DECODERS
-    if has_bands != (dataset.kpoints is not None):
+    if decoder.quantities is not None and dataset.quantity not in decoder.quantities:
         raise ConfigError(
-            f"model.decoder {decoder.name} predicts {'bands' if has_bands else 'spectra'}, "
-            f"{dataset.name} holds {dataset.quantity}: choose another decoder or data set"
+            f"model.decoder {settings.name} predicts {' or '.join(decoder.quantities)}; "
+            f"{dataset.name} holds {dataset.quantity} in {dataset.unit}: choose another decoder or "
+            "data set"
         )
-    if has_bands and decoder.n_bands != dataset.values.shape[2]:
+    n_bands = getattr(settings, "n_bands", None)
+    if decoder.gives_bands and n_bands != dataset.values.shape[2]:
         raise ConfigError(
-            f"model.decoder.n_bands is {decoder.n_bands}, {dataset.name} holds "
+            f"model.decoder.n_bands is {n_bands}, {dataset.name} holds "
             f"{dataset.values.shape[2]} bands; make them equal"
         )
 

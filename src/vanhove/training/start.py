@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from vanhove.errors import CheckpointError, ConfigError
 from vanhove.models.ensemble import Ensemble
-from vanhove.models.model import BAND_DECODERS, SpectrumModel
+from vanhove.models.model import SpectrumModel
+from vanhove.models.registry import DECODERS
 from vanhove.runs.checkpoint import load_model, read_info
 from vanhove.runs.config import RunConfig, StartSettings, Trainable, with_overrides
 from vanhove.training.adapters import add_adapters
@@ -71,7 +72,7 @@ def tuned(
         "training.patience": EPOCHS,
     }
     if config.training.select_by == "last":  # it was itself tuned on few materials
-        is_of_bands = config.model.decoder.name in BAND_DECODERS
+        is_of_bands = DECODERS[config.model.decoder.name].gives_bands
         settings["training.select_by"] = "energy_mae" if is_of_bands else "rmse"
     content = with_overrides(config.model_dump(mode="json"), settings | dict(overrides))
     return RunConfig.parse(content, checkpoint)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from vanhove.crystal.graph import Batch
 from vanhove.errors import ConfigError
-from vanhove.models.decoders.decoder import Decoder
+from vanhove.models.decoders.decoder import Decoder, DecoderSettings
 from vanhove.models.decoders.energy_embedding import (
     ENERGIES,
     ENERGY_CENTERS,
@@ -21,10 +21,10 @@ from vanhove.models.decoders.energy_embedding import (
     move_energies,
 )
 from vanhove.models.output import OutputKind
-from vanhove.settings import Settings
+from vanhove.models.registry import register_decoder
 
 
-class AtomwiseSettings(Settings):
+class AtomwiseSettings(DecoderSettings):
     """Settings of `AtomwiseDecoder`."""
 
     name: Literal["atomwise"] = "atomwise"
@@ -71,6 +71,7 @@ class EnergyConvolution(nn.Module):
         return x + self.mix(self.along(x.transpose(1, 2)).transpose(1, 2))
 
 
+@register_decoder(AtomwiseSettings)
 class AtomwiseDecoder(Decoder):
     """``mean_i SiLU(LN(E_j + A_i + S))`` over the atoms i for each energy j, then convolutions.
 
@@ -78,6 +79,8 @@ class AtomwiseDecoder(Decoder):
     states); here each atom meets each energy before the atoms are added up, which costs one
     addition per atom and energy where attention costs matrix products.
     """
+
+    answers_on_other_grids = True
 
     def __init__(
         self,

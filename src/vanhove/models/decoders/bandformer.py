@@ -12,16 +12,16 @@ from torch import Tensor, nn
 from vanhove.crystal.graph import Batch
 from vanhove.errors import ConfigError
 from vanhove.models.bloch import BlochEncoding
-from vanhove.models.decoders.decoder import Decoder
+from vanhove.models.decoders.decoder import Decoder, DecoderSettings
 from vanhove.models.free_electrons import FreeElectrons
 from vanhove.models.output import OutputKind
 from vanhove.models.reciprocal_encoding import ReciprocalEncoding
-from vanhove.settings import Settings
+from vanhove.models.registry import register_decoder
 
 TYPICAL_ATOMS = 4.0
 
 
-class BandformerSettings(Settings):
+class BandformerSettings(DecoderSettings):
     """Settings of `BandformerDecoder`."""
 
     name: Literal["bandformer"] = "bandformer"
@@ -58,6 +58,7 @@ class BandformerSettings(Settings):
         return self
 
 
+@register_decoder(BandformerSettings)
 class BandformerDecoder(Decoder):
     """Atom states and k-points -> band energies ``[n_crystals, n_kpoints, n_bands]``.
 
@@ -83,6 +84,9 @@ class BandformerDecoder(Decoder):
     """
 
     heads = ("dispersion", "centre")
+    takes = ("cutoff",)
+    quantities = ("electron_bands",)
+    gives_bands = True
 
     def __init__(
         self,

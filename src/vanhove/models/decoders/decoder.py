@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
 from vanhove.crystal.graph import Batch
 from vanhove.errors import ConfigError
+from vanhove.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -27,17 +28,36 @@ class Outputs:
     weight: float = 1.0
 
 
+class DecoderSettings(Settings):
+    """The base of the settings of decoders."""
+
+    name: str
+
+
 class Decoder(nn.Module):
     """Atom states and the crystal-system vector -> values before `vanhove.models.output`.
 
     A subclass takes ``(settings, atom_dim, system_dim, n_points, output)``, all but ``settings``
     keyword arguments: widths of the two inputs, points of the grid, and what will be made of the
     values (see `vanhove.models.output.OutputKind`; only decoders that read back what they wrote
-    need it).
+    need it). What else it can do and takes, it says by the class attributes.
     """
 
+    settings_type: ClassVar[type[DecoderSettings]]
+    """Set by `vanhove.models.registry.register_decoder`."""
     heads: ClassVar[tuple[str, ...]] = ("out",)
     """Names of the last modules, those that give the values; registered after what they read."""
+    full_precision: ClassVar[tuple[str, ...]] = ()
+    """Names of the modules that never multiply in lower precision."""
+    takes: ClassVar[tuple[Literal["cutoff", "grid"], ...]] = ()
+    """What the constructor also takes: the cutoff of the graphs (angstrom), the training grid."""
+    quantities: ClassVar[tuple[str, ...] | None] = None
+    """Kinds of spectrum that it can be trained on; None: all."""
+    gives_bands: ClassVar[bool] = False
+    """Whether it gives ``[n_crystals, n_kpoints, n_bands]``, for graphs with k-points; its settings
+    then hold ``n_bands``."""
+    answers_on_other_grids: ClassVar[bool] = False
+    """Whether `set_places` works, at least with Gaussian energies."""
 
     def head(self) -> list[nn.Module]:
         """The last modules."""
@@ -52,10 +72,6 @@ class Decoder(nn.Module):
             if any(True for _ in module.parameters()):
                 before = _last_block(module)
         return [*before, *self.head()]
-
-    def full_precision(self) -> list[nn.Module]:
-        """Modules that never multiply in lower precision."""
-        return []
 
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
         """The prediction, needs no target.
@@ -81,10 +97,13 @@ class Decoder(nn.Module):
             ConfigError: the decoder cannot do it.
         """
         if places is not None:
+            from vanhove.models.registry import DECODERS
+
+            others = [name for name, kind in DECODERS.items() if kind.answers_on_other_grids]
             raise ConfigError(
                 f"{type(self).__name__} gives one value per point of its training grid: "
                 "interpolate its spectra (Spectrum.interpolate), or use a decoder with energies "
-                "(dostransformer, energywise, atomwise)"
+                f"({', '.join(others)})"
             )
 
     def sample(self, batch: Batch, target: Tensor) -> tuple[Batch, Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vanhove.crystal.graph import Batch
-from vanhove.models.decoders.decoder import Decoder, Outputs
+from vanhove.models.decoders.decoder import Decoder, DecoderSettings, Outputs
 from vanhove.models.decoders.energy_embedding import (
     ENERGIES,
     ENERGY_CENTERS,
@@ -22,10 +22,10 @@ from vanhove.models.decoders.energy_embedding import (
 from vanhove.models.decoders.pooling import Pooling, pool
 from vanhove.models.layers import AttentionKind, AttentionStack
 from vanhove.models.output import OutputKind
-from vanhove.settings import Settings
+from vanhove.models.registry import register_decoder
 
 
-class DOSTransformerSettings(Settings):
+class DOSTransformerSettings(DecoderSettings):
     """Settings of `DOSTransformerDecoder`."""
 
     name: Literal["dostransformer"] = "dostransformer"
@@ -52,6 +52,7 @@ class DOSTransformerSettings(Settings):
         return self
 
 
+@register_decoder(DOSTransformerSettings)
 class DOSTransformerDecoder(Decoder):
     """Atom states -> spectrum, one query per energy.
 
@@ -98,6 +99,8 @@ class DOSTransformerDecoder(Decoder):
                                                                              bfloat16), batch 8
     ====================== ======================= ========================= =====================
     """
+
+    answers_on_other_grids = True
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vanhove.crystal.graph import Batch
-from vanhove.models.decoders.decoder import Decoder
+from vanhove.models.decoders.decoder import Decoder, DecoderSettings
 from vanhove.models.decoders.energy_embedding import (
     ENERGIES,
     ENERGY_CENTERS,
@@ -20,10 +20,10 @@ from vanhove.models.decoders.energy_embedding import (
 )
 from vanhove.models.decoders.pooling import Pooling, pool
 from vanhove.models.output import OutputKind
-from vanhove.settings import Settings
+from vanhove.models.registry import register_decoder
 
 
-class EnergywiseSettings(Settings):
+class EnergywiseSettings(DecoderSettings):
     """Settings of `EnergywiseDecoder`."""
 
     name: Literal["energywise"] = "energywise"
@@ -34,8 +34,11 @@ class EnergywiseSettings(Settings):
     dropout: float = Field(0.0, ge=0, lt=1, description="probability")
 
 
+@register_decoder(EnergywiseSettings)
 class EnergywiseDecoder(Decoder):
     """The papers' rows with energies: ``MLP([E_j, Linear(pooled), system])`` for each energy j."""
+
+    answers_on_other_grids = True
 
     def __init__(
         self,

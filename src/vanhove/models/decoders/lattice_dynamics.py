@@ -15,6 +15,7 @@ from vanhove.models.decoders.atomwise import AtomwiseDecoder, AtomwiseSettings
 from vanhove.models.decoders.decoder import Outputs
 from vanhove.models.lattice_dynamics import ForceConstants, vibrations
 from vanhove.models.output import OutputKind
+from vanhove.models.registry import register_decoder
 
 _TINY = 1e-4
 WIDTHS_CM1 = (14.0, 35.0)
@@ -36,6 +37,7 @@ class LatticeDynamicsSettings(AtomwiseSettings):
     )
 
 
+@register_decoder(LatticeDynamicsSettings)
 class LatticeDynamicsDecoder(AtomwiseDecoder):
     """Phonons by way of a dynamical matrix.
 
@@ -47,9 +49,11 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
     springs between near neighbours leave out. The plain density of states is also compared with
     the target (``modes_weight``), so that springs become physical.
 
-    The grid must be one of phonons, in 1/cm.
     """
 
+    full_precision = ("force_constants", "channels")
+    takes = ("cutoff", "grid")
+    quantities = ("phonon_dos",)
     grid: Tensor
 
     def __init__(
@@ -78,9 +82,6 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
         self.from_modes = nn.Linear(
             len(WIDTHS_CM1) * (1 + settings.n_channels), settings.hidden_dim
         )
-
-    def full_precision(self) -> list[nn.Module]:
-        return [self.force_constants, self.channels]
 
     def move(self, places: Tensor | None) -> None:
         super().move(places)

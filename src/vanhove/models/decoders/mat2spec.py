@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vanhove.crystal.graph import Batch
-from vanhove.models.decoders.decoder import Decoder, Outputs
+from vanhove.models.decoders.decoder import Decoder, DecoderSettings, Outputs
 from vanhove.models.decoders.pooling import Pooling, pool
 from vanhove.models.output import OutputKind, normalise_target
-from vanhove.settings import Settings
+from vanhove.models.registry import register_decoder
 
 _MAX_LOG_VARIANCE = 6.0
 
 
-class Mat2SpecSettings(Settings):
+class Mat2SpecSettings(DecoderSettings):
     """Settings of `Mat2SpecDecoder`; the defaults are those of the released code."""
 
     name: Literal["mat2spec"] = "mat2spec"
@@ -139,6 +139,7 @@ class GaussianHeads(nn.Module):
         )
 
 
+@register_decoder(Mat2SpecSettings)
 class Mat2SpecDecoder(Decoder):
     """Pooled crystal -> mixture of Gaussians -> latent -> spectrum, aligned with label embeddings.
 

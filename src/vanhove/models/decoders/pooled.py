@@ -9,13 +9,13 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vanhove.crystal.graph import Batch
-from vanhove.models.decoders.decoder import Decoder
+from vanhove.models.decoders.decoder import Decoder, DecoderSettings
 from vanhove.models.decoders.pooling import Pooling, pool
 from vanhove.models.output import OutputKind
-from vanhove.settings import Settings
+from vanhove.models.registry import register_decoder
 
 
-class PooledSettings(Settings):
+class PooledSettings(DecoderSettings):
     """Settings of `PooledDecoder`."""
 
     name: Literal["pooled"] = "pooled"
@@ -24,6 +24,7 @@ class PooledSettings(Settings):
     dropout: float = Field(0.0, ge=0, lt=1, description="probability")
 
 
+@register_decoder(PooledSettings)
 class PooledDecoder(Decoder):
     """Pooled atoms, joined with the crystal system, through an MLP with ``n_points`` outputs."""
 

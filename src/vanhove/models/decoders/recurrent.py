@@ -12,13 +12,13 @@ from torch.nn import functional as F
 from vanhove.crystal.graph import Batch
 from vanhove.models.decoders.autoregression import Feedback
 from vanhove.models.decoders.context import CrystalContext
-from vanhove.models.decoders.decoder import Decoder, Outputs
+from vanhove.models.decoders.decoder import Decoder, DecoderSettings, Outputs
 from vanhove.models.decoders.pooling import Pooling
 from vanhove.models.output import OutputKind
-from vanhove.settings import Settings
+from vanhove.models.registry import register_decoder
 
 
-class RecurrentSettings(Settings):
+class RecurrentSettings(DecoderSettings):
     """Settings of `RecurrentDecoder`."""
 
     name: Literal["recurrent"] = "recurrent"
@@ -34,6 +34,7 @@ class RecurrentSettings(Settings):
     )
 
 
+@register_decoder(RecurrentSettings)
 class RecurrentDecoder(Decoder):
     """Atom states -> spectrum, ``chunk`` points per step of a GRU.
 

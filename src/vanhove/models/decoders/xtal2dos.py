@@ -12,15 +12,15 @@ from torch.nn import functional as F
 from vanhove.crystal.graph import Batch
 from vanhove.models.decoders.autoregression import Feedback
 from vanhove.models.decoders.context import CrystalContext
-from vanhove.models.decoders.decoder import Decoder, Outputs
+from vanhove.models.decoders.decoder import Decoder, DecoderSettings, Outputs
 from vanhove.models.decoders.pooling import Pooling
 from vanhove.models.output import OutputKind
-from vanhove.settings import Settings
+from vanhove.models.registry import register_decoder
 
 KeysValues = tuple[Tensor, Tensor]
 
 
-class Xtal2DoSSettings(Settings):
+class Xtal2DoSSettings(DecoderSettings):
     """Settings of `Xtal2DoSDecoder`."""
 
     name: Literal["xtal2dos"] = "xtal2dos"
@@ -115,6 +115,7 @@ class DecoderLayer(nn.Module):
         return x + self.feed_forward(x)
 
 
+@register_decoder(Xtal2DoSSettings)
 class Xtal2DoSDecoder(Decoder):
     """Atom states -> spectrum, one token per energy.
 

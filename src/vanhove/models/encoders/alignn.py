@@ -12,14 +12,15 @@ from torch.nn import functional as F
 
 from vanhove.crystal.graph import Batch
 from vanhove.models.atom_features import ATOM_FEATURES
+from vanhove.models.encoders.encoder import Encoder, EncoderSettings
 from vanhove.models.layers import GaussianBasis, cosine_envelope, released_envelope
-from vanhove.settings import Settings
+from vanhove.models.registry import register_encoder
 
 _FADE = 1e-2  # added to the sum of gates, so that a lone neighbour at the cutoff fades out
 _SAME_PLACE = 1e-3  # angstrom
 
 
-class ALIGNNSettings(Settings):
+class ALIGNNSettings(EncoderSettings):
     """Settings of `ALIGNN`; the defaults are the published ones."""
 
     name: Literal["alignn"] = "alignn"
@@ -117,7 +118,8 @@ def _embedding(*dims: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class ALIGNN(nn.Module):
+@register_encoder(ALIGNNSettings)
+class ALIGNN(Encoder):
     """Atom features -> atom states ``[n_atoms_total, hidden_dim]``.
 
     Choudhary & DeCost, npj Comput. Mater. 7, 185 (2021). An ALIGNN layer convolves the line graph,

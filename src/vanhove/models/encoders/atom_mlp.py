@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from vanhove.crystal.graph import Batch
 from vanhove.models.atom_features import ATOM_FEATURES
-from vanhove.settings import Settings
+from vanhove.models.encoders.encoder import Encoder, EncoderSettings
+from vanhove.models.registry import register_encoder
 
 
-class AtomMLPSettings(Settings):
+class AtomMLPSettings(EncoderSettings):
     """Settings of `AtomMLP`."""
 
     name: Literal["atom_mlp"] = "atom_mlp"
@@ -22,7 +23,8 @@ class AtomMLPSettings(Settings):
     dropout: float = Field(0.0, ge=0, lt=1, description="probability")
 
 
-class AtomMLP(nn.Module):
+@register_encoder(AtomMLPSettings)
+class AtomMLP(Encoder):
     """Atom features -> atom states ``[n_atoms_total, hidden_dim]`` without looking around."""
 
     def __init__(self, settings: AtomMLPSettings, *, atom_dim: int, cutoff: float):

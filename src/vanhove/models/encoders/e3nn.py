@@ -17,11 +17,12 @@ from vanhove.crystal.elements import ELEMENT_TABLES, N_ELEMENTS, element_table
 from vanhove.crystal.graph import Batch
 from vanhove.errors import MissingExtraError
 from vanhove.models.atom_features import ATOM_FEATURES
+from vanhove.models.encoders.encoder import Encoder, EncoderSettings
 from vanhove.models.layers import released_envelope
-from vanhove.settings import Settings
+from vanhove.models.registry import register_encoder
 
 
-class E3NNSettings(Settings):
+class E3NNSettings(EncoderSettings):
     """Settings of `E3NN`."""
 
     name: Literal["e3nn"] = "e3nn"
@@ -36,7 +37,8 @@ class E3NNSettings(Settings):
     atom_features: tuple[str, ...] = Field(("mass_weighted_one_hot",), description=ATOM_FEATURES)
 
 
-class E3NN(nn.Module):
+@register_encoder(E3NNSettings)
+class E3NN(Encoder):
     """Crystal -> scalar atom states ``[n_atoms_total, hidden_dim]``, from equivariant convolutions.
 
     Atom features and the one-hot element each go through a linear layer and ReLU. ``n_layers``

@@ -13,12 +13,13 @@ from torch.nn import functional as F
 from vanhove.crystal.elements import N_ELEMENTS
 from vanhove.crystal.graph import Batch
 from vanhove.models.atom_features import ATOM_FEATURES
+from vanhove.models.encoders.encoder import Encoder, EncoderSettings
 from vanhove.models.layers import GaussianBasis, cosine_envelope
+from vanhove.models.registry import register_encoder
 from vanhove.models.scatter import scatter_softmax
-from vanhove.settings import Settings
 
 
-class GATGNNSettings(Settings):
+class GATGNNSettings(EncoderSettings):
     """Settings of `GATGNN`."""
 
     name: Literal["gatgnn"] = "gatgnn"
@@ -81,7 +82,8 @@ class LocalAttention(nn.Module):
         return F.softplus(self.norm(received))
 
 
-class GATGNN(nn.Module):
+@register_encoder(GATGNNSettings)
+class GATGNN(Encoder):
     """Crystal -> atom states ``[n_atoms_total, hidden_dim]``, weighted for a decoder's sum.
 
     Local attention layers, then attention over the atoms of the crystal which looks at an atom's

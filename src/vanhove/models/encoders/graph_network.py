@@ -13,11 +13,12 @@ from torch.nn import functional as F
 
 from vanhove.crystal.graph import Batch
 from vanhove.models.atom_features import ATOM_FEATURES
+from vanhove.models.encoders.encoder import Encoder, EncoderSettings
 from vanhove.models.layers import GaussianBasis, cosine_envelope, dropout, released_envelope
-from vanhove.settings import Settings
+from vanhove.models.registry import register_encoder
 
 
-class GraphNetworkSettings(Settings):
+class GraphNetworkSettings(EncoderSettings):
     """Settings of `GraphNetwork`."""
 
     name: Literal["graph_network"] = "graph_network"
@@ -113,7 +114,8 @@ class Processor(nn.Module):
         return x + self.node(torch.cat([x, received], dim=-1)), message
 
 
-class GraphNetwork(nn.Module):
+@register_encoder(GraphNetworkSettings)
+class GraphNetwork(Encoder):
     """Crystal -> atom states ``[n_atoms_total, hidden_dim]``.
 
     Edges start from Gaussians of the distance (rotation-invariant, the

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from vanhove.crystal.graph import Batch
 from vanhove.models.atom_features import ATOM_FEATURES
+from vanhove.models.encoders.encoder import Encoder, EncoderSettings
 from vanhove.models.layers import GaussianBasis, cosine_envelope
+from vanhove.models.registry import register_encoder
 from vanhove.models.scatter import scatter_softmax
-from vanhove.settings import Settings
 
 
-class GraphTransformerSettings(Settings):
+class GraphTransformerSettings(EncoderSettings):
     """Settings of `GraphTransformer`."""
 
     name: Literal["graph_transformer"] = "graph_transformer"
@@ -78,7 +79,8 @@ class GraphTransformerLayer(nn.Module):
         return x + self.feed_forward(x)
 
 
-class GraphTransformer(nn.Module):
+@register_encoder(GraphTransformerSettings)
+class GraphTransformer(Encoder):
     """Crystal -> atom states ``[n_atoms_total, hidden_dim]``.
 
     Differences:

@@ -12,11 +12,12 @@ from torch.nn import functional as F
 
 from vanhove.crystal.graph import Batch
 from vanhove.models.atom_features import ATOM_FEATURES
+from vanhove.models.encoders.encoder import Encoder, EncoderSettings
 from vanhove.models.layers import GaussianBasis, cosine_envelope
-from vanhove.settings import Settings
+from vanhove.models.registry import register_encoder
 
 
-class MatformerSettings(Settings):
+class MatformerSettings(EncoderSettings):
     """Settings of `Matformer`; the defaults are the published ones."""
 
     name: Literal["matformer"] = "matformer"
@@ -90,7 +91,8 @@ class MatformerLayer(nn.Module):
         return x + self.dropout(F.silu(self.norm(self.join_heads(received))))
 
 
-class Matformer(nn.Module):
+@register_encoder(MatformerSettings)
+class Matformer(Encoder):
     """Atom features -> atom states ``[n_atoms_total, hidden_dim]``.
 
     Yan, Liu, Lin & Ji, NeurIPS 2022, arXiv 2209.11807. Besides its neighbours, each atom attends

@@ -12,12 +12,13 @@ from torch.nn import functional as F
 
 from vanhove.crystal.graph import Batch
 from vanhove.models.atom_features import ATOM_FEATURES
+from vanhove.models.encoders.encoder import Encoder, EncoderSettings
 from vanhove.models.layers import GaussianBasis, cosine_envelope
+from vanhove.models.registry import register_encoder
 from vanhove.models.scatter import scatter_softmax
-from vanhove.settings import Settings
 
 
-class UniMPSettings(Settings):
+class UniMPSettings(EncoderSettings):
     """Settings of `UniMP`."""
 
     name: Literal["unimp"] = "unimp"
@@ -83,7 +84,8 @@ class TransformerConv(nn.Module):
         return torch.lerp(message, residual, torch.sigmoid(self.gate(joined)))
 
 
-class UniMP(nn.Module):
+@register_encoder(UniMPSettings)
+class UniMP(Encoder):
     """Crystal -> atom states ``[n_atoms_total, hidden_dim]``; the encoder of Xtal2DoS.
 
     Differences:
