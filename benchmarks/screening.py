@@ -112,7 +112,7 @@ def memory(members: list[int]) -> tuple[float, float]:
 
 
 def measure(source: Path, n: int, out: Path, options: argparse.Namespace) -> dict[str, Any]:
-    command = [sys.executable, "-m", "vanhove", "screen", str(source), "--out", str(out)]
+    command = [sys.executable, "-m", "vanhove", "screen", str(source), "--output", str(out)]
     command += ["--model", options.model, "--workers", str(options.workers), "--quiet"]
     command += ["--where", options.where, "--sort=-mean_frequency"]
     before = time.perf_counter()

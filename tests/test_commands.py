@@ -9,7 +9,7 @@ import pytest
 
 import vanhove
 from tests.conftest import SMALL_RUN
-from vanhove import cli, commands
+from vanhove import cli
 from vanhove.errors import ConfigError, MissingExtraError
 from vanhove.runs.config import RunConfig
 
@@ -50,7 +50,9 @@ def test_every_public_name_is_there_and_documented():
 
 def test_train_takes_what_the_command_takes(monkeypatch, tmp_path):
     seen = []
-    monkeypatch.setattr("vanhove.training.loop.train", lambda config, *_, **__: seen.append(config))
+    monkeypatch.setattr(
+        "vanhove.training.train.train_run", lambda config, *_, **__: seen.append(config)
+    )
     file = tmp_path / "run.yaml"
     config = RunConfig.parse(SMALL_RUN)
     file.write_text(config.to_yaml())
@@ -93,4 +95,4 @@ def test_lists_and_export(small_run, tmp_path):
 def test_serve_without_its_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "vanhove.server.app", None)
     with pytest.raises(MissingExtraError, match="serve"):
-        commands.serve()
+        vanhove.serve()

@@ -23,25 +23,25 @@ _HOME = {
     "SpectrumDataset": "vanhove.datasets",
     "ThermalProperties": "vanhove.spectra",
     "data_fetch_mp": "vanhove.datasets.materials_project:fetch_materials_project",
-    "data_info": "vanhove.commands",
+    "data_info": "vanhove.datasets.catalog",
     "data_label": "vanhove.screening.labelling:label",
-    "data_list": "vanhove.commands",
-    "embed": "vanhove.embeddings.embed",
+    "data_list": "vanhove.datasets.catalog",
+    "embed": "vanhove.embeddings.embedding",
     "ensemble": "vanhove.training.ensemble:make_ensemble",
     "evaluate": "vanhove.evaluation.evaluate",
-    "export": "vanhove.commands",
+    "export": "vanhove.runs.checkpoint",
     "finetune": "vanhove.training.finetuning",
-    "list_models": "vanhove.commands",
+    "list_models": "vanhove.runs.catalog",
     "load": "vanhove.prediction.predictor",
     "load_dataset": "vanhove.datasets",
     "predict": "vanhove.prediction.predictor",
     "read_crystal": "vanhove.crystal.reading",
     "read_crystals": "vanhove.crystal.reading",
-    "reproduce": "vanhove.commands",
-    "screen": "vanhove.screening.screen",
-    "serve": "vanhove.commands",
+    "reproduce": "vanhove.experiments.reproduce",
+    "screen": "vanhove.screening.screening",
+    "serve": "vanhove.server.serve",
     "sweep": "vanhove.experiments.sweep",
-    "train": "vanhove.commands",
+    "train": "vanhove.training.train",
     "tune": "vanhove.tuning.search",
 }
 """Public name -> its module, with the name there where it is another one."""
@@ -77,31 +77,28 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from vanhove.commands import (
-        data_info,
-        data_list,
-        export,
-        list_models,
-        reproduce,
-        serve,
-        train,
-    )
     from vanhove.crystal.crystal import Crystal
     from vanhove.crystal.reading import read_crystal, read_crystals
     from vanhove.datasets import SpectrumDataset, load_dataset
+    from vanhove.datasets.catalog import data_info, data_list
     from vanhove.datasets.materials_project import fetch_materials_project as data_fetch_mp
-    from vanhove.embeddings.embed import embed
+    from vanhove.embeddings.embedding import embed
     from vanhove.evaluation.evaluate import evaluate
+    from vanhove.experiments.reproduce import reproduce
     from vanhove.experiments.sweep import sweep
     from vanhove.prediction.predictor import Predictor, load, predict
+    from vanhove.runs.catalog import list_models
+    from vanhove.runs.checkpoint import export
     from vanhove.runs.config import RunConfig
     from vanhove.screening.labelling import label as data_label
-    from vanhove.screening.screen import screen
+    from vanhove.screening.screening import screen
+    from vanhove.server.serve import serve
     from vanhove.spectra import ThermalProperties
     from vanhove.spectra.bands import BandStructure
     from vanhove.spectra.spectrum import Spectrum
     from vanhove.training.ensemble import make_ensemble as ensemble
     from vanhove.training.finetuning import finetune
+    from vanhove.training.train import train
     from vanhove.tuning.search import tune
 
 

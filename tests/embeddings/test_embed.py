@@ -22,7 +22,7 @@ from vanhove.errors import CheckpointError, ConfigError, DataError, MissingExtra
 from vanhove.runs.checkpoint import load_model
 from vanhove.runs.config import RunConfig, with_overrides
 from vanhove.runs.folder import BEST
-from vanhove.training.loop import train
+from vanhove.training.loop import train_run
 
 QUICK = SMALL | {"epochs": 2}
 
@@ -101,7 +101,7 @@ def test_a_trained_encoder_embeds_other_structures(written, tmp_path):
 def test_a_model_starts_from_it(written, tmp_path):
     path, result = written
     names = {"model.encoder.atom_features": ["one_hot", str(path)], "training.epochs": 1}
-    folder = train(
+    folder = train_run(
         RunConfig.parse(with_overrides(SMALL_RUN, names)), tmp_path / "run", quiet=True
     ).folder
     kept = load_model(folder / BEST)[0].atom_features.table
@@ -178,7 +178,7 @@ def test_wrong_options_are_said(tmp_path):
         embed("tiny")
     with pytest.raises(ConfigError, match=r"must end with \.safetensors"):
         embed("tiny", tmp_path / "table.npz")
-    with pytest.raises(ConfigError, match="a training needs --out"):
+    with pytest.raises(ConfigError, match="a training needs --output"):
         embed("tiny", latents=tmp_path / "l.npz")
     with pytest.raises(ConfigError, match=r"kind: .*'vae', 'contrastive'.*got 'gan'"):
         embed("tiny", tmp_path / "t.safetensors", kind="gan")

@@ -10,8 +10,8 @@ import pytest
 from vanhove.datasets import load_dataset
 from vanhove.datasets.petretto import load_bulk_moduli
 from vanhove.errors import DataError
+from vanhove.evaluation import validity
 from vanhove.evaluation.validity import PROPERTIES, known_moduli, validity_test
-from vanhove.experiments import validity
 
 
 def test_true_spectra_are_better_than_wrong_ones():

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
 import pytest
+import reasons
+import results_page
 
 from vanhove.evaluation.measurement import Measurer
-from vanhove.experiments import reasons
 from vanhove.experiments.figures import FIGURES
 from vanhove.experiments.tables import catalog_table, measured
 from vanhove.spectra import plotting
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-
-
-@pytest.fixture
-def page_script(monkeypatch):
-    spec = importlib.util.spec_from_file_location("results_page", SCRIPTS / "results_page.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "results_page", module)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -41,10 +28,10 @@ def test_a_figure_is_drawn_and_small(name, done):
     assert FIGURES[name](empty, {}) is None
 
 
-def test_the_page_of_results(done, page_script, monkeypatch):
+def test_the_page_of_results(done, monkeypatch):
     result = json.loads(json.dumps(done.result))
     found = {"dostransformer-table1": result}
-    text = page_script.page(found)
+    text = results_page.page(found)
     mean, std = result["rows"][0]["mean"]["mae"], result["rows"][0]["std"]["mae"]
     assert f"| {mean:.3f} ± {std:.3f} |" in text
     assert (
@@ -53,15 +40,15 @@ def test_the_page_of_results(done, page_script, monkeypatch):
     assert "*0.309 ± 0.016*" in text
     assert "## Not run yet" in text
     monkeypatch.delitem(reasons.REASONS, "mlp")
-    missing = page_script.missing_reasons(found)
+    missing = results_page.missing_reasons(found)
     assert "dostransformer-table1/mlp" in missing
     monkeypatch.setitem(reasons.REASONS, "mlp", "it saw toys")
-    assert "dostransformer-table1/mlp" not in page_script.missing_reasons(found)
-    assert "it saw toys" in page_script.page(found)
+    assert "dostransformer-table1/mlp" not in results_page.missing_reasons(found)
+    assert "it saw toys" in results_page.page(found)
 
 
-def test_a_page_without_results(page_script):
-    assert "Nothing has been measured yet." in page_script.page({})
+def test_a_page_without_results():
+    assert "Nothing has been measured yet." in results_page.page({})
 
 
 def test_the_list_of_models():

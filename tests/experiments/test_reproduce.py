@@ -14,12 +14,12 @@ import pytest
 
 from tests.experiments.conftest import NAME, ROWS
 from vanhove import reproduce
+from vanhove.cli.options import parse_rows, parse_seeds
 from vanhove.errors import ConfigError, DataError
+from vanhove.evaluation import measurement
 from vanhove.evaluation.evaluate import evaluate
 from vanhove.evaluation.measurement import Measurer
-from vanhove.experiments import measure
-from vanhove.experiments import runs as runs_module
-from vanhove.experiments.reproduce import parse_rows, parse_seeds
+from vanhove.experiments import trained_runs as runs_module
 from vanhove.experiments.tables import experiment_table
 from vanhove.papers.definitions import chosen_rows
 
@@ -36,7 +36,7 @@ def test_the_files_hold_the_result(done):
         assert row["mean"]["mae"] == pytest.approx(np.mean(values))
         assert row["std"]["mae"] == pytest.approx(np.std(values, ddof=1))
         errors = result["per_material"][row["run"]]
-        assert set(errors) == set(measure.PER_MATERIAL)
+        assert set(errors) == set(measurement.PER_MATERIAL)
         assert np.mean(errors["mae"]) == pytest.approx(row["mean"]["mae"], rel=1e-3)
     mlp = result["rows"][0]
     assert mlp["published"]["values"]["mse_x10"] == 0.309
@@ -73,8 +73,8 @@ def test_a_finished_run_is_neither_trained_nor_predicted_again(done, tmp_path, m
     def forbidden(*args, **kwargs):
         raise AssertionError("nothing is to be done")
 
-    monkeypatch.setattr(runs_module, "train", forbidden)
-    monkeypatch.setattr(measure, "prepare", forbidden)
+    monkeypatch.setattr(runs_module, "train_run", forbidden)
+    monkeypatch.setattr(measurement, "prepare", forbidden)
     again = reproduce(
         NAME, seeds=(0, 1), rows=ROWS, quick=True, runs=done.runs, output=tmp_path, quiet=True
     )
@@ -92,7 +92,7 @@ def test_other_weights_are_predicted_again(done, tmp_path):
 
 
 def test_measured_only_trains_nothing(done, tmp_path, monkeypatch):
-    monkeypatch.setattr(runs_module, "train", None)
+    monkeypatch.setattr(runs_module, "train_run", None)
     nothing = reproduce(
         NAME, quick=True, measured_only=True, runs=tmp_path / "none", output=tmp_path, quiet=True
     )
@@ -129,7 +129,7 @@ def test_runs_of_different_data_are_refused(done, tmp_path):
 
 
 def test_an_interrupted_run_ends_the_call(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs_module, "train", lambda *a, **k: SimpleNamespace(interrupted=True))
+    monkeypatch.setattr(runs_module, "train_run", lambda *a, **k: SimpleNamespace(interrupted=True))
     with pytest.raises(KeyboardInterrupt):
         reproduce(NAME, rows=["mlp"], quick=True, runs=tmp_path, output=tmp_path, quiet=True)
     from typer.testing import CliRunner
@@ -139,7 +139,7 @@ def test_an_interrupted_run_ends_the_call(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["reproduce", NAME, "--rows", "mlp", "--quick", "-q"])
     assert done.exit_code == 130
-    assert "the same command continues" in done.output
+    assert "continue with the same command" in done.output
 
 
 def test_mistakes_name_what_is_allowed():

@@ -15,7 +15,7 @@ from vanhove.evaluation.evaluate import evaluate
 from vanhove.models.familiarity import FAMILIAR_COUNT, Familiarity
 from vanhove.runs.checkpoint import load_model, read_info
 from vanhove.training.ensemble import make_ensemble
-from vanhove.training.loop import train
+from vanhove.training.loop import train_run
 from vanhove.training.start import start_from
 
 
@@ -61,7 +61,7 @@ def test_half_precision_changes_little(small_runs, small_ensemble, graphs, tmp_p
 
 def test_runs_of_other_settings_are_not_joined(small_run, small_config, small_ensemble, tmp_path):
     shorter = small_config.training.model_copy(update={"epochs": 1})
-    other = train(small_config.model_copy(update={"training": shorter}), tmp_path, quiet=True)
+    other = train_run(small_config.model_copy(update={"training": shorter}), tmp_path, quiet=True)
     with pytest.raises(CheckpointError, match="different settings"):
         make_ensemble([small_run, other.folder], tmp_path / "x.safetensors", quiet=True)
     with pytest.raises(CheckpointError, match="is an ensemble; join single runs"):

@@ -21,7 +21,7 @@ from vanhove.errors import ConfigError, ScreeningError
 from vanhove.runs.checkpoint import load_model, save_model
 from vanhove.screening import screen
 from vanhove.screening.local_engine import run_local
-from vanhove.screening.partition import Job, Worker
+from vanhove.screening.partition import Job, PartitionWorker
 from vanhove.screening.properties import Properties
 from vanhove.screening.source import ArraySource, open_source
 from vanhove.screening.writer import Tables
@@ -113,7 +113,7 @@ def test_killed_three_times_it_gives_the_same_bytes(unbroken, structures, small_
     out = tmp_path / "out"
     random = np.random.default_rng()
     context = get_context("forkserver")  # torch is imported once for the three
-    context.set_forkserver_preload(["vanhove.screening.partition", "vanhove.screening.screen"])
+    context.set_forkserver_preload(["vanhove.screening.partition", "vanhove.screening.screening"])
     for kill in range(3):
         before = len(list((out / "properties").glob("part-*")))
         process = context.Process(target=screen_in_own_group, args=(structures, out, small_run))
@@ -199,7 +199,7 @@ def test_the_same_in_this_process_and_after_a_surprise(
 ):
     """An error that nobody foresaw costs one row; the numbers do not depend on the process."""
     job, tables = start(structures, tmp_path / "out", small_run)
-    worker = Worker(job)
+    worker = PartitionWorker(job)
     chunk, other, *_ = open_source(structures).chunks(12)
     worker.run(chunk)
     name = "properties/part-000000.parquet"
@@ -314,7 +314,7 @@ def test_electron_properties(small_run, structures, tmp_path):
         "float32",
     )
     chunk = next(open_source(structures).chunks(12))
-    rows = Worker(job).predict(chunk).properties
+    rows = PartitionWorker(job).predict(chunk).properties
     assert len(rows) == 10
     for row in rows:
         assert row["selected"] == (row["fermi_density"] > 0.05 or row["gap"] > 0.5)
@@ -349,7 +349,7 @@ def test_models_with_error_bars_tell_how_familiar_a_crystal_is(structures, small
     names = ("familiarity", "mean_std")
     assert "familiarity" in Properties(load_model(small_ensemble)[1]).defaults
     job = Job(Path(), str(small_ensemble), ArraySource, names, "familiarity >= 0", True, "float32")
-    rows = Worker(job).predict(next(open_source(structures).chunks(4))).properties
+    rows = PartitionWorker(job).predict(next(open_source(structures).chunks(4))).properties
     assert rows
     for row in rows:
         assert 0 <= row["familiarity"] <= 1

@@ -17,12 +17,12 @@ from vanhove.errors import ConfigError, TuningError
 from vanhove.runs.config import RunConfig
 from vanhove.runs.folder import BEST, STATE
 from vanhove.training.logs import read_log
-from vanhove.training.loop import TrainingResult, train
+from vanhove.training.loop import TrainingResult, train_run
 from vanhove.tuning import study as study_module
 from vanhove.tuning.report import search_table
 from vanhove.tuning.search import measure_best, show, tune
 from vanhove.tuning.space import SearchSpace
-from vanhove.tuning.study import Place, Worker, open_study
+from vanhove.tuning.study import Place, TrialWorker, open_study
 
 FREEZE = """
 import json, sys, time
@@ -31,7 +31,7 @@ from vanhove.tuning import search, study
 from vanhove.tuning.space import SearchSpace
 
 folder = Path(sys.argv[1])
-real = study.train
+real = study.train_run
 
 def slow(config, output, *, on_epoch, **options):
     def then_wait(row):
@@ -40,7 +40,7 @@ def slow(config, output, *, on_epoch, **options):
         time.sleep(600)
     return real(config, output, on_epoch=then_wait, **options)
 
-study.train = slow
+study.train_run = slow
 search.tune(SearchSpace.load(folder / "mine.yaml"), folder / "search", trials=2, quiet=True)
 """
 
@@ -75,7 +75,7 @@ def test_search_writes_its_trials_and_a_best_run_that_trains(searched, space, tm
     assert "<html>" in (searched / "history.html").read_text()
     config = RunConfig.load(searched / "best.yaml")
     assert config.name == "small-best"
-    again = train(config, tmp_path / "again", quiet=True)
+    again = train_run(config, tmp_path / "again", quiet=True)
     assert again.validation["rmse"] == best["value"]
     assert f"{best['value']:.5f}" in search_table(content)
 
@@ -133,16 +133,16 @@ def test_killed_trial_goes_on_beside_another_process(space, tmp_path, searched):
 def test_machines_share_a_storage_and_lost_trials_are_queued_again(
     scheme, space, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(study_module, "train", fake_train())
+    monkeypatch.setattr(study_module, "train_run", fake_train())
     url = scheme.format(tmp_path)
     here, there = Place(tmp_path / "here", url), Place(tmp_path / "there", url)
-    dead = Worker(there, space, 3).claim()
+    dead = TrialWorker(there, space, 3).claim()
     lost = {key: r.suggest(dead.trial, key) for key, r in space.space.items()}
-    list(Worker(here, space, 3).run())
+    list(TrialWorker(here, space, 3).run())
     running = open_study(here).get_trials(states=(TrialState.RUNNING,))
     assert [trial.number for trial in running] == [0]  # heard of not long ago
     monkeypatch.setattr(study_module, "GRACE_SECONDS", 0.0)
-    list(Worker(here, space, 3).run())
+    list(TrialWorker(here, space, 3).run())
     content = show(here.folder, url).content
     assert content["n_trials"] == 3
     assert content["trials"][0]["lost"]
@@ -161,7 +161,7 @@ def test_machines_share_a_storage_and_lost_trials_are_queued_again(
 def test_failed_trials_say_why_and_a_search_of_failures_stops(
     error, reason, space, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(study_module, "train", fake_train(error=error))
+    monkeypatch.setattr(study_module, "train_run", fake_train(error=error))
     with pytest.raises(TuningError, match=f"first 5 trials all failed.*{reason}"):
         tune(space, tmp_path, trials=9, **journal(tmp_path))
     trials = show(tmp_path, journal(tmp_path)["storage"]).content["trials"]
@@ -172,7 +172,7 @@ def test_failed_trials_say_why_and_a_search_of_failures_stops(
 
 
 def test_settings_that_do_not_go_together_are_a_failed_trial(tmp_path, monkeypatch):
-    monkeypatch.setattr(study_module, "train", fake_train())
+    monkeypatch.setattr(study_module, "train_run", fake_train())
     losses = {"training.loss": {"type": "choice", "values": ["rmse", "mae", "kl"]}}
     space = SearchSpace.parse(space_content(space=losses)).resolved()
     content = tune(space, tmp_path, trials=8, **journal(tmp_path)).content
@@ -187,22 +187,22 @@ def test_settings_that_do_not_go_together_are_a_failed_trial(tmp_path, monkeypat
 
 
 def test_not_finite_validation_fails(space, tmp_path, monkeypatch):
-    monkeypatch.setattr(study_module, "train", fake_train(score=float("nan")))
+    monkeypatch.setattr(study_module, "train_run", fake_train(score=float("nan")))
     with pytest.raises(TuningError, match="rmse is not finite"):
         tune(space, tmp_path, trials=9, **journal(tmp_path))
 
 
 def test_trial_whose_process_always_dies_fails(space, tmp_path, monkeypatch):
-    worker = Worker(Place(tmp_path, journal(tmp_path)["storage"]), space, 1)
+    worker = TrialWorker(Place(tmp_path, journal(tmp_path)["storage"]), space, 1)
     worker.claim().trial.set_user_attr("starts", [0] * study_module.MAX_STARTS)
-    monkeypatch.setattr(study_module, "train", fake_train())
+    monkeypatch.setattr(study_module, "train_run", fake_train())
     (trial,) = worker.run()
     assert trial.state == TrialState.FAIL
     assert "ended 5 times in epoch 1" in trial.user_attrs["reason"]
 
 
 def test_error_of_the_program_is_told_and_raised(space, tmp_path, monkeypatch):
-    monkeypatch.setattr(study_module, "train", fake_train(error=RuntimeError("a bug")))
+    monkeypatch.setattr(study_module, "train_run", fake_train(error=RuntimeError("a bug")))
     with pytest.raises(RuntimeError, match="a bug"):
         tune(space, tmp_path, trials=2, **journal(tmp_path))
     (trial,) = show(tmp_path, journal(tmp_path)["storage"]).content["trials"]
@@ -231,7 +231,7 @@ def test_best_is_measured_once(searched, tmp_path, monkeypatch):
     assert first["split"] == "test"
     assert first["seeds"] == [0, 1]
     assert first["runs"][0]["validation"]["rmse"] == show(searched).content["best"]["value"]
-    monkeypatch.setattr("vanhove.tuning.search.train", None)
+    monkeypatch.setattr("vanhove.tuning.search.train_run", None)
     assert measure_best(searched, [2]) == json.loads((searched / "test.json").read_text()) == first
 
 

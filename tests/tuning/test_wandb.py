@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from vanhove import cli
 from vanhove.errors import ConfigError
 from vanhove.training.logs import read_log
-from vanhove.tuning.command import run_command
 from vanhove.tuning.space import SearchSpace
 from vanhove.tuning.wandb import run_sweep_trial, sweep_config
 
@@ -29,27 +29,14 @@ def test_sweep_has_the_same_ranges():
     assert sweep["command"][1:] == ["vanhove", "tune", "graph-network-short", "--wandb-trial"]
 
 
-def command(**changes) -> str:
-    options = {
-        "space": "graph-network-short",
-        "output": None,
-        "trials": 40,
-        "jobs": 1,
-        "storage": None,
-        "timeout": None,
-        "show_folder": None,
-        "test_folder": None,
-        "seeds": "1",
-        "wandb_sweep": None,
-        "wandb_trial": False,
-        "quiet": True,
-    }
-    return run_command(**{**options, **changes})
+def command(monkeypatch, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["vanhove", "tune", *map(str, arguments)])
+    cli.app(standalone_mode=False)
 
 
-def test_command_writes_the_sweep(tmp_path):
-    told = command(wandb_sweep=tmp_path / "sweep.yaml")
-    assert "wandb sweep" in told
+def test_command_writes_the_sweep(tmp_path, monkeypatch, capsys):
+    command(monkeypatch, "graph-network-short", "--wandb-sweep", tmp_path / "sweep.yaml")
+    assert "wandb sweep" in capsys.readouterr().out
     written = yaml.safe_load((tmp_path / "sweep.yaml").read_text())
     assert written == sweep_config(
         SearchSpace.load("graph-network-short"), "graph-network-short", 40
@@ -57,20 +44,21 @@ def test_command_writes_the_sweep(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes",
+    "arguments",
     [
-        {"show_folder": "x"},
-        {"space": None, "wandb_trial": True},
-        {"wandb_sweep": "x", "wandb_trial": True},
+        ("graph-network-short", "--show", "x"),
+        ("--wandb-trial",),
+        ("graph-network-short", "--wandb-sweep", "x", "--wandb-trial"),
     ],
 )
-def test_options_that_do_not_go_together(changes):
+def test_options_that_do_not_go_together(arguments, monkeypatch):
     with pytest.raises(ConfigError, match="give"):
-        command(**changes)
+        command(monkeypatch, *arguments)
 
 
-def test_command_lists_the_spaces():
-    assert "dostransformer" in command(space=None)
+def test_command_lists_the_spaces(monkeypatch, capsys):
+    command(monkeypatch)
+    assert "dostransformer" in capsys.readouterr().out
 
 
 def test_trial_without_an_agent_says_what_to_do(space, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The ``vanhove`` command: a thin shell over the functions of the package.
+"""The ``vanhove`` command: one file for each verb, which reads options and calls one function.
 
 Only typer is imported up front, so that ``vanhove --help`` answers at once.
 """
@@ -7,15 +7,35 @@ from __future__ import annotations
 
 import sys
 
-# In the order in which --help lists their commands.
+# In the order in which --help lists them.
 # isort: off
-from vanhove.cli import use, train, measure, data
+from vanhove.cli import predict, screen, serve
+from vanhove.cli import train, embed, finetune, tune, ensemble, export, models
+from vanhove.cli import evaluate, reproduce, sweep, data
 # isort: on
 
 from vanhove.cli.root import app, data_app
 from vanhove.errors import VanhoveError
 
-__all__ = ["app", "data", "data_app", "main", "measure", "train", "use"]
+__all__ = [
+    "app",
+    "data",
+    "data_app",
+    "embed",
+    "ensemble",
+    "evaluate",
+    "export",
+    "finetune",
+    "main",
+    "models",
+    "predict",
+    "reproduce",
+    "screen",
+    "serve",
+    "sweep",
+    "train",
+    "tune",
+]
 
 
 def main() -> None:

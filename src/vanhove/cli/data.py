@@ -17,23 +17,23 @@ def data_list() -> None:
 
     Example: vanhove data list
     """
-    from vanhove import commands
+    from vanhove.datasets.catalog import data_list as known
 
-    for name, about in commands.data_list().items():
+    for name, about in known().items():
         typer.echo(f"{name:20s} {about}")
 
 
 @data_app.command("info")
 def data_info(
-    name: Annotated[str, typer.Argument(help="A named data set or a folder of your own.")],
+    name: Annotated[str, typer.Argument(help="A named data set, or a folder of your own.")],
 ) -> None:
     """Load a data set (fetching it first if need be), check it and describe it.
 
     Example: vanhove data info phonon_petretto
     """
-    from vanhove import commands
+    from vanhove.datasets.catalog import data_info as described
 
-    for key, value in commands.data_info(name).items():
+    for key, value in described(name).items():
         if isinstance(value, dict):
             value = ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
         for item in value if key == "notes" else [_plain(value)]:
@@ -42,24 +42,25 @@ def data_info(
 
 @data_app.command("label")
 def data_label(
-    source: Annotated[Path, typer.Argument(help="Structures, as vanhove screen takes them.")],
-    folder: Annotated[Path, typer.Argument(help="The data set to write, a new folder.")],
+    source: Annotated[Path, typer.Argument(help="Structures, as for vanhove screen.")],
+    output: Annotated[Path, typer.Argument(help="The data set to write, a new folder.")],
     model: ModelOption = None,
     together_with: Annotated[
         str | None,
         typer.Option(
-            "--with", help="A data set with computed spectra, whose parts the new one has."
+            "--with", help="A data set of computed spectra, whose splits the new one takes over."
         ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Draw so many structures [all].")
+        int | None,
+        typer.Option("--limit", min=1, help="Label this many structures, drawn at random [all]."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the draw.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of that draw.")] = 0,
     quiet: QuietOption = False,
 ) -> None:
-    """Let a model say the spectra of many structures: a data set to train a faster model on.
+    """Label structures with the spectra that a model predicts: data to train a faster model on.
 
-    With a data set of computed spectra, formulas of its validation and test parts are left out.
+    With a data set of computed spectra, formulas of its validation and test splits are left out.
 
     \b
     Example: vanhove data label structures/ labelled --with phonon_petretto
@@ -68,7 +69,7 @@ def data_label(
 
     result = label(
         source,
-        folder,
+        output,
         model=model,
         together_with=together_with,
         limit=limit,
@@ -76,7 +77,7 @@ def data_label(
         quiet=quiet,
     )
     typer.echo(
-        f"{folder}: {result.n_labelled} structures labelled, {result.n_computed} with computed "
+        f"{output}: {result.n_labelled} structures labelled, {result.n_computed} with computed "
         f"spectra, {result.n_left_out} left out (formulas that validate or test), "
         f"{result.n_failed} failed"
     )
@@ -84,22 +85,28 @@ def data_label(
 
 @data_app.command("fetch-mp")
 def data_fetch_mp(
-    folder: Annotated[Path, typer.Argument(help="Where to; the same folder continues.")],
+    output: Annotated[
+        Path, typer.Argument(help="Folder to download to; the same folder continues a download.")
+    ],
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="How many materials [all].")
+        int | None, typer.Option("--limit", min=1, help="Download this many materials [all].")
     ] = None,
     requests_per_second: Annotated[
-        float, typer.Option("--requests-per-second", min=0.01, help="At most.")
+        float, typer.Option("--requests-per-second", min=0.01, help="Most requests in a second.")
     ] = 5.0,
     projections: Annotated[
         bool,
-        typer.Option("--projections", help="Large: to get the structure of each DOS calculation."),
+        typer.Option(
+            "--projections",
+            help="Download the projected DOS as well (large): it holds the structure of each "
+            "calculation.",
+        ),
     ] = False,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Ask again for those without a DOS.")
+        bool, typer.Option("--retry-failed", help="Ask again for the materials that failed.")
     ] = False,
     bands: Annotated[
-        bool, typer.Option("--bands", help="Band structures along lines instead of DOS.")
+        bool, typer.Option("--bands", help="Download band structures along lines instead of DOS.")
     ] = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -113,21 +120,17 @@ def data_fetch_mp(
     """
     from vanhove.datasets.materials_project import fetch_materials_project
 
-    try:
-        result = fetch_materials_project(
-            folder,
-            limit=limit,
-            requests_per_second=requests_per_second,
-            projections=projections,
-            retry_failed=retry_failed,
-            what="bands" if bands else "dos",
-            quiet=quiet,
-        )
-    except KeyboardInterrupt:
-        typer.echo("stopped; the same command continues where it was", err=True)
-        raise typer.Exit(130) from None
+    result = fetch_materials_project(
+        output,
+        limit=limit,
+        requests_per_second=requests_per_second,
+        projections=projections,
+        retry_failed=retry_failed,
+        what="bands" if bands else "dos",
+        quiet=quiet,
+    )
     typer.echo(
-        f"{folder}: {result.present} of {result.wanted} materials, {result.fetched} of them new; "
+        f"{output}: {result.present} of {result.wanted} materials, {result.fetched} of them new; "
         f"{len(result.failed)} failed (reasons in manifest.json)"
     )
 

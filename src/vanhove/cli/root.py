@@ -1,22 +1,43 @@
-"""The command itself, to which the groups of commands add theirs."""
+"""The command itself, to which the files of the verbs add theirs."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
+import click
 import typer
+from typer.core import TyperGroup
+
+
+class Verbs(TyperGroup):
+    """The verbs; Ctrl-C in any of them ends it with one line and exit status 130."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            verb = self.get_command(ctx, ctx.invoked_subcommand or "")
+            names = {parameter.name for parameter in verb.params} if verb else set()
+            how = " and --resume" if "resume" in names else ""
+            typer.echo(f"stopped; continue with the same command{how}", err=True)
+            raise typer.Exit(130) from None
+
 
 app = typer.Typer(
     name="vanhove",
     help="Predict the spectra of crystals from the structure alone.\n\n"
     "Example: vanhove predict crystal.cif",
+    cls=Verbs,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 data_app = typer.Typer(
-    help="Data sets: list, describe, label, fetch.", no_args_is_help=True, rich_markup_mode=None
+    help="Data sets: list, describe, label, fetch.",
+    cls=Verbs,
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 app.add_typer(data_app, name="data")
 

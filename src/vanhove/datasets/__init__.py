@@ -3,9 +3,9 @@
 from vanhove.datasets.band_files import read_bands
 from vanhove.datasets.band_folder import bands_dataset, load_band_folder
 from vanhove.datasets.cache import RemoteFile, cache_folder, data_file
+from vanhove.datasets.calculated_dos import ElectronDOS
 from vanhove.datasets.catalog import DATASETS, load_dataset
 from vanhove.datasets.dataset import PARTS, SpectrumDataset, describe
-from vanhove.datasets.electron_dos import ElectronDOS
 from vanhove.datasets.electron_folder import iterate_electron_folder, load_electron_folder
 from vanhove.datasets.electron_pbe import (
     ElectronStates,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from vanhove.crystal.elements import ATOMIC_NUMBERS
 from vanhove.datasets.band_folder import load_band_folder
-from vanhove.datasets.dataset import SpectrumDataset
+from vanhove.datasets.dataset import SpectrumDataset, describe
 from vanhove.datasets.electron_folder import load_electron_dataset
 from vanhove.datasets.electron_pbe import load_electron_pbe, load_electron_pbe_128
 from vanhove.datasets.electron_pbe_bands import load_electron_pbe_bands
@@ -194,3 +194,17 @@ def _atomic_numbers(elements: Sequence[str]) -> set[int]:
             + (f" ({unknown[0]!r} is none)" if unknown else "")
         )
     return {ATOMIC_NUMBERS[symbol] for symbol in elements}
+
+
+def data_list() -> dict[str, str]:
+    """The named data sets, and a line about each."""
+    return {name: (loader.__doc__ or "").splitlines()[0] for name, loader in DATASETS.items()}
+
+
+def data_info(name: str) -> dict[str, Any]:
+    """Load a data set (fetching it first if need be), check it and describe it.
+
+    Raises:
+        DataError: no such data set or folder, or it cannot be used.
+    """
+    return describe(load_dataset(name))

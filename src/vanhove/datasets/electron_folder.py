@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from vanhove.crystal.reading import find_structure_files
+from vanhove.datasets.calculated_dos import ElectronDOS
 from vanhove.datasets.dataset import SpectrumDataset
-from vanhove.datasets.electron_dos import ElectronDOS
 from vanhove.datasets.splits import hashed_split
 from vanhove.datasets.vasp import DOS_FILES, dos_id, dos_kind, read_electron_dos
 from vanhove.errors import DataError, StructureError

@@ -20,11 +20,11 @@ import numpy as np
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.reading import find_structure_files, read_crystal
-from vanhove.datasets.electron_dos import (
+from vanhove.datasets.calculated_dos import (
     MAX_SPACING,
     ElectronDOS,
     Reference,
-    band_edges,
+    dos_band_edges,
     require,
 )
 from vanhove.errors import DataError, StructureError
@@ -92,7 +92,7 @@ def read_electron_dos(
         fermi_level: eV, absolute; replaces that of the source.
         id: of the material; by default what the source says, else from its name.
         spin: ``"sum"`` takes the sum of both spins of a spin-polarised calculation.
-        max_spacing, window, reference: demands, see `vanhove.datasets.electron_dos.require`.
+        max_spacing, window, reference: demands, see `vanhove.datasets.calculated_dos.require`.
         empty_below: take a DOS whose first density is 0 to be 0 below it, where the window starts
             lower; what VASP writes without EMIN is. Eigenvalues show it, so that it is not needed
             for a ``vasprun.xml``.
@@ -121,7 +121,7 @@ def read_electron_dos(
     )
     edges = raw.edges
     if edges == "unknown":
-        edges = band_edges(dos.energies, dos.densities, dos.fermi_level, raw.name) or "metal"
+        edges = dos_band_edges(dos.energies, dos.densities, dos.fermi_level, raw.name) or "metal"
     if edges != "metal":
         dos = replace(dos, vbm=edges[0], cbm=edges[1])
     return require(

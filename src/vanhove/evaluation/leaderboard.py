@@ -108,5 +108,14 @@ def write_submission(
     return result
 
 
+def submission_line(result: dict[str, Any]) -> str:
+    """What `write_submission` measured, in a line."""
+    clean = result["clean"]
+    return (
+        f"{result['n_materials']} materials, MAE {result['mae']:.4f} over all points; without "
+        f"imaginary modes {clean['n_materials']}, MAE {clean['mae']:.4f}"
+    )
+
+
 def _joined(values: np.ndarray) -> str:
     return ";".join(f"{value:.6g}" for value in values.tolist())

@@ -21,11 +21,11 @@ from vanhove.datasets.petretto import load_bulk_moduli
 from vanhove.errors import DataError
 from vanhove.spectra.thermodynamics import mean_frequency
 
-HIDDEN, EPOCHS, BATCH, SEEDS = 128, 60, 32, 5
+HIDDEN, NETWORK_EPOCHS, BATCH, SEEDS = 128, 60, 32, 5
 
 
 @dataclass(frozen=True)
-class Property:
+class TestedProperty:
     """Something that a density of states tells of a crystal.
 
     Attributes:
@@ -59,7 +59,7 @@ class ValidityTest:
         lower_bound: errors on the true spectra of the test part, as `errors` gives them.
     """
 
-    of: Property
+    of: TestedProperty
     networks: list[nn.Module]
     mean: float
     std: float
@@ -118,10 +118,10 @@ def _electron_property(name: str) -> Callable[[SpectrumDataset], np.ndarray]:
     return known
 
 
-PROPERTIES: dict[str, Property] = {
+PROPERTIES: dict[str, TestedProperty] = {
     of.name: of
     for of in (
-        Property(
+        TestedProperty(
             "bulk_modulus",
             "bulk modulus",
             "GPa",
@@ -130,7 +130,7 @@ PROPERTIES: dict[str, Property] = {
             "The MSE is that of the standardised logarithm; the paper gives no unit: hold its "
             "numbers against ours in their order, not in their size.",
         ),
-        Property(
+        TestedProperty(
             "band_gap",
             "band gap",
             "eV",
@@ -138,7 +138,7 @@ PROPERTIES: dict[str, Property] = {
             _electron_property("band_gap"),
             "Most crystals of the set are metals, whose gap is 0; the paper's are not counted.",
         ),
-        Property(
+        TestedProperty(
             "fermi_energy",
             "Fermi energy",
             "eV",
@@ -204,7 +204,7 @@ def _train(x: Tensor, y: Tensor, x_valid: Tensor, y_valid: Tensor, seed: int) ->
         )
         best, weights = float("inf"), {k: v.clone() for k, v in network.state_dict().items()}
         optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=1e-2)
-        for _ in range(EPOCHS):
+        for _ in range(NETWORK_EPOCHS):
             for rows in torch.randperm(len(x), generator=generator).split(BATCH):
                 optimizer.zero_grad()
                 ((network(x[rows])[:, 0] - y[rows]) ** 2).mean().backward()

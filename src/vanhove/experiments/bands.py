@@ -13,7 +13,7 @@ from vanhove.evaluation.band_baselines import nearest_copy, training_mean
 from vanhove.evaluation.evaluate import METRIC_CONVENTIONS
 from vanhove.experiments.options import Options
 from vanhove.experiments.output import write_json
-from vanhove.experiments.runs import has_run
+from vanhove.experiments.trained_runs import has_run
 from vanhove.papers.published import find_published
 from vanhove.runs.checkpoint import DatasetInfo, ModelInfo, load_model
 from vanhove.runs.compatibility import unseen_note

@@ -16,13 +16,13 @@ from vanhove.evaluation.measurement import PER_MATERIAL, Measurement, Measurer
 from vanhove.evaluation.measures import bootstrap_interval
 from vanhove.experiments.options import Options
 from vanhove.experiments.output import write_json
-from vanhove.experiments.runs import has_run, say
+from vanhove.experiments.trained_runs import has_run, say
 from vanhove.runs.catalog import run_config
 from vanhove.runs.checkpoint import DatasetInfo
 from vanhove.runs.config import DataSettings, RunConfig, Trainable, with_overrides
 from vanhove.runs.folder import run_folder
 from vanhove.runs.prepared import load_run_data
-from vanhove.training.finetuning import EPOCHS, LEARNING_RATES, tune_on_few
+from vanhove.training.finetuning import FEW_EPOCHS, FEW_LEARNING_RATES, tune_on_few
 from vanhove.training.finetuning_report import JSON_FILE
 from vanhove.version import circumstances
 
@@ -55,10 +55,10 @@ NOTES = (
     "Seeds choose which fluorides are tuned on, out of a pool of 100, and the order of the "
     "crystals; smaller subsets are parts of larger ones. All are tested on the other "
     "fluorides, which no run trained on. Spreads are those over seeds.",
-    f"Fine-tuning: at most {EPOCHS} epochs, how many by cross-validation within the subset "
+    f"Fine-tuning: at most {FEW_EPOCHS} epochs, how many by cross-validation within the subset "
     "(5 folds, of 50 and more materials 2); "
     "constant learning rates: "
-    + ", ".join(f"{mode} {rate:g}" for mode, rate in LEARNING_RATES.items())
+    + ", ".join(f"{mode} {rate:g}" for mode, rate in FEW_LEARNING_RATES.items())
     + " (those of prompts and last layers were raised once, after cross-validation on 5 of the "
     "fluorides in the pool)"
     + f". From scratch: {SCRATCH_EPOCHS} epochs with the settings of the base model. Nothing was "

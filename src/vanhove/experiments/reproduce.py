@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,9 @@ from vanhove.experiments.comparison import (
 )
 from vanhove.experiments.options import Options
 from vanhove.experiments.output import write_result
-from vanhove.experiments.runs import has_run, say
 from vanhove.experiments.timing import Effort, time_models
-from vanhove.papers.definitions import chosen_rows, find_experiment
+from vanhove.experiments.trained_runs import has_run, say
+from vanhove.papers.definitions import EXPERIMENTS, chosen_rows, find_experiment
 from vanhove.papers.table import Experiment, Row
 from vanhove.runs.catalog import Size
 from vanhove.runs.checkpoint import DatasetInfo
@@ -55,6 +56,72 @@ class _TableOptions(Options):
 
     def folder(self, config: RunConfig) -> Path:
         return run_folder(self.runs, config)
+
+
+def reproduce(
+    name: str,
+    *,
+    seeds: Sequence[int] | None = None,
+    rows: Sequence[str] = (),
+    quick: bool = False,
+    measured_only: bool = False,
+    size: Size | None = None,
+    runs: str | PathLike[str] = "runs",
+    output: str | PathLike[str] = "reproduced",
+    figures: str | PathLike[str] | None = None,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Reproduce a table or figure of a paper: train what is missing, measure, compare.
+
+    Args:
+        name: of `vanhove.papers.definitions.EXPERIMENTS`, ``"bandformer"`` or
+            ``"finetune-fluorides"``.
+        seeds: of each row; 0 by default, and with ``measured_only`` all that are there.
+        rows: labels or run names; all by default.
+        quick: a smoke run on little data, no measurement.
+        measured_only: train nothing.
+        size: settings of the catalog, ``"compact"`` (default) or ``"published"``.
+        runs: where run folders are.
+        output: folder of the results.
+        figures: folder of the figures, ``output`` by default.
+        quiet: no progress.
+
+    Returns:
+        What NAME.json holds.
+
+    Raises:
+        ConfigError: an unknown name or row, or a run folder with other settings.
+        DataError: the data cannot be used, or runs saw different data.
+        KeyboardInterrupt: stopped; the same call continues.
+    """
+    from vanhove.experiments import bands, finetuning
+
+    options = Options(
+        seeds=None if seeds is None else tuple(dict.fromkeys(seeds)),
+        quick=quick,
+        measured_only=measured_only,
+        runs=Path(runs),
+        output=Path(output),
+        figures=None if figures is None else Path(figures),
+        quiet=quiet,
+    )
+    own_form: dict[str, Callable[[Options], dict[str, Any]]] = {
+        bands.NAME: bands.reproduce_bandformer,
+        finetuning.NAME: finetuning.reproduce_finetuning,
+    }
+    if name not in own_form:
+        return reproduce_table(name, rows, size or "compact", options)
+    if rows or size is not None:
+        raise ConfigError(f"{name} has one form: leave out --rows and --size")
+    return own_form[name](options)
+
+
+def reproducible() -> dict[str, str]:
+    """Name -> title of every table and figure that `reproduce` knows."""
+    from vanhove.experiments import bands, finetuning
+
+    tables = {name: experiment.title for name, experiment in EXPERIMENTS.items()}
+    return tables | {bands.NAME: bands.TITLE, finetuning.NAME: finetuning.TITLE}
 
 
 def reproduce_table(name: str, rows: Sequence[str], size: Size, options: Options) -> dict[str, Any]:
@@ -101,32 +168,6 @@ def _few_threads(quick: bool) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def parse_seeds(text: str) -> list[int]:
-    """``"3"`` -> [0, 1, 2]; ``"0,2"`` -> [0, 2]; ``"4,"`` -> [4].
-
-    Raises:
-        ConfigError: no numbers.
-    """
-    try:
-        if "," not in text:
-            seeds = list(range(int(text)))
-        else:
-            seeds = [int(word) for word in text.split(",") if word.strip()]
-    except ValueError:
-        seeds = []
-    if not seeds or min(seeds) < 0:
-        raise ConfigError(f"seeds {text!r}; give how many (3) or which (0,1,2)")
-    return seeds
-
-
-def parse_rows(words: Sequence[str]) -> list[str]:
-    """Run names with commas between them, or labels as they are (labels hold ", ")."""
-    found: list[str] = []
-    for word in words:
-        found += [word] if ", " in word else [part for part in word.split(",") if part]
-    return found
 
 
 def _stem(options: _TableOptions) -> str:

@@ -13,8 +13,8 @@ import yaml
 
 from vanhove.errors import ConfigError
 from vanhove.evaluation.evaluate import METRIC_CONVENTIONS, evaluate
-from vanhove.experiments.runs import has_run, say
 from vanhove.experiments.sweep_output import label_of, write_sweep
+from vanhove.experiments.trained_runs import has_run, say
 from vanhove.runs.config import RunConfig, flat_settings, with_overrides
 from vanhove.runs.folder import run_folder
 from vanhove.version import circumstances

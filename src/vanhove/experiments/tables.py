@@ -117,6 +117,17 @@ def number(value: float | None, spread: float | None = None, digits: int = 4) ->
     return f"{value:.{digits}f}" + (f" +- {spread:.{digits}f}" if spread is not None else "")
 
 
+def result_table(result: dict[str, Any]) -> str:
+    """Any result of `vanhove.reproduce` as text."""
+    from vanhove.experiments import bands, finetuning
+
+    own_form = {
+        bands.NAME: bands.bandformer_table,
+        finetuning.NAME: finetuning.finetuning_table,
+    }
+    return own_form.get(result["experiment"], experiment_table)(result)
+
+
 def experiment_table(result: dict[str, Any]) -> str:
     """A result of `vanhove.experiments.reproduce.reproduce` as text: ours, below it published."""
     lines = [result["title"]]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any, Literal
 
 from vanhove.errors import ConfigError
 from vanhove.runs.checkpoint import load_config
 from vanhove.runs.config import RunConfig, with_overrides
+from vanhove.weights import shipped_weights
 
 Size = Literal["compact", "published"]
 
@@ -304,18 +306,29 @@ CATALOG: dict[str, CatalogModel] = {
 
 
 def find_config(
-    name_or_path: str, size: Size | None = None, overrides: Mapping[str, object] | None = None
+    source: RunConfig | str | PathLike[str],
+    size: Size | None = None,
+    overrides: Mapping[str, object] | None = None,
 ) -> RunConfig:
     """The settings of a model of the catalog, a YAML run file, or shipped weights.
+
+    Args:
+        source: name or path; settings as they are get the overrides alone.
+        size: of a model of the catalog, compact by default.
+        overrides: dotted settings on top.
 
     Raises:
         ConfigError: nothing of that name, a wrong setting, or a size for a run file.
     """
-    if name_or_path in CATALOG:
-        return run_config(name_or_path, size or "compact", overrides)
+    if not isinstance(source, RunConfig) and str(source) in CATALOG:
+        return run_config(str(source), size or "compact", overrides)
     if size is not None:
         raise ConfigError(f"--size is for models of the catalog: {', '.join(CATALOG)}")
-    return load_config(name_or_path, dict(overrides or {}))
+    if not isinstance(source, RunConfig):
+        return load_config(source, dict(overrides or {}))
+    if not overrides:
+        return source
+    return RunConfig.parse(with_overrides(source.model_dump(mode="json"), dict(overrides)))
 
 
 def run_config(
@@ -338,3 +351,11 @@ def run_config(
     if size == "published":
         settings |= model.published
     return RunConfig.parse(with_overrides({}, settings | dict(overrides or {})), name)
+
+
+def list_models() -> dict[str, list[str]]:
+    """Names of the catalogued models (``"catalog"``) and of the shipped weights (``"weights"``).
+
+    ``vanhove models`` prints their sizes and test numbers.
+    """
+    return {"catalog": list(CATALOG), "weights": list(shipped_weights())}

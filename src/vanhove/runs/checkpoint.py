@@ -25,7 +25,7 @@ from vanhove.models.ensemble import Ensemble
 from vanhove.models.familiarity import Familiarity
 from vanhove.models.model import SpectrumModel
 from vanhove.runs.config import RunConfig, with_overrides
-from vanhove.weights import shipped_weights
+from vanhove.weights import find_weights, shipped_weights
 
 _HEADER = "vanhove"
 
@@ -155,6 +155,23 @@ def load_model(path: str | PathLike[str]) -> tuple[SpectrumModel | Ensemble, Mod
     except RuntimeError as error:
         raise CheckpointError(f"{path}: {' '.join(str(error).split())}") from None
     return model.eval(), info
+
+
+def export(checkpoint: str | PathLike[str], path: str | PathLike[str]) -> Path:
+    """Write the weights of a run as one half-precision file, as the shipped ones are.
+
+    Args:
+        checkpoint: a checkpoint or a run folder.
+        path: the file to write, ``NAME.safetensors``; its folder is made if missing.
+
+    Raises:
+        CheckpointError: no such checkpoint.
+    """
+    model, info = load_model(find_weights(checkpoint))
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_model(path, model.state_dict(), info, half=True)
+    return path
 
 
 def read_info(path: str | PathLike[str]) -> ModelInfo:

@@ -1,5 +1,5 @@
 """Screening: spectra and properties of many structures, filtered, with tables and a report."""
 
-from vanhove.screening.screen import ScreeningResult, screen
+from vanhove.screening.screening import ScreeningResult, screen
 
 __all__ = ["ScreeningResult", "screen"]

@@ -138,10 +138,10 @@ def _one_thread() -> Iterator[None]:
 
 def _work(pipe: Connection, job: Job) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C ends
-    from vanhove.screening.partition import Worker
+    from vanhove.screening.partition import PartitionWorker
 
     try:
-        worker = Worker(job)
+        worker = PartitionWorker(job)
         pipe.send(_READY)
         while True:
             chunk = pipe.recv()

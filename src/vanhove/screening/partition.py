@@ -43,7 +43,7 @@ class Job:
     precision: Precision
 
 
-class Worker:
+class PartitionWorker:
     """Predicts chunks and writes them; one thread, so that its numbers never depend on others."""
 
     def __init__(self, job: Job):

@@ -62,12 +62,12 @@ class Plan:
                 return
             if any(out.iterdir()):
                 raise ConfigError(
-                    f"--out {out}: holds other files and no {PLAN}; give a new folder, or that of "
-                    "an unfinished screening"
+                    f"--output {out}: holds other files and no {PLAN}; give a new folder, or "
+                    "that of an unfinished screening"
                 )
             write_atomically(path, (json.dumps(mine, indent=1) + "\n").encode())
         except OSError as error:
-            raise ConfigError(f"--out {out}: {error.strerror}") from None
+            raise ConfigError(f"--output {out}: {error.strerror}") from None
         except ValueError as error:
             raise ConfigError(f"{path}: not the plan of a screening ({error})") from None
 
@@ -92,6 +92,6 @@ def _check_same(theirs: dict, mine: dict, out: Path) -> None:
         if theirs.get(key) != value:
             was, now = (str(plan)[:80] for plan in (theirs.get(key), value))
             raise ConfigError(
-                f"--out {out} holds a screening with {key} {was}, this one has {now}; "
+                f"--output {out} holds a screening with {key} {was}, this one has {now}; "
                 "give the same source, model and options to continue it, or another folder"
             )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from vanhove.errors import MissingExtraError, ScreeningError
 
 if TYPE_CHECKING:
-    from vanhove.screening.partition import Job, Worker
+    from vanhove.screening.partition import Job, PartitionWorker
     from vanhove.screening.source import Chunk
 
 ATTEMPTS = 3
@@ -80,11 +80,11 @@ def _connect(n_workers: int | None) -> None:
 
 
 @cache
-def _worker(job: Job) -> Worker:
+def _worker(job: Job) -> PartitionWorker:
     """One for each process: the model is loaded once."""
-    from vanhove.screening.partition import Worker
+    from vanhove.screening.partition import PartitionWorker
 
-    return Worker(job)
+    return PartitionWorker(job)
 
 
 def _run(job: Job, chunk: Chunk) -> int:

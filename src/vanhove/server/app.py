@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vanhove.errors import ConfigError
 from vanhove.server import answers
-from vanhove.server.batches import Batch, Batches
+from vanhove.server.batches import Batches, FileBatch
 from vanhove.server.guard import MULTIPART_ROOM, Guard
 from vanhove.server.page_files import PageFile, page_files
 from vanhove.server.pool import Answer, Busy, Pool
@@ -185,7 +185,7 @@ def _add_predictions(app: FastAPI, workers: Pool, settings: ServerSettings) -> N
 
 
 def _add_batches(app: FastAPI, batches: Batches, settings: ServerSettings) -> None:
-    def known(id_: str) -> Batch:
+    def known(id_: str) -> FileBatch:
         batch = batches.get(id_)
         if batch is None:
             raise HTTPException(404, "no such batch; ended ones are dropped after a while")
@@ -277,7 +277,7 @@ def _first(error: RequestValidationError) -> str:
     return f"{place}: {first['msg']}".encode("utf-8", "replace").decode()
 
 
-def serve(settings: ServerSettings, host: str = "127.0.0.1", port: int = 8000) -> None:
+def run_server(settings: ServerSettings, host: str = "127.0.0.1", port: int = 8000) -> None:
     """Run the server until it is interrupted.
 
     Args:

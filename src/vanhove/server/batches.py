@@ -15,7 +15,7 @@ from vanhove.server.pool import Answer, Busy, Pool
 from vanhove.server.settings import ServerSettings
 
 
-class Batch:
+class FileBatch:
     """Files that are predicted with one model.
 
     Args:
@@ -93,14 +93,14 @@ class Batches:
     def __init__(self, pool: Pool, settings: ServerSettings):
         self.pool = pool
         self.settings = settings
-        self._batches: dict[str, Batch] = {}
+        self._batches: dict[str, FileBatch] = {}
 
-    def get(self, id_: str) -> Batch | None:
+    def get(self, id_: str) -> FileBatch | None:
         """None: no such batch, or it was dropped."""
         self._drop()
         return self._batches.get(id_)
 
-    def start(self, model: str, files: list[tuple[str, bytes]]) -> Batch:
+    def start(self, model: str, files: list[tuple[str, bytes]]) -> FileBatch:
         """Begin a batch.
 
         Raises:
@@ -112,7 +112,7 @@ class Batches:
             if not ended:
                 raise Busy
             del self._batches[min(ended, key=lambda batch: batch.ended).id]
-        batch = Batch(model, files)
+        batch = FileBatch(model, files)
         self._batches[batch.id] = batch
         batch.task = asyncio.create_task(self._run(batch))
         return batch
@@ -135,7 +135,7 @@ class Batches:
         order = {"what": "table", "name": name, "model": model}
         return await self.pool.ask(order, content, patient=True)
 
-    async def _run(self, batch: Batch) -> None:
+    async def _run(self, batch: FileBatch) -> None:
         for name, content in batch.files:
             answer = await self._ask(batch.model, name, content)
             if answer.status == 200:

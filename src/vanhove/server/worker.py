@@ -70,7 +70,7 @@ def work(connection: Connection, settings: ServerSettings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which stops us
     torch.set_num_threads(1)
     try:
-        worker = Worker(settings)
+        worker = ModelWorker(settings)
     except VanhoveError as error:
         _send(connection, 500, answers.Problem(detail=str(error)))
         return
@@ -101,7 +101,7 @@ def _limit_memory(gigabytes: float) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-class Worker:
+class ModelWorker:
     """The models of a server and what is asked of them.
 
     Args:

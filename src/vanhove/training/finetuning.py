@@ -23,7 +23,7 @@ from vanhove.runs.config import DataSettings, RunConfig, Trainable
 from vanhove.runs.folder import KEPT
 from vanhove.runs.prepared import PreparedData, load_run_data, predict_rows, prepare
 from vanhove.training.finetuning_report import summary, write_report
-from vanhove.training.loop import TrainingResult, is_finished, train
+from vanhove.training.loop import TrainingResult, is_finished, train_run
 from vanhove.training.start import tuned, tuning_config
 from vanhove.version import circumstances
 from vanhove.weights import find_weights
@@ -35,8 +35,8 @@ FEWEST = 5
 FOLDS = 5
 LEAVE_ONE_OUT = 10
 """Below so many materials each is a fold of its own."""
-EPOCHS = 20
-LEARNING_RATES: dict[Trainable, float] = {
+FEW_EPOCHS = 20
+FEW_LEARNING_RATES: dict[Trainable, float] = {
     "all": 2e-4,
     "prompts": 5e-3,
     "last_layers": 1e-3,
@@ -119,7 +119,7 @@ def finetune(
             "given by --data; name a mode"
         )
     config = tuning_config(checkpoint, data=data, fraction=fraction, mode=mode, overrides=overrides)
-    return train(config, output, resume=resume, quiet=quiet)
+    return train_run(config, output, resume=resume, quiet=quiet)
 
 
 def _few(config: RunConfig) -> tuple[DataSettings, bool]:
@@ -257,9 +257,9 @@ def few_config(
     """
     settings: dict[str, object] = {
         "data": data.model_dump(mode="json"),
-        "training.epochs": EPOCHS,
-        "training.patience": EPOCHS,
-        "training.learning_rate": LEARNING_RATES[mode],
+        "training.epochs": FEW_EPOCHS,
+        "training.patience": FEW_EPOCHS,
+        "training.learning_rate": FEW_LEARNING_RATES[mode],
         "training.batch_size": min(config.training.batch_size, max(1, n_materials // 5)),
         "training.schedule": "constant",
         "training.warmup_steps": 0,
@@ -306,7 +306,7 @@ def _cross_validate(
 
 
 def _train(config: RunConfig, folder: Path, quiet: bool) -> None:
-    if train(config, folder, resume=True, quiet=quiet).interrupted:
+    if train_run(config, folder, resume=True, quiet=quiet).interrupted:
         raise KeyboardInterrupt
 
 

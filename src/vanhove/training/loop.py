@@ -371,7 +371,7 @@ def _sole_owner(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def train(
+def train_run(
     config: RunConfig | str | PathLike[str],
     output: str | PathLike[str] | None = None,
     *,

@@ -13,8 +13,8 @@ from vanhove.runs.config import RunConfig, StartSettings, Trainable, with_overri
 from vanhove.training.adapters import add_adapters
 from vanhove.weights import find_weights
 
-EPOCHS = 30
-LEARNING_RATES: dict[Trainable, float] = {
+TUNING_EPOCHS = 30
+TUNING_RATES: dict[Trainable, float] = {
     "all": 3e-4,
     "prompts": 3e-4,
     "last_layers": 1e-3,
@@ -67,9 +67,9 @@ def tuned(
     settings: dict[str, object] = {
         "name": f"{config.name}-tuned" + ("" if mode == "all" else f"-{mode}"),
         "start": {"checkpoint": checkpoint, "trainable": mode},
-        "training.epochs": EPOCHS,
-        "training.learning_rate": LEARNING_RATES[mode],
-        "training.patience": EPOCHS,
+        "training.epochs": TUNING_EPOCHS,
+        "training.learning_rate": TUNING_RATES[mode],
+        "training.patience": TUNING_EPOCHS,
     }
     if config.training.select_by == "last":  # it was itself tuned on few materials
         is_of_bands = DECODERS[config.model.decoder.name].gives_bands

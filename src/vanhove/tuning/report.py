@@ -161,5 +161,14 @@ def search_table(content: dict[str, Any], top: int = 10) -> str:
     return "\n".join(lines)
 
 
+def test_table(result: dict[str, Any]) -> str:
+    """Metrics of the best settings on the test split, as `measure_best` returns them."""
+    spread = result["std"] or {}
+    return "\n".join(
+        f"{key:24s} {value:.5g}" + (f" ± {spread[key]:.2g}" if key in spread else "")
+        for key, value in result["mean"].items()
+    )
+
+
 def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -20,10 +20,10 @@ from optuna import Study
 
 from vanhove.errors import TuningError, VanhoveError
 from vanhove.evaluation.evaluate import evaluate
-from vanhove.training.loop import train
+from vanhove.training.loop import train_run
 from vanhove.tuning.report import BEST_RUN, trial_line, write_plots, write_tables
 from vanhove.tuning.space import SearchSpace
-from vanhove.tuning.study import Place, Worker, best_config, open_study, saved_space
+from vanhove.tuning.study import Place, TrialWorker, best_config, open_study, saved_space
 
 TEST = "test.json"
 
@@ -134,7 +134,7 @@ def measure_best(
     folders = []
     for seed in seeds:
         run = place.folder / "best" / f"seed{seed}"
-        result = train(config.model_copy(update={"seed": seed}), run, resume=True, quiet=quiet)
+        result = train_run(config.model_copy(update={"seed": seed}), run, resume=True, quiet=quiet)
         if result.interrupted:
             raise KeyboardInterrupt
         folders.append(run)
@@ -142,7 +142,7 @@ def measure_best(
 
 
 def _work(place: Place, space: SearchSpace, trials: int, deadline: float, quiet: bool) -> Study:
-    worker = Worker(place, space, trials, deadline)
+    worker = TrialWorker(place, space, trials, deadline)
     for trial in worker.run():
         with place.lock():
             content = write_tables(worker.study, space, place.folder)

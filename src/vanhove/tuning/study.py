@@ -29,7 +29,7 @@ from vanhove.errors import ConfigError, TuningError
 from vanhove.runs.config import RunConfig
 from vanhove.runs.folder import BEST
 from vanhove.training.logs import read_log
-from vanhove.training.loop import EpochRow, train
+from vanhove.training.loop import EpochRow, train_run
 from vanhove.tuning.space import SearchSpace
 
 TRIALS, LOCK, STUDY = "trials", "lock", "study.db"
@@ -159,7 +159,7 @@ class Claimed:
     lock: filelock.BaseFileLock
 
 
-class Worker:
+class TrialWorker:
     """One process that runs trials of a study.
 
     Args:
@@ -293,7 +293,7 @@ class Worker:
 
         try:
             config = self.space.config(values, f"{self.space.name}-{trial.number}")
-            result = train(config, folder, resume=True, quiet=True, on_epoch=on_epoch)
+            result = train_run(config, folder, resume=True, quiet=True, on_epoch=on_epoch)
         except optuna.TrialPruned:
             self.end(trial, TrialState.PRUNED)
         except (ConfigError, MemoryError, RuntimeError) as error:

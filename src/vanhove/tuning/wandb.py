@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from vanhove.errors import ConfigError, MissingExtraError
-from vanhove.training.loop import EpochRow, TrainingResult, train
+from vanhove.training.loop import EpochRow, TrainingResult, train_run
 from vanhove.tuning.space import SearchSpace
 
 PROJECT = "vanhove"
@@ -91,7 +91,7 @@ def run_sweep_trial(
             run.log(row, step=int(row["epoch"]))
 
         config = space.config(space.values(given), f"{space.name}-{run.id}")
-        result = train(config, folder / run.id, resume=True, quiet=quiet, on_epoch=on_epoch)
+        result = train_run(config, folder / run.id, resume=True, quiet=quiet, on_epoch=on_epoch)
         if result.interrupted:
             raise KeyboardInterrupt
         status = 0

@@ -208,7 +208,7 @@ def require(
     return dos
 
 
-def band_edges(
+def dos_band_edges(
     energies: np.ndarray, densities: np.ndarray, fermi_level: float, name: str
 ) -> tuple[float, float] | None:
     """VBM and CBM, eV, from a DOS, to a step of its grid; None in a metal.

@@ -60,7 +60,7 @@ class ScreeningResult:
 
 def screen(
     source: str | PathLike[str],
-    out: str | PathLike[str],
+    output: str | PathLike[str],
     *,
     model: str | PathLike[str] | None = None,
     properties: Sequence[str] = (),
@@ -82,7 +82,7 @@ def screen(
 
     Args:
         source: a file or folder of structures, see `vanhove.screening.source`.
-        out: folder for the results, new or of the same screening.
+        output: folder for the results, new or of the same screening.
         model: shipped weights, a checkpoint file or a run folder [those for the property].
         properties: columns; those in ``where`` and ``sort`` are added. None: some for the model.
             ``"electron-dos"`` among them chooses what is predicted, otherwise ``"phonon-dos"``.
@@ -100,7 +100,7 @@ def screen(
         quiet: no progress on stderr.
 
     Raises:
-        ConfigError: a wrong option, or ``out`` holds another screening.
+        ConfigError: a wrong option, or ``output`` holds another screening.
         DataError: the source cannot be read.
         ScreeningError: the work had to stop; the same call continues.
     """
@@ -125,7 +125,7 @@ def screen(
         parse_expression(where, variables, "flag")
     order = None if sort is None else parse_expression(sort, variables, "number")
 
-    out = Path(out).resolve()
+    out = Path(output).resolve()
     reader = open_source(Path(source))
     plan = Plan(
         source=reader.fingerprint(),

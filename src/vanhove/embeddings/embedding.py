@@ -53,7 +53,7 @@ class EmbedResult:
 
 def embed(
     source: str | PathLike[str],
-    out: str | PathLike[str] | None = None,
+    output: str | PathLike[str] | None = None,
     *,
     kind: str = "vae",
     encoder: str | None = None,
@@ -63,7 +63,7 @@ def embed(
     max_atoms: int = MAX_ATOMS,
     leave_out: str | None = None,
     settings: Mapping[str, object] | None = None,
-    quiet: bool = True,
+    quiet: bool = False,
 ) -> EmbedResult:
     """Learn an embedding of the elements from crystals, or apply one that was learned.
 
@@ -72,8 +72,8 @@ def embed(
     Args:
         source: a file or folder of structures, see `vanhove.screening.source`, or a named data set,
             of which the training part is used. With labels: a data set or a folder of spectra.
-        out: file ``NAME.safetensors`` for the table and the encoder; ``NAME.json`` beside it says
-            how it was made. While it trains, ``NAME.state.safetensors`` holds the state.
+        output: file ``NAME.safetensors`` for the table and the encoder; ``NAME.json`` beside it
+            says how it was made. While it trains, ``NAME.state.safetensors`` holds the state.
         kind: ``"vae"``, ``"contrastive"``, ``"contrastive-labels"`` or ``"potential"``.
         encoder: use the encoder of this embedding (shipped, or a file) and train nothing; ``kind``
             and ``settings`` are its own.
@@ -91,15 +91,15 @@ def embed(
         DataError: the source cannot be read, or has no usable crystal.
         MissingExtraError: chgnet or plotly is needed and not installed.
     """
-    paths = [Path(path) if path is not None else None for path in (out, latents, map_)]
+    paths = [Path(path) if path is not None else None for path in (output, latents, map_)]
     out_path, latents_path, map_path = paths
     if not any(paths):
-        raise ConfigError("nothing to write: give --out, --latents or --map")
+        raise ConfigError("nothing to write: give --output, --latents or --map")
     if out_path is not None and not out_path.name.endswith(SUFFIX):
-        raise ConfigError(f"--out {out_path}: the name must end with {SUFFIX}")
+        raise ConfigError(f"--output {out_path}: the name must end with {SUFFIX}")
     chosen, weights = _settings(kind, encoder, settings)
     if chosen.kind != "potential" and weights is None and out_path is None:
-        raise ConfigError("a training needs --out; or give --encoder, to train nothing")
+        raise ConfigError("a training needs --output; or give --encoder, to train nothing")
     if limit is not None and limit < 2:
         raise ConfigError(f"limit {limit}; allowed: 2 or more")
 

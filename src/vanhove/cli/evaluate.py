@@ -1,0 +1,78 @@
+"""``vanhove evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vanhove.cli.options import QuietOption
+from vanhove.cli.root import app
+from vanhove.errors import ConfigError
+
+
+@app.command()
+def evaluate(
+    checkpoints: Annotated[
+        list[str],
+        typer.Argument(
+            help="Checkpoint files, run folders or names of shipped weights; several: seeds of one "
+            "model."
+        ),
+    ],
+    split: Annotated[
+        str, typer.Option("--split", help="Which split to measure on: test, valid or train.")
+    ] = "test",
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="Measure on this data set instead: a name or a folder."),
+    ] = None,
+    grid_points: Annotated[
+        int | None,
+        typer.Option(
+            "--grid-points", min=2, help="Measure on spectra interpolated to this many grid points."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the result to this JSON file.")
+    ] = None,
+    groups: Annotated[
+        bool,
+        typer.Option(
+            "--groups", help="Show the metrics by crystal system and by number of species as well."
+        ),
+    ] = False,
+    leaderboard: Annotated[
+        Path | None,
+        typer.Option(
+            "--jarvis-leaderboard",
+            help="Write a submission to the JARVIS leaderboard into this folder instead; for a "
+            "model trained on phonon_jarvis.",
+        ),
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure checkpoints in every convention, beside the published numbers.
+
+    Several checkpoints are seeds of one model: the table shows mean and spread.
+
+    Example: vanhove evaluate runs/dostransformer-phonon-seed* --split test -o result.json
+    """
+    if leaderboard is not None:
+        from vanhove.evaluation.leaderboard import submission_line, write_submission
+
+        if len(checkpoints) != 1:
+            raise ConfigError(f"--jarvis-leaderboard takes one checkpoint, got {len(checkpoints)}")
+        submission = write_submission(checkpoints[0], leaderboard, quiet=quiet)
+        typer.echo(f"{leaderboard}: {submission_line(submission)}")
+        return
+    from vanhove.evaluation.evaluate import evaluate as measure
+    from vanhove.experiments.tables import evaluation_table, groups_table
+
+    result = measure(
+        checkpoints, split, data=data, grid_points=grid_points, output=output, quiet=quiet
+    )
+    typer.echo(evaluation_table(result))
+    if groups:
+        typer.echo("\n" + groups_table(result))

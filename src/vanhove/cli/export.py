@@ -1,0 +1,25 @@
+"""``vanhove export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vanhove.cli.root import app
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[str, typer.Argument(help="A checkpoint file or a run folder.")],
+    output: Annotated[Path, typer.Argument(help="File to write, NAME.safetensors.")],
+) -> None:
+    """Write the weights of a run as one half-precision file, as the shipped ones are.
+
+    Example: vanhove export runs/dostransformer-phonon-seed0 my-model.safetensors
+    """
+    from vanhove.runs.checkpoint import export as write
+
+    write(checkpoint, output)
+    typer.echo(f"{output}  {output.stat().st_size / 1e6:.1f} MB")

@@ -1,0 +1,96 @@
+"""``vanhove predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from vanhove.cli.options import GivenCellOption, ModelOption, PrecisionOption, QuietOption
+from vanhove.cli.root import app
+
+
+@app.command()
+def predict(
+    structures: Annotated[
+        list[Path],
+        typer.Argument(help="Structure files (CIF, POSCAR, extxyz, JSON), or folders of them."),
+    ],
+    property_name: Annotated[
+        Literal["phonon-dos", "electron-dos", "bands"],
+        typer.Option("--property", "-p", help="What to predict, with the weights shipped for it."),
+    ] = "phonon-dos",
+    model: ModelOption = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for plots and spectra.")
+    ] = Path(),
+    json_path: Annotated[
+        str | None, typer.Option("--json", help="Write all results to this JSON file; - is stdout.")
+    ] = None,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Write NAME-PROPERTY.csv for each structure.")
+    ] = False,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write NAME-PROPERTY.html, an interactive plot.")
+    ] = False,
+    plot: Annotated[
+        bool | None,
+        typer.Option(
+            "--plot/--no-plot",
+            help="Write NAME-PROPERTY.png; by default for a single structure without --json -.",
+        ),
+    ] = None,
+    given_cell: GivenCellOption = False,
+    temperature: Annotated[
+        float, typer.Option("--temperature", min=0.0, help="Temperature of C_V and entropy, in K.")
+    ] = 300.0,
+    path: Annotated[
+        Literal["setyawan_curtarolo", "latimer_munro", "hinuma"],
+        typer.Option("--path", help="Convention of the path along which bands are predicted."),
+    ] = "setyawan_curtarolo",
+    every: Annotated[
+        bool, typer.Option("--all", help="Use every structure of a file that holds several.")
+    ] = False,
+    grid: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(
+            "--grid", help="START STOP STEP: predict at other frequencies (1/cm) or energies (eV)."
+        ),
+    ] = None,
+    precision: PrecisionOption = "auto",
+    quiet: QuietOption = False,
+) -> None:
+    """Predict the density of states of phonons (or electrons) of crystals, or electron bands.
+
+    One structure: a table and a plot. Several, or a folder: one line each. A structure that cannot
+    be used costs one line on stderr; the others are predicted, and the exit status is 1.
+
+    \b
+    Example: vanhove predict crystal.cif
+    Example: vanhove predict crystal.cif --property electron-dos
+    Example: vanhove predict crystal.cif --property bands --json bands.json
+    Example: vanhove predict crystal.cif --grid 0 1000 10
+    Example: vanhove predict structures/ --json - | jq '.results[].name'
+    """
+    from vanhove.prediction.report import PredictCommand
+    from vanhove.spectra.grids import even_grid
+
+    failed = PredictCommand(
+        structures=structures,
+        property_name=property_name,
+        model=model,
+        output=output,
+        json_path=json_path,
+        csv=csv,
+        html=html,
+        plot=plot,
+        primitive=not given_cell,
+        temperature=temperature,
+        path=path,
+        every=every,
+        quiet=quiet,
+        grid=None if grid is None else even_grid(*grid),
+        precision=precision,
+    ).run()
+    raise typer.Exit(1 if failed else 0)

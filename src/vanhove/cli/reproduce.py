@@ -1,0 +1,82 @@
+"""``vanhove reproduce``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vanhove.cli.options import QuietOption, SizeOption, parse_rows, parse_seeds
+from vanhove.cli.root import app
+
+
+@app.command()
+def reproduce(
+    name: Annotated[
+        str | None, typer.Argument(help="Which table or figure; without it, all are listed.")
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option("--seeds", help="How many seeds for each row (3), or which (0,1,2) [1]."),
+    ] = None,
+    rows: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rows",
+            help="Only these rows: run names with commas between them, or a label (may be "
+            "repeated).",
+        ),
+    ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Try it for a minute on the tiny data set; no measurement."),
+    ] = False,
+    measured_only: Annotated[
+        bool,
+        typer.Option("--measured-only", help="Train nothing: measure the runs that are finished."),
+    ] = False,
+    size: SizeOption = None,
+    runs: Annotated[Path, typer.Option("--runs", help="Folder that holds the run folders.")] = Path(
+        "runs"
+    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for NAME.json, NAME.npz and the figures.")
+    ] = Path("reproduced"),
+    figures: Annotated[
+        Path | None, typer.Option("--figures", help="Folder for the figures, if another one.")
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Reproduce a table or figure of a paper: train what is missing, measure, compare.
+
+    Without a name: list what can be reproduced. A command that was stopped continues when it is
+    given again; runs are shared between tables.
+
+    \b
+    Example: vanhove reproduce dostransformer-table1 --seeds 3
+    Example: vanhove reproduce xtal2dos-table1 --rows xtal2dos,e3nn2dos
+    Example: vanhove reproduce mat2spec-table1 --quick
+    """
+    from vanhove.experiments.reproduce import reproduce as run
+    from vanhove.experiments.reproduce import reproducible
+    from vanhove.experiments.tables import result_table
+
+    if name is None:
+        for known, title in reproducible().items():
+            typer.echo(f"{known:24s} {title}")
+        return
+    result = run(
+        name,
+        seeds=None if seeds is None else parse_seeds(seeds),
+        rows=parse_rows(rows or []),
+        quick=quick,
+        measured_only=measured_only,
+        size=size,
+        runs=runs,
+        output=output,
+        figures=figures,
+        quiet=quiet,
+    )
+    typer.echo(result_table(result))
+    typer.echo(f"\n{output / result['stem']}.json")
