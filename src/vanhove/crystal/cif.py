@@ -1,226 +1,263 @@
-"""The CIF format: pymatgen reads it, this module refuses what pymatgen would quietly mend or drop.
+"""The CIF format (Hall, Allen & Brown, Acta Cryst. A47, 655 (1991)), parsed with gemmi.
 
-pymatgen guesses elements from odd labels, skips sites that it cannot name, merges sites, falls
-back to P1 when it does not know the space group. Each of these would give a different crystal.
+A CIF lists some atoms and says how to get the others. What it says is taken at its word: the
+operations, else the Hall symbol, else the Hermann-Mauguin symbol, else the number of the group.
+The result is compared with everything else that the file states, see `cif_statements`. What cannot
+be read is refused by name and never replaced by a default.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from vanhove.crystal.elements import ATOMIC_NUMBERS
+import numpy as np
+
+from vanhove.crystal.asymmetric_unit import Atoms, Sites, check_coinciding, expand, same_atoms
+from vanhove.crystal.checks import check_crystal
+from vanhove.crystal.cif_statements import (
+    Tags,
+    atoms_stated,
+    check_statements,
+    formula_counts,
+    number_of,
+    stated,
+)
+from vanhove.crystal.cif_symmetry import check_group, symmetry_of
+from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.elements import ATOMIC_NUMBERS, ISOTOPES, isotope_note
+from vanhove.crystal.objects import OCCUPANCY_TOLERANCE
+from vanhove.crystal.space_groups import Operations
 from vanhove.errors import StructureError
 
-if TYPE_CHECKING:
-    from pymatgen.core import Composition, Structure
-
-OCCUPANCY_TOLERANCE = 0.01
-"""A site occupied to within this of 1 counts as full."""
-
-# Images of one atom under the symmetry operations that are this close, in fractional coordinates,
-# are one atom: coordinates are often given with three or four digits (0.333 for 1/3). Two sites
-# of the list that close are no rounding; they merge into a site with occupancy 2 and are refused.
-_SITE_TOLERANCE = 2e-3
-
-_BLOCK_START = re.compile(r"^\s*data_", re.MULTILINE | re.IGNORECASE)
-_ATOM_SITES = re.compile(r"^\s*_atom_site_fract_x\b", re.MULTILINE)
 _CELL = tuple(f"_cell_length_{x}" for x in "abc") + tuple(
     f"_cell_angle_{x}" for x in ("alpha", "beta", "gamma")
 )
 _COORDINATES = tuple(f"_atom_site_fract_{x}" for x in "xyz")
-_SPACE_GROUPS = (
-    "_symmetry_space_group_name_H-M",
-    "_space_group_name_H-M_alt",
-    "_symmetry_Int_Tables_number",
-    "_space_group_IT_number",
-)
-_OPERATIONS = (
-    "_symmetry_equiv_pos_as_xyz",
-    "_space_group_symop_operation_xyz",
-    "_space_group_symop_magn_operation.xyz",
-)
-# Space groups with two choices of the origin in the International Tables.
-_TWO_ORIGINS = {48, 50, 59, 68, 70, 85, 86, 88, 125, 126, 129, 130}
-_TWO_ORIGINS |= {133, 134, 137, 138, 141, 142, 201, 203, 222, 224, 227, 228}
-_RHOMBOHEDRAL = {146, 148, 155, 160, 161, 166, 167}
+_NOT_STATED = ("?", ".", "")
 
 
-def split_cif(text: str, name: str) -> list[str]:
+@dataclass(frozen=True)
+class CifBlock:
+    """One data block.
+
+    Attributes:
+        tags: the values of each tag, in lower case and with ``_`` for ``.``; a single value is a
+            list of one.
+        place: ``"data block 'x', one of 3"`` where the file has other blocks, else ``""``.
+    """
+
+    tags: Tags
+    place: str = ""
+
+
+def split_cif(text: str, name: str) -> list[CifBlock]:
     """The data blocks of a CIF that hold atoms.
 
     Raises:
-        StructureError: no data block, or none with atoms.
+        StructureError: the grammar is broken, no data block, or none with atoms.
     """
-    blocks = [f"data_{block}" for block in _BLOCK_START.split(text)[1:]]
-    if not blocks:
+    from gemmi import cif
+
+    if not re.search(r"^\s*data_", text, re.MULTILINE | re.IGNORECASE):
         raise StructureError("is no CIF: it has no line that starts with data_", name)
-    with_atoms = [block for block in blocks if _ATOM_SITES.search(block)]
+    try:
+        # Level 0: blocks may have one name. As bytes, gemmi takes characters it cannot decode.
+        blocks = list(cif.read_string(text.encode(), check_level=0))
+    except (ValueError, RuntimeError) as error:
+        raise StructureError(_grammar(str(error)), name) from error
+    tags = [_tags(block, name) for block in blocks]
+    with_atoms = [i for i, found in enumerate(tags) if _COORDINATES[0] in found]
     if not with_atoms:
         raise StructureError("holds no structure: _atom_site_fract_x is missing", name)
-    return with_atoms
+    places = [
+        f"data block {blocks[i].name!r}, one of {len(blocks)}" if len(blocks) > 1 else ""
+        for i in with_atoms
+    ]
+    return [CifBlock(tags[i], place) for i, place in zip(with_atoms, places, strict=True)]
 
 
-def parse_cif_block(block: str, name: str) -> Structure:
-    """The structure of one data block, its symmetry operations applied; may be disordered.
+def _grammar(message: str) -> str:
+    """gemmi's ``"string:12:0(345): parse error"`` in words."""
+    line = re.match(r"\w*:(\d+)(?::\d+\(\d+\))?(?: in data_\S*)?:?\s*(.*)", message)
+    where, what = (f"line {line.group(1)}", line.group(2)) if line else ("", message)
+    if "values in loop" in what or "loop" in what:
+        return f"{where}: a loop_ has an incomplete row or none; is the file cut off?"
+    return f"{where}: is not CIF ({what.strip() or 'it ends too early'}); is a quote missing there?"
+
+
+def _tags(block: object, name: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+
+    def add(tag: str, values: list[str]) -> None:
+        key = tag.lower().replace(".", "_")
+        if key in found:
+            raise StructureError(f"gives {tag} twice; keep one", name)
+        found[key] = values
+
+    for item in block:  # type: ignore[attr-defined]
+        if item.pair is not None:
+            add(item.pair[0], [_value(item.pair[1])])
+        elif item.loop is not None:
+            values = [_value(value) for value in item.loop.values]
+            width = len(item.loop.tags)
+            if not values and any(tag.lower().startswith("_atom_site") for tag in item.loop.tags):
+                raise StructureError("a loop_ has an incomplete row or none", name)
+            for i, tag in enumerate(item.loop.tags):
+                add(tag, values[i::width])
+    return found
+
+
+def _value(raw: str) -> str:
+    from gemmi import cif
+
+    return raw if raw in ("?", ".") else str(cif.as_string(raw))
+
+
+def parse_cif_block(block: CifBlock, name: str) -> Crystal:
+    """The crystal of one data block, its symmetry operations applied.
 
     Raises:
-        StructureError: see the module; any error of pymatgen's that is not foreseen passes.
+        StructureError: see the module.
     """
-    from pymatgen.io.cif import CifParser
+    tags = block.tags
+    lattice = _lattice(tags, name)
+    sites = _sites(tags, name)
+    choices, notes = symmetry_of(tags, lattice, name)
+    atoms, operations, choice = _chosen(tags, sites, choices, name)
+    check_coinciding(atoms, sites, name)
+    notes = [note for note in (block.place, choice, *notes, *sites.notes) if note]
+    crystal = Crystal(lattice, atoms.coordinates, atoms.numbers, name, notes=tuple(notes))
+    check_statements(tags, crystal, name, images=atoms.images, n_operations=len(operations))
+    check_crystal(crystal)  # before the symmetry search, which atoms too close would confuse
+    check_group(tags, operations, crystal, name)
+    return crystal
 
-    try:
-        parser = CifParser.from_str(block, site_tolerance=_SITE_TOLERANCE, check_cif=False)
-    except (ValueError, ZeroDivisionError, IndexError) as error:
+
+def _chosen(
+    tags: Tags, sites: Sites, choices: list[Operations], name: str
+) -> tuple[Atoms, Operations, str]:
+    """The atoms by the one choice that fits what the file states, and a note where it was open."""
+    expanded = [(expand(sites, choice, name), choice) for choice in choices]
+    if len(expanded) == 1 or same_atoms([atoms for atoms, _ in expanded]):
+        return *expanded[0], ""
+    counts = formula_counts(tags)
+    allowed = atoms_stated(tags) or ({round(sum(counts.values()))} if counts else set())
+    fitting = [item for item in expanded if len(item[0].numbers) in allowed]
+    if len(fitting) != 1:
+        listed = " or ".join(choice.name for choice in choices)
         raise StructureError(
-            "is damaged: a loop_ has an incomplete row or none; is the file cut off?", name
-        ) from error
-    data: dict[str, Any] = next(iter(parser.as_dict().values()), {})
-    _check_cell(data, name)
-    elements = _check_sites(data, name)
-
-    # Without check_occu merged sites keep their occupancy above 1, for the caller to name them.
-    (structure,) = parser.parse_structures(primitive=False, check_occu=False, on_error="raise")
-
-    _check_space_group(data, structure, getattr(parser, "warnings", []), name)
-    read = {element.symbol for element in structure.composition.elements}
-    if read != elements:
-        raise StructureError(
-            f"pymatgen reads the elements {', '.join(sorted(read))} instead of "
-            f"{', '.join(sorted(elements))}; correct _atom_site_type_symbol",
+            f"has no symmetry operations, and its space group leaves the origin or the axes open "
+            f"({listed}); add _space_group_symop_operation_xyz",
             name,
         )
-    if "implicit_hydrogens" in structure.site_properties:  # pymatgen's reading of O and H together
-        raise StructureError("has an O and an H atom at the same place", name)
-    _check_formula(data, structure, name)
-    return structure
+    return *fitting[0], f"{fitting[0][1].name} taken: it makes the number of atoms that is stated"
 
 
-def _check_cell(data: dict[str, Any], name: str) -> None:
-    missing = [key for key in _CELL if key not in data]
+def _lattice(tags: Tags, name: str) -> np.ndarray:
+    missing = [key for key in _CELL if stated(tags, key) is None]
     if missing:
         raise StructureError(f"{missing[0]} is missing", name)
-    cell = [_number(data[key]) for key in _CELL]
+    cell = [number_of(tags[key][0]) for key in _CELL]
     for key, value in zip(_CELL, cell, strict=True):
         allowed = 180.0 if "angle" in key else math.inf
         if not 0 < value < allowed:
             raise StructureError(
-                f"{key} is {data[key]!r}; allowed: a number above 0"
+                f"{key} is {tags[key][0]!r}; allowed: a number above 0"
                 + (" and below 180" if "angle" in key else ""),
                 name,
             )
-    cosines = [math.cos(math.radians(angle)) for angle in cell[3:]]
-    if 1 + 2 * math.prod(cosines) - sum(c * c for c in cosines) < 1e-8:
+    a, b, c = cell[:3]
+    cosines = np.cos(np.radians(cell[3:]))
+    if 1 + 2 * np.prod(cosines) - np.sum(cosines**2) < 1e-8:
         raise StructureError(
             f"the cell angles {cell[3]:g}, {cell[4]:g}, {cell[5]:g} span no volume", name
         )
+    sines = np.sin(np.radians(cell[3:]))
+    cosine = np.clip((cosines[0] * cosines[1] - cosines[2]) / (sines[0] * sines[1]), -1, 1)
+    sine = math.sqrt(1 - cosine**2)  # of the reciprocal angle gamma*
+    return np.array(
+        [
+            [a * sines[1], 0, a * cosines[1]],
+            [-b * sines[0] * cosine, b * sines[0] * sine, b * cosines[0]],
+            [0, 0, c],
+        ]
+    )
 
 
-def _check_sites(data: dict[str, Any], name: str) -> set[str]:
-    """The element symbols of the listed sites."""
-    labels = data.get("_atom_site_label")
-    columns = [labels, *(data.get(key) for key in _COORDINATES)]
-    if not all(isinstance(column, list) for column in columns):
+def _sites(tags: Tags, name: str) -> Sites:
+    n = len(tags[_COORDINATES[0]])
+    columns = {key: tags[key] for key in tags if key.startswith("_atom_site_")}
+    columns = {key: values for key, values in columns.items() if len(values) == n}
+    labels = columns.get("_atom_site_label") or columns.get("_atom_site_type_symbol")
+    if labels is None or not all(key in columns for key in _COORDINATES):
         raise StructureError(
-            "the atoms must be a loop_ with _atom_site_label and _atom_site_fract_x, _y, _z", name
+            "the atoms need _atom_site_label and _atom_site_fract_x, _y, _z in one loop_", name
         )
-    assert isinstance(labels, list)
-    symbols = data.get("_atom_site_type_symbol", labels)
-    occupancies = data.get("_atom_site_occupancy", ["1"] * len(labels))
-    elements = set()
-    for i, label in enumerate(labels):
-        elements.add(_element(symbols[i], label, name))
-        for key in _COORDINATES:
-            if not math.isfinite(_number(data[key][i])):
+    symbols = columns.get("_atom_site_type_symbol")
+    dummy = [flag.lower() == "dum" for flag in columns.get("_atom_site_calc_flag", [""] * n)]
+    rows = [i for i in range(n) if not dummy[i]]
+    isotopes = set(formula_counts(tags, isotopes=True) or ()) & set(ISOTOPES)
+    numbers, notes = [], []
+    for i in rows:
+        symbol = labels[i] if symbols is None else symbols[i]
+        element = _element(symbol, labels[i], name)
+        if element in ISOTOPES:
+            if symbols is None and element not in isotopes:
                 raise StructureError(
-                    f"site {label}: {key} is {data[key][i]!r}; a number is needed", name
+                    f"site {labels[i]}: whether that is an element or only a label stands nowhere; "
+                    "give its symbol in _atom_site_type_symbol",
+                    name,
                 )
-        occupancy = 1.0 if occupancies[i] == "?" else _number(occupancies[i])
-        if not abs(occupancy - 1) <= OCCUPANCY_TOLERANCE:
-            raise StructureError(
-                f"site {label} has occupancy {occupancies[i]}; only fully ordered crystals, "
-                "with occupancy 1 everywhere, can be used",
-                name,
-            )
-    return elements
+            notes.append(isotope_note(element))
+        numbers.append(ATOMIC_NUMBERS[ISOTOPES.get(element, element)])
+        _check_site({key: values[i] for key, values in columns.items()}, labels[i], name)
+    if len(rows) < n:
+        notes.append(f"{n - len(rows)} dummy sites (_atom_site_calc_flag dum) left out")
+    groups = columns.get("_atom_site_disorder_group", [])
+    if len({groups[i] for i in rows if groups and groups[i] not in (*_NOT_STATED, "0")}) > 1:
+        raise StructureError(
+            "lists alternative positions (_atom_site_disorder_group); only fully ordered "
+            "crystals, with one atom on every site, can be used",
+            name,
+        )
+    coordinates = np.array([[number_of(columns[key][i]) for key in _COORDINATES] for i in rows])
+    return Sites(
+        [labels[i] for i in rows], numbers, coordinates.reshape(-1, 3), tuple(dict.fromkeys(notes))
+    )
+
+
+def _check_site(site: Mapping[str, str], label: str, name: str) -> None:
+    for key in _COORDINATES:
+        if not math.isfinite(number_of(site[key])):
+            raise StructureError(f"site {label}: {key} is {site[key]!r}; a number is needed", name)
+    occupancy = site.get("_atom_site_occupancy", "1")
+    value = 1.0 if occupancy in _NOT_STATED else number_of(occupancy)
+    if not abs(value - 1) <= OCCUPANCY_TOLERANCE:
+        raise StructureError(
+            f"site {label} has occupancy {occupancy}; only fully ordered crystals, "
+            "with occupancy 1 everywhere, can be used",
+            name,
+        )
+    hydrogens = site.get("_atom_site_attached_hydrogens", "0")
+    if hydrogens not in _NOT_STATED and number_of(hydrogens) != 0:
+        raise StructureError(
+            f"site {label} has {hydrogens} attached hydrogens without places; give every atom "
+            "a place of its own",
+            name,
+        )
 
 
 def _element(symbol: str, label: str, name: str) -> str:
-    """``"Fe3+"`` -> ``"Fe"``, ``"O1A"`` -> ``"O"``; deuterium and tritium are hydrogen."""
+    """``"Fe3+"`` -> ``"Fe"``, ``"O1A"`` -> ``"O"``."""
     letters = re.match(r"[A-Za-z]*", symbol)
     element = letters.group().capitalize() if letters else ""
-    element = "H" if element in ("D", "T") else element
-    if element not in ATOMIC_NUMBERS:
+    if element not in ATOMIC_NUMBERS and element not in ISOTOPES:
         raise StructureError(
             f"site {label} has an unknown element {symbol!r}; "
             "give its symbol in _atom_site_type_symbol",
             name,
         )
     return element
-
-
-def _check_space_group(
-    data: dict[str, Any], structure: Structure, parser_warnings: list[str], name: str
-) -> None:
-    """Without operations a file has only the name of its group, which may not say everything."""
-    group = next((str(data[key]) for key in _SPACE_GROUPS if data.get(key)), "P1")
-    symbol = re.sub(r"[\s_]", "", group)
-    if symbol in ("P1", "1", "?", ".") or any(data.get(key) for key in _OPERATIONS):
-        return
-    if any("Defaulting to P1" in warning for warning in parser_warnings):
-        raise StructureError(
-            f"has no symmetry operations, and space group {group!r} is not known; "
-            "add _space_group_symop_operation_xyz",
-            name,
-        )
-    from pymatgen.symmetry.groups import SpaceGroup
-
-    try:
-        number = int(symbol) if symbol.isdigit() else SpaceGroup(symbol).int_number
-    except ValueError:
-        return
-    ambiguous = number in _TWO_ORIGINS or (
-        number in _RHOMBOHEDRAL and _number(data["_cell_angle_gamma"]) != 120
-    )
-    formula, formula_units = _composition(data), _number(data.get("_cell_formula_units_Z"))
-    if formula and len(structure) in (formula.num_atoms, formula.num_atoms * formula_units):
-        ambiguous = False  # a wrong choice multiplies the atoms
-    if ambiguous:
-        raise StructureError(
-            f"has no symmetry operations, and space group {group!r} alone leaves the origin or "
-            "the axes open; add _space_group_symop_operation_xyz",
-            name,
-        )
-
-
-def _check_formula(data: dict[str, Any], structure: Structure, name: str) -> None:
-    """The atoms must have the composition that the file states: finds missing atoms."""
-    stated = _composition(data)
-    found = structure.composition.element_composition
-    if stated and not stated.fractional_composition.almost_equals(
-        found.fractional_composition, rtol=0, atol=0.01
-    ):
-        raise StructureError(
-            f"the atoms make {found.reduced_formula} but _chemical_formula_sum is "
-            f"{data['_chemical_formula_sum']!r}; atoms are missing or the symmetry operations "
-            "are wrong",
-            name,
-        )
-
-
-def _composition(data: dict[str, Any]) -> Composition | None:
-    from pymatgen.core import Composition
-
-    try:
-        return Composition(data["_chemical_formula_sum"]).element_composition or None
-    except Exception:  # missing or free text: then there is nothing to compare with
-        return None
-
-
-def _number(text: Any) -> float:
-    """A CIF number, its uncertainty in brackets dropped; NaN if it is none."""
-    try:
-        return float(re.sub(r"\(\d*\)?$", "", str(text)))
-    except ValueError:
-        return math.nan

@@ -25,12 +25,14 @@ class Crystal:
         fractional_coordinates: shape ``[n_atoms, 3]``.
         atomic_numbers: shape ``[n_atoms]``, 1 (H) to 118 (Og).
         name: where it came from (a file name or an id), used in results and error messages.
+        notes: what a reader decided or left out, in words.
     """
 
     lattice: np.ndarray
     fractional_coordinates: np.ndarray
     atomic_numbers: np.ndarray
     name: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__

@@ -25,6 +25,17 @@ MASSES: np.ndarray = np.asarray(atomic_masses[: N_ELEMENTS + 1], dtype=np.float6
 """Standard atomic weights in u, shape ``[119]``."""
 
 
+ISOTOPES = {"D": "H", "T": "H"}
+"""Deuterium and tritium: hydrogen to every model."""
+
+
+def isotope_note(symbol: str) -> str:
+    """What is said where an isotope is taken as its element."""
+    return (
+        f"{symbol} is taken as {ISOTOPES[symbol]}: an isotope's other mass is not known to models"
+    )
+
+
 def symbols_of(numbers) -> str:
     """``[14, 8]`` -> ``"Si, O"``, for messages."""
     return ", ".join(SYMBOLS[int(z)] for z in numbers)

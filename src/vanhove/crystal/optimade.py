@@ -2,64 +2,136 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
-from vanhove.crystal.cif import OCCUPANCY_TOLERANCE
+from vanhove.crystal.asymmetric_unit import Sites, check_coinciding, expand
+from vanhove.crystal.cif_statements import formula_counts
 from vanhove.crystal.crystal import Crystal
-from vanhove.crystal.elements import ATOMIC_NUMBERS
+from vanhove.crystal.elements import ISOTOPES, SYMBOLS
+from vanhove.crystal.objects import OCCUPANCY_TOLERANCE, atomic_numbers_of
+from vanhove.crystal.space_groups import operations_of
 from vanhove.errors import StructureError
+
+_FEATURES = {
+    "implicit_atoms": "has implicit atoms, which have no place; give every atom a place of its own",
+    "site_attachments": "has atoms attached to sites; give every atom a place of its own",
+    "assemblies": "has assemblies, groups of alternative sites; only fully ordered crystals can "
+    "be used",
+}
 
 
 def parse_optimade(entry: dict[str, Any], name: str) -> Crystal:
     """The structure of one entry of type ``structures``, or of its ``attributes`` alone.
 
+    An asymmetric unit (``site_coordinate_span``) is expanded by the operations of the entry.
+
     Raises:
         StructureError: not periodic in three directions, coordinates or species left out,
-            disordered, or an unknown element.
+            disordered, atoms that are mentioned without a place, an unknown element, or not the
+            composition or number of sites that the entry states.
     """
     data = entry.get("attributes", entry)
-    periodic = data.get("dimension_types")
-    lattice = data.get("lattice_vectors")
+    periodic, lattice = data.get("dimension_types"), data.get("lattice_vectors")
+    n_periodic = data.get("nperiodic_dimensions")
     if (periodic is not None and list(periodic) != [1, 1, 1]) or lattice is None:
         raise StructureError("is not periodic in three directions", name or None)
-    missing = [
-        key
-        for key in ("cartesian_site_positions", "species_at_sites")
-        if data.get(key) is None or not len(data[key])
-    ]
+    if n_periodic not in (None, 3):
+        raise StructureError("is not periodic in three directions", name or None)
+    keys = ("cartesian_site_positions", "species_at_sites")
+    missing = [key for key in keys if data.get(key) is None or not len(data[key])]
     if missing:
         raise StructureError(
             f"the OPTIMADE entry has no {' and no '.join(missing)}; ask the server for these "
             "response_fields",
             name or None,
         )
+    _check_features(data, name)
     matrix = np.asarray(lattice, dtype=np.float64).reshape(3, 3)
     if not np.isfinite(matrix).all() or np.linalg.det(matrix) == 0:
         raise StructureError("the lattice vectors span no volume", name or None)
-    elements = {species["name"]: species for species in data.get("species") or []}
-    numbers = [
-        _atomic_number(elements.get(site, {"chemical_symbols": [site]}), name)
-        for site in data["species_at_sites"]
-    ]
-    positions = np.asarray(
-        [list(position) for position in data["cartesian_site_positions"]], dtype=np.float64
-    )
-    return Crystal(matrix, positions @ np.linalg.inv(matrix), np.array(numbers), name)
+    known = {species["name"]: species for species in data.get("species") or []}
+    names = list(data["species_at_sites"])
+    symbols = [_symbol(known.get(site, {"chemical_symbols": [site]}), name) for site in names]
+    numbers, notes = atomic_numbers_of(symbols, name)
+    positions = np.asarray([list(site) for site in data[keys[0]]], dtype=np.float64)
+    fractional = positions @ np.linalg.inv(matrix)
+    if data.get("nsites") not in (None, len(numbers)):
+        raise StructureError(
+            f"lists {len(numbers)} sites, but nsites is {data['nsites']}", name or None
+        )
+    if data.get("site_coordinate_span") == "asymmetric_unit":
+        fractional, numbers = _whole_cell(data, Sites(names, numbers, fractional), matrix, name)
+    _check_composition(data, numbers, name)
+    return Crystal(matrix, fractional, np.array(numbers), name, notes=notes)
 
 
-def _atomic_number(species: dict[str, Any], name: str) -> int:
+def _check_features(data: dict[str, Any], name: str) -> None:
+    features = list(data.get("structure_features") or [])
+    if data.get("assemblies"):
+        features.append("assemblies")
+    if any(sum(species.get("nattached") or [0]) for species in data.get("species") or []):
+        features.append("site_attachments")
+    for feature in features:
+        if feature != "disorder":  # told by the species, which name the site
+            raise StructureError(
+                _FEATURES.get(feature, f"has structure feature {feature!r}: not known"),
+                name or None,
+            )
+    span = data.get("site_coordinate_span")
+    if span not in (None, "unit_cell", "asymmetric_unit"):
+        raise StructureError(
+            f"site_coordinate_span is {span!r}; allowed: unit_cell, asymmetric_unit", name or None
+        )
+
+
+def _whole_cell(
+    data: dict[str, Any], sites: Sites, lattice: np.ndarray, name: str
+) -> tuple[np.ndarray, list[int]]:
+    listed = data.get("space_group_symmetry_operations_xyz")
+    if not listed:
+        raise StructureError(
+            "lists the asymmetric unit alone (site_coordinate_span), without "
+            "space_group_symmetry_operations_xyz; ask the server for them",
+            name or None,
+        )
+    try:
+        operations = operations_of(list(map(str, listed)))
+    except ValueError as error:
+        raise StructureError(str(error), name or None) from error
+    if not operations.fit(lattice):
+        raise StructureError(f"{operations.name} do not fit the cell", name or None)
+    atoms = expand(sites, operations, name)
+    check_coinciding(atoms, sites, name)
+    return atoms.coordinates, atoms.numbers.tolist()
+
+
+def _check_composition(data: dict[str, Any], numbers: list[int], name: str) -> None:
+    """The formula of the entry counts atoms without a place, too."""
+    found = Counter(SYMBOLS[z] for z in numbers)
+    elements = {ISOTOPES.get(element, element) for element in data.get("elements") or found}
+    formula = data.get("chemical_formula_reduced")
+    counts = formula_counts({"_chemical_formula_sum": [str(formula)]}) or found
+    total, atoms = sum(counts.values()), sum(found.values())
+    differ = any(abs(counts[x] / total - found[x] / atoms) > 0.01 for x in {*counts, *found})
+    if differ or elements != set(found):
+        raise StructureError(
+            f"the sites hold {', '.join(f'{x} {n}' for x, n in sorted(found.items()))}, but the "
+            f"entry states {formula or ', '.join(sorted(elements))}; atoms are missing",
+            name or None,
+        )
+
+
+def _symbol(species: dict[str, Any], name: str) -> str:
     symbols = list(species["chemical_symbols"])
     occupancies = species.get("concentration")
     occupancies = [1.0] if occupancies is None else list(occupancies)
     if len(symbols) != 1 or abs(sum(occupancies) - 1) > OCCUPANCY_TOLERANCE:
-        listed = ", ".join(map(str, symbols))
         raise StructureError(
-            f"a site is shared by {listed} or partly empty; only fully ordered crystals, with one "
-            "atom on every site, can be used",
+            f"a site is shared by {', '.join(map(str, symbols))} or partly empty; only fully "
+            "ordered crystals, with one atom on every site, can be used",
             name or None,
         )
-    if symbols[0] not in ATOMIC_NUMBERS:
-        raise StructureError(f"has an unknown element {symbols[0]!r}", name or None)
-    return ATOMIC_NUMBERS[symbols[0]]
+    return str(symbols[0])

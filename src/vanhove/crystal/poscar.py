@@ -11,7 +11,8 @@ from itertools import takewhile
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
-from vanhove.crystal.elements import ATOMIC_NUMBERS
+from vanhove.crystal.elements import ATOMIC_NUMBERS, ISOTOPES, SYMBOLS
+from vanhove.crystal.objects import atomic_numbers_of
 from vanhove.errors import StructureError
 
 
@@ -42,16 +43,19 @@ def parse_poscar(text: str, name: str) -> Crystal:
     lattice = lattice * scale
 
     first = 5  # index of the line with the numbers of atoms
-    symbols = lines[0].split()
+    symbols = _words(lines[0])
     if lines[5].split() and not lines[5].split()[0].isdigit():
         first = 6
-        symbols = lines[5].split()
+        symbols = _words(lines[5])
     counts = [int(word) for word in takewhile(str.isdigit, lines[first].split())]
     if not counts:
         raise StructureError(
             f"line {first + 1}, {lines[first].strip()!r}, holds no numbers of atoms", name
         )
-    numbers = np.repeat(_elements(symbols, counts, first == 6, name), counts)
+    if sum(counts) > len(lines):
+        raise StructureError(f"declares {sum(counts)} atoms in {len(lines)} lines", name)
+    elements, notes = _elements(symbols, counts, first == 6, name)
+    numbers = np.repeat(elements, counts)
 
     rest = lines[first + 1 :]
     if rest and rest[0].strip()[:1] in ("s", "S"):  # selective dynamics
@@ -71,24 +75,48 @@ def parse_poscar(text: str, name: str) -> Crystal:
     ).reshape(-1, 3)
     if mode != "d":
         coordinates = (coordinates * scale) @ np.linalg.inv(lattice)
-    return Crystal(lattice, coordinates, numbers, name)
+    _check_row_symbols(rest[1 : len(numbers) + 1], numbers, start, name)
+    return Crystal(lattice, coordinates, numbers, name, notes=notes)
 
 
-def _elements(symbols: list[str], counts: list[int], named: bool, name: str) -> list[int]:
+def _words(line: str) -> list[str]:
+    """Without a comment behind them."""
+    return list(takewhile(lambda word: word[0] not in "#!", line.split()))
+
+
+def _elements(
+    symbols: list[str], counts: list[int], named: bool, name: str
+) -> tuple[list[int], tuple[str, ...]]:
     # VASP writes the names of its potentials: "Na_pv", "Na_pv/6a2f546d".
     symbols = [symbol.split("/")[0].split("_")[0] for symbol in symbols]
-    if not named and (len(symbols) != len(counts) or not set(symbols) <= set(ATOMIC_NUMBERS)):
+    known = {*ATOMIC_NUMBERS, *ISOTOPES}
+    if not named and (len(symbols) != len(counts) or not set(symbols) <= known):
         raise StructureError(
             "names no elements; put their symbols on a line before the numbers of atoms", name
         )
-    unknown = [symbol for symbol in symbols if symbol not in ATOMIC_NUMBERS]
+    unknown = [symbol for symbol in symbols if symbol not in known]
     if unknown:
         raise StructureError(f"has an unknown element {unknown[0]!r}", name)
     if len(symbols) != len(counts):
         raise StructureError(
             f"names {len(symbols)} elements but {len(counts)} numbers of atoms", name
         )
-    return [ATOMIC_NUMBERS[symbol] for symbol in symbols]
+    return atomic_numbers_of(symbols, name)
+
+
+def _check_row_symbols(lines: list[str], numbers: np.ndarray, start: int, name: str) -> None:
+    """Some programs write an atom's symbol behind its coordinates: it must be the declared one."""
+    for i, (line, number) in enumerate(zip(lines, numbers, strict=True)):
+        rest = line.split()[3:]
+        if len(rest) > 3 and set(rest[:3]) <= {"T", "F", ".TRUE.", ".FALSE."}:
+            rest = rest[3:]
+        symbol = rest[0].split("_")[0] if len(rest) == 1 else ""
+        if symbol in ATOMIC_NUMBERS and symbol != "F" and ATOMIC_NUMBERS[symbol] != number:
+            raise StructureError(
+                f"line {start + i + 1} names {symbol}, but by the numbers of atoms it is "
+                f"{SYMBOLS[number]}",
+                name,
+            )
 
 
 def _three_numbers(line: str, index: int, what: str, name: str) -> list[float]:

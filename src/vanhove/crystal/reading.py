@@ -6,7 +6,6 @@ returned has passed `check_crystal`.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import warnings
@@ -14,13 +13,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from vanhove.crystal.checks import check_crystal
-from vanhove.crystal.cif import OCCUPANCY_TOLERANCE, parse_cif_block, split_cif
+from vanhove.crystal.cif import parse_cif_block, split_cif
 from vanhove.crystal.crystal import Crystal
-from vanhove.crystal.elements import ATOMIC_NUMBERS
-from vanhove.crystal.optimade import parse_optimade
+from vanhove.crystal.extxyz import split_extxyz
+from vanhove.crystal.json_structures import crystal_of_json, split_json
+from vanhove.crystal.objects import crystal_of_atoms, crystal_of_structure
 from vanhove.crystal.poscar import parse_poscar
 from vanhove.errors import StructureError
 
@@ -96,7 +94,7 @@ def crystal_from_dict(data: dict[str, Any], name: str = "") -> Crystal:
     Raises:
         StructureError: as `read_crystal`.
     """
-    crystal = guarded(_from_json, data, name)
+    crystal = guarded(crystal_of_json, data, name)
     check_crystal(crystal)
     return crystal
 
@@ -139,6 +137,14 @@ def _natural_order(path: Path) -> list[tuple[int, int, str]]:
     return [(0, int(w), w) if w.isdecimal() else (1, 0, w) for w in words if w]
 
 
+# Text copied from papers: minus signs and dashes, blanks and digits that are not ASCII.
+_PLAIN = str.maketrans(
+    dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe58\ufe63\uff0d", "-")
+    | dict.fromkeys("\u00a0\u2002\u2003\u2004\u2005\u2007\u2008\u2009\u200a\u202f\u3000", " ")
+    | dict.fromkeys("\u200b\u2060\ufeff", "")
+    | {chr(0xFF10 + digit): str(digit) for digit in range(10)}
+)
+
 # A source is opened into its items and a function that makes a crystal of one of them with a name.
 Converter = Callable[[Any, str], Crystal]
 
@@ -151,9 +157,9 @@ def _open(source: Any) -> tuple[str, list[Any], Converter]:
     if isinstance(source, Crystal):
         return source.name, [source], lambda crystal, _: crystal
     if hasattr(source, "lattice") and hasattr(source, "sites"):
-        return "", [source], _from_structure
+        return "", [source], crystal_of_structure
     if hasattr(source, "cell") and hasattr(source, "numbers"):
-        return str(source.info.get("name", "")), [source], _from_atoms
+        return str(source.info.get("name", "")), [source], crystal_of_atoms
     raise StructureError(
         f"a {type(source).__name__} is no crystal structure; allowed: a path, "
         "a pymatgen Structure, an ASE Atoms, a Crystal"
@@ -173,11 +179,11 @@ def _reader(path: Path) -> tuple[Callable[[str, str], list[Any]], Converter] | N
     """How to split a file's text into structures, and to convert one; None: unknown file name."""
     suffix = path.suffix.lower()
     if suffix in (".cif", ".mcif"):
-        return split_cif, lambda block, name: _from_structure(parse_cif_block(block, name), name)
+        return split_cif, parse_cif_block
     if suffix in (".xyz", ".extxyz"):
-        return _split_extxyz, _from_atoms
+        return split_extxyz, crystal_of_atoms
     if suffix == ".json":
-        return _split_json, _from_json
+        return split_json, crystal_of_json
     if suffix in (".vasp", ".poscar") or re.fullmatch(
         r"(POSCAR|CONTCAR)([._-].*)?", path.name, re.IGNORECASE
     ):
@@ -202,9 +208,10 @@ def _text(content: bytes, name: str) -> str:
     if re.search(rb"[\x00-\x08\x0e-\x1f]", content):
         raise StructureError("is binary or UTF-16; plain text is needed", name)
     try:
-        return content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return content.decode("latin-1")  # authors' names in old CIFs
+        text = content.decode("latin-1")  # authors' names in old CIFs
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_PLAIN)
 
 
 def guarded(function: Callable[[Any, str], Any], item: Any, name: str) -> Any:
@@ -239,139 +246,3 @@ def _chosen(n: int, index: int | str | None, name: str) -> list[int]:
     if not -n <= index < n:
         raise StructureError(f"has no structure {index}; allowed: {choice}", name or None)
     return [index % n]
-
-
-def _from_structure(structure: Structure, name: str) -> Crystal:
-    if not all(structure.lattice.pbc):
-        raise StructureError("is not periodic in three directions", name or None)
-    numbers = []
-    for i, site in enumerate(structure):
-        occupancies: dict[str, float] = {}
-        for species, occupancy in site.species.items():
-            if species.symbol not in ATOMIC_NUMBERS:
-                raise StructureError(
-                    f"site {i + 1} ({site.label}) has an unknown element {species.symbol!r}",
-                    name or None,
-                )
-            occupancies[species.symbol] = occupancies.get(species.symbol, 0.0) + occupancy
-        if len(occupancies) != 1 or abs(sum(occupancies.values()) - 1) > OCCUPANCY_TOLERANCE:
-            raise _disordered(f"{i + 1} ({site.label})", occupancies, name)
-        numbers.append(ATOMIC_NUMBERS[next(iter(occupancies))])
-    return Crystal(structure.lattice.matrix, structure.frac_coords, np.array(numbers), name)
-
-
-def _from_atoms(atoms: Atoms, name: str) -> Crystal:
-    # ASE's CIF reader keeps occupancies here, and the main element in the atoms.
-    for kind, occupancies in atoms.info.get("occupancy", {}).items():
-        if len(occupancies) != 1 or abs(sum(occupancies.values()) - 1) > OCCUPANCY_TOLERANCE:
-            raise _disordered(f"kind {kind}", occupancies, name)
-    return _from_arrays(atoms.cell.array, atoms.positions, atoms.numbers, atoms.pbc, name)
-
-
-def _disordered(site: str, occupancies: dict[str, float], name: str) -> StructureError:
-    listed = ", ".join(f"{symbol} {occupancy:g}" for symbol, occupancy in occupancies.items())
-    return StructureError(
-        f"site {site} has occupancy {listed}; only fully ordered crystals, with one atom on "
-        "every site, can be used",
-        name or None,
-    )
-
-
-def _from_arrays(cell: Any, positions: Any, numbers: Any, pbc: Any, name: str) -> Crystal:
-    """From Cartesian coordinates in angstrom, as ASE has them."""
-    cell = np.asarray(cell, dtype=np.float64).reshape(3, 3)
-    if not np.broadcast_to(pbc, 3).all() or not cell.any(axis=1).all():
-        raise StructureError(
-            "has no lattice or is not periodic in three directions; "
-            'a crystal has three lattice vectors and pbc="T T T"',
-            name or None,
-        )
-    if not np.isfinite(cell).all() or abs(np.linalg.det(cell)) == 0:
-        raise StructureError("the lattice vectors span no volume", name or None)
-    positions = np.asarray(positions, dtype=np.float64).reshape(-1, 3)
-    return Crystal(cell, positions @ np.linalg.inv(cell), np.asarray(numbers), name)
-
-
-def _split_extxyz(text: str, name: str) -> list[Atoms]:
-    from io import StringIO
-
-    from ase.io.extxyz import read_xyz
-
-    try:
-        return list(read_xyz(StringIO(text), index=slice(None)))
-    except KeyError as error:  # ASE looks the symbol up in its table
-        raise StructureError(
-            f"not a valid extxyz file, or an unknown element: {error}", name
-        ) from error
-
-
-def _split_json(text: str, name: str) -> list[Any]:
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise StructureError(f"is not valid JSON: {error}", name) from error
-    if isinstance(data, dict) and isinstance(data.get("ids"), list):  # ASE's database
-        return [data[str(i)] for i in data["ids"]]
-    return data if isinstance(data, list) else [data]
-
-
-def _from_json(data: Any, name: str) -> Crystal:
-    if isinstance(data, dict) and isinstance(data.get("structure"), str):
-        data = json.loads(data["structure"])
-    if isinstance(data, dict) and isinstance(data.get("structure"), dict):
-        data = data["structure"]
-    keys = set(data) if isinstance(data, dict) else set()
-    if "attributes" in keys or {"lattice_vectors", "cartesian_site_positions"} <= keys:
-        return parse_optimade(data, name)
-    if {"lattice", "fractional_coordinates", "atomic_numbers"} <= keys:
-        return Crystal(
-            data["lattice"], data["fractional_coordinates"], data["atomic_numbers"], name
-        )
-    if {"lattice", "sites"} <= keys:
-        from pymatgen.core import Structure
-
-        return _from_structure(Structure.from_dict(_geometry(data)), name)
-    if {"numbers", "positions", "cell"} <= keys:
-        return _from_arrays(
-            _ase_array(data["cell"]),
-            _ase_array(data["positions"]),
-            _ase_array(data["numbers"]),
-            _ase_array(data.get("pbc", False)),
-            name,
-        )
-    if "sites" in keys:
-        raise StructureError("has no lattice: a molecule, not a crystal", name)
-    raise StructureError(
-        "is JSON but no structure; allowed: pymatgen's Structure.as_dict, an entry with a "
-        '"structure", ASE\'s Atoms, an OPTIMADE entry',
-        name,
-    )
-
-
-def _geometry(data: dict[str, Any]) -> dict[str, Any]:
-    """Lattice, species and places of pymatgen's dictionary.
-
-    The rest is left out: decoding "@module" entries in site properties would import that module.
-    """
-    sites = [
-        {
-            "species": [
-                {key: kind[key] for key in ("element", "occu", "oxidation_state") if key in kind}
-                for kind in site["species"]
-            ],
-            **{key: site[key] for key in ("abc", "xyz", "label") if key in site},
-        }
-        for site in data["sites"]
-    ]
-    lattice = data["lattice"]
-    return {"lattice": {key: lattice[key] for key in lattice if key[:1] != "@"}, "sites": sites}
-
-
-def _ase_array(value: Any) -> Any:
-    """Undo ASE's JSON encoding of arrays."""
-    if isinstance(value, dict) and "array" in value:
-        value = value["array"]
-    if isinstance(value, dict) and "__ndarray__" in value:
-        shape, dtype, flat = value["__ndarray__"]
-        return np.array(flat, dtype=dtype).reshape(shape)
-    return value

@@ -1,0 +1,120 @@
+"""Structures in JSON: pymatgen's, ASE's, OPTIMADE's, JARVIS's, and vanhove's own."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+
+from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.objects import atomic_numbers_of, crystal_of_arrays, crystal_of_structure
+from vanhove.crystal.optimade import parse_optimade
+from vanhove.errors import StructureError
+
+
+def split_json(text: str, name: str) -> list[Any]:
+    """The entries of a file: of a list, of an answer of an OPTIMADE server, of ASE's database.
+
+    Raises:
+        StructureError: it is no JSON.
+    """
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise StructureError(f"is not valid JSON: {error}", name) from error
+    if isinstance(data, dict) and isinstance(data.get("ids"), list):  # ASE's database
+        return [data[str(i)] for i in data["ids"]]
+    if isinstance(data, dict) and isinstance(data.get("data"), (list, dict)):  # a server's answer
+        data = data["data"]
+    return data if isinstance(data, list) else [data]
+
+
+def crystal_of_json(data: Any, name: str) -> Crystal:
+    """The crystal of one entry.
+
+    Raises:
+        StructureError: it is no structure, or one that cannot be used.
+    """
+    if isinstance(data, dict) and isinstance(data.get("structure"), str):
+        data = json.loads(data["structure"])
+    if isinstance(data, dict) and isinstance(data.get("structure"), dict):
+        data = data["structure"]
+    keys = set(data) if isinstance(data, dict) else set()
+    if "attributes" in keys or {"lattice_vectors", "cartesian_site_positions"} <= keys:
+        return parse_optimade(data, name)
+    if isinstance(data, dict) and isinstance(data.get("atoms"), dict):  # an entry of JARVIS
+        data = data["atoms"]
+        keys = set(data)
+    if {"lattice_mat", "coords", "elements"} <= keys:
+        return _jarvis(data, name)
+    if {"lattice", "fractional_coordinates", "atomic_numbers"} <= keys:
+        return Crystal(
+            data["lattice"], data["fractional_coordinates"], data["atomic_numbers"], name
+        )
+    if {"lattice", "sites"} <= keys:
+        from pymatgen.core import Structure
+
+        return crystal_of_structure(Structure.from_dict(_geometry(data)), name)
+    if {"numbers", "positions", "cell"} <= keys:
+        return crystal_of_arrays(
+            _ase_array(data["cell"]),
+            _ase_array(data["positions"]),
+            _ase_array(data["numbers"]),
+            _ase_array(data.get("pbc", False)),
+            name,
+        )
+    if "sites" in keys:
+        raise StructureError("has no lattice: a molecule, not a crystal", name)
+    raise StructureError(
+        "is JSON but no structure; allowed: pymatgen's Structure.as_dict, an entry with a "
+        "\"structure\", ASE's Atoms, an OPTIMADE entry, JARVIS's atoms",
+        name,
+    )
+
+
+def _geometry(data: dict[str, Any]) -> dict[str, Any]:
+    """Lattice, species and places of pymatgen's dictionary.
+
+    The rest is left out: decoding "@module" entries in site properties would import that module.
+    """
+    sites = [
+        {
+            "species": [
+                {key: kind[key] for key in ("element", "occu", "oxidation_state") if key in kind}
+                for kind in site["species"]
+            ],
+            **{key: site[key] for key in ("abc", "xyz", "label") if key in site},
+        }
+        for site in data["sites"]
+    ]
+    lattice = data["lattice"]
+    return {"lattice": {key: lattice[key] for key in lattice if key[:1] != "@"}, "sites": sites}
+
+
+def _jarvis(data: dict[str, Any], name: str) -> Crystal:
+    """``lattice_mat``, ``coords``, ``elements``, ``cartesian`` (Choudhary et al., 2020)."""
+    numbers, notes = atomic_numbers_of(list(map(str, data["elements"])), name)
+    lattice = np.asarray(data["lattice_mat"], dtype=np.float64).reshape(3, 3)
+    coordinates = np.asarray(data["coords"], dtype=np.float64).reshape(-1, 3)
+    cartesian = data.get("cartesian", False)
+    if not isinstance(cartesian, bool):
+        raise StructureError(f'"cartesian" is {cartesian!r}; allowed: true, false', name or None)
+    if cartesian:
+        crystal = crystal_of_arrays(lattice, coordinates, numbers, True, name, notes=notes)
+    else:
+        crystal = Crystal(lattice, coordinates, np.array(numbers), name, notes=notes)
+    return crystal
+
+
+def _ase_array(value: Any) -> Any:
+    """Undo ASE's JSON encoding of arrays."""
+    if isinstance(value, dict) and "array" in value:
+        value = value["array"]
+    if isinstance(value, dict) and "__ndarray__" in value:
+        shape, dtype, flat = value["__ndarray__"]
+        if not re.fullmatch(r"(int|float|bool)\d{0,3}", str(dtype)):
+            raise ValueError(f"an array of {dtype!r}")
+        return np.array(flat, dtype=dtype).reshape(shape)
+    return value
