@@ -78,7 +78,8 @@ def main() -> None:
         outer = max(int(s[0]) for s, (_, f) in of_atom.items() if s[1] == "s" and f > 0)
         period = OUTER_S.get(symbol, outer)
         empty = [f"{period}p"] + ([f"{period - 1}d"] if period > 3 else [])
-        kept = valence + [s for s in (f"{period}s", *empty) if s in of_atom and s not in valence]
+        empty = [shell for shell in (f"{period}s", *empty) if of_atom.get(shell, [0, 1])[1] == 0]
+        kept = {*valence, *empty}  # an occupied shell that is not valence is core
         table[symbol] = {
             shell: {"energy_eV": energy, "electrons": electrons}
             for shell, (energy, electrons) in of_atom.items()

@@ -9,7 +9,6 @@ from vanhove.datasets import (
     load_electron_states,
 )
 
-pytestmark = pytest.mark.data
 MATERIALS = {
     "mp-27": "Si, face-centred: no diamond silicon in the set",
     "mp-66": "diamond, in place of it",
@@ -58,7 +57,7 @@ def test_gap_of_the_processed_bands(dataset, material):
 
 
 def test_the_whole_set(dataset):
-    assert dataset.values.shape == (416, 256, 6)
+    assert dataset.values.shape == (len(dataset), 256, 6)
     sibling = load_dataset("electron_pbe")
     assert {p: [sibling.ids[r] for r in rows] for p, rows in sibling.splits.items()} == {
         p: [dataset.ids[r] for r in rows] for p, rows in dataset.splits.items()
@@ -68,7 +67,7 @@ def test_the_whole_set(dataset):
     insulators = dataset.values[~properties["is_metal"]]
     assert np.nanmax(insulators[:, :, :3]) < 0 < np.nanmin(insulators[:, :, 3:])
     lacking = np.isnan(dataset.values).any(axis=(1, 2))
-    assert lacking.sum() == 25
+    assert 25 <= lacking.sum() < 0.1 * len(dataset)
     arsenic = load_electron_states()["mp-10"]  # simple cubic, 5 electrons
     assert lacking[dataset.ids.index("mp-10")]
     assert arsenic.n_electrons == 5
@@ -87,4 +86,4 @@ def test_gaps_of_mesh_and_path_differ_in_a_few_insulators():
             # One of the two is the gap of both together.
             both = state.edges.gap
             assert min(abs(gap.energy - both), abs(state.mesh_edges.gap - both)) < 0.1
-    assert len(differing) < 15
+    assert len(differing) < 0.06 * len(load_electron_states())

@@ -1,12 +1,14 @@
 """PBE electron states of small non-magnetic crystals, computed for this project.
 
 Structures of the Materials Project (v2025.02.12, CC-BY 4.0), primitive cells of at most 8 atoms,
-GPAW 26.7, plane waves, PBE, no spin. The file holds eigenvalues on a k-mesh and along a path; the
-densities of states are made of those of the mesh here, with tetrahedra.
+GPAW 26.7, plane waves, PBE, no spin. The files hold eigenvalues on a k-mesh and along a path; the
+densities of states are made of those of the mesh here, with tetrahedra. They are part of the
+package (``data/electron_pbe``); `scripts/label_electrons.py` computes more.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -14,28 +16,30 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.symmetry import crystal_system_of
-from vanhove.datasets.cache import RemoteFile, data_file, read_content
-from vanhove.datasets.dataset import SpectrumDataset
+from vanhove.datasets.cache import read_content
+from vanhove.datasets.dataset import PARTS, SpectrumDataset
+from vanhove.datasets.electron_store import PATH_STEP, STEP, Record, unpack
 from vanhove.datasets.splits import hashed_split
 from vanhove.errors import DataError
 from vanhove.physics.tetrahedra import tetrahedra_of
 from vanhove.spectra.eigenvalues import BandEdges, Eigenvalues, band_edges
 from vanhove.spectra.electron_dos import ELECTRON_TARGETS, ElectronTarget
 
-DATA = RemoteFile(
-    None,
-    "c150547c8bc714ad0e3c75325b71ff69fb96ab14b59832cb8a8bed2df6e8e70f",
-    "electron_pbe/electron_pbe.npz",
-)
-"""The state of 2026-11-21. A later one has another hash, to be put here."""
+FOLDER = Path(str(files("vanhove.datasets") / "data" / "electron_pbe"))
+"""The files of the set, part-1.npz and so forth; `scripts/merge_electron_labels.py` adds to them."""
+
+FIRST_PARTS = FOLDER / "first_parts.json"
+"""Ids of the validation and test part as they were at 416 materials; they never change."""
 
 SPLIT_SEED = 0
+SPLIT_NAME = f"random by formula (seed {SPLIT_SEED}); valid and test as of the first 416"
 _DECIMALS = 5
 """Of the computed densities, so that the last bits of another machine's arithmetic do not make
 another data set."""
@@ -43,7 +47,7 @@ another data set."""
 
 @dataclass(frozen=True, eq=False)
 class ElectronStates:
-    """What the file holds of one material. Energies in eV, absolute, increasing with the band.
+    """What the set holds of one material. Energies in eV, absolute, increasing with the band.
 
     Attributes:
         crystal: as computed, named by its id.
@@ -110,7 +114,7 @@ def load_electron_pbe() -> SpectrumDataset:
     formula, about 80 / 10 / 10. See `dostransformer_electron_dos`.
 
     Raises:
-        DataError: the file is not there, or is not the one named here.
+        DataError: a file is damaged.
     """
     return _dataset("electron_pbe", ELECTRON_TARGETS["dostransformer"])
 
@@ -122,18 +126,47 @@ def load_electron_pbe_128() -> SpectrumDataset:
     See `mat2spec_electron_dos`.
 
     Raises:
-        DataError: the file is not there, or is not the one named here.
+        DataError: a file is damaged.
     """
     return _dataset("electron_pbe_128", ELECTRON_TARGETS["mat2spec"])
 
 
 def load_electron_states() -> dict[str, ElectronStates]:
-    """Eigenvalues on mesh and path, by id, in the order of the file.
+    """Eigenvalues on mesh and path, by id, in the order of the files.
 
     Raises:
-        DataError: the file is not there, is not the one named here, or lacks an array.
+        DataError: a file is damaged, or lacks an array.
     """
-    return dict(_read(data_file(DATA)))
+    return dict(_read(FOLDER)[0])
+
+
+def electron_data_hash() -> str:
+    """SHA-256 (hex) of the files of `electron_pbe`."""
+    return _read(FOLDER)[1]
+
+
+def electron_parts(ids: Sequence[str], formulas: Sequence[str]) -> dict[str, np.ndarray]:
+    """Who trains, validates and tests, for ever: rows by part.
+
+    The part of a material follows from its reduced formula alone (`hashed_split`). ``valid`` and
+    ``test`` hold the materials that were there when the set had 416, and no others, so that numbers
+    measured on them stay comparable. Later ones whose formula falls there neither train nor change
+    them: they are ``later_valid`` and ``second_test``, the larger test that is quoted beside the
+    first.
+
+    Args:
+        ids, formulas: of the materials.
+
+    Returns:
+        sorted rows under ``train``, ``valid``, ``test``, ``later_valid`` and ``second_test``.
+    """
+    parts = hashed_split(formulas, seed=SPLIT_SEED)
+    first = json.loads(FIRST_PARTS.read_text())
+    for part, later in (("valid", "later_valid"), ("test", "second_test")):
+        fixed = set(first[part])
+        old = np.array([ids[row] in fixed for row in parts[part]], dtype=bool)
+        parts[part], parts[later] = parts[part][old], parts[part][~old]
+    return parts
 
 
 def load_electron_properties(ids: Sequence[str]) -> dict[str, np.ndarray]:
@@ -145,13 +178,13 @@ def load_electron_properties(ids: Sequence[str]) -> dict[str, np.ndarray]:
     is the middle of the gap), ``is_metal``, ``n_electrons``, ``space_group``.
 
     Raises:
-        DataError: an id that the file does not hold, or as `load_electron_states`.
+        DataError: an id that the set does not hold, or as `load_electron_states`.
     """
     states = load_electron_states()
     unknown = [material for material in ids if material not in states]
     if unknown:
         raise DataError(
-            f"{len(unknown)} ids are not in {DATA.relative_path}, first {unknown[0]!r}; "
+            f"{len(unknown)} ids are not in electron_pbe, first {unknown[0]!r}; "
             "load_electron_states() lists those that are"
         )
     chosen = [states[material] for material in ids]
@@ -167,6 +200,14 @@ def load_electron_properties(ids: Sequence[str]) -> dict[str, np.ndarray]:
     }
 
 
+def parts_of(states: Sequence[ElectronStates]) -> dict[str, np.ndarray]:
+    """Train, valid and test of `electron_parts`; later materials of the latter two are in none."""
+    parts = electron_parts(
+        [state.crystal.name for state in states], [state.crystal.formula for state in states]
+    )
+    return {part: parts[part] for part in PARTS}
+
+
 def _dataset(name: str, target: ElectronTarget) -> SpectrumDataset:
     values: dict[str, np.ndarray] = {}
     problems = []
@@ -179,7 +220,7 @@ def _dataset(name: str, target: ElectronTarget) -> SpectrumDataset:
         else:
             values[material] = np.round(computed, _DECIMALS)
     if not values:
-        raise DataError(f"{DATA.relative_path}: no entry can be used: {'; '.join(problems[:3])}")
+        raise DataError(f"electron_pbe: no entry can be used: {'; '.join(problems[:3])}")
     used = [states[material] for material in values]
     notes = [*_notes(used), target.note]
     if problems:
@@ -193,8 +234,8 @@ def _dataset(name: str, target: ElectronTarget) -> SpectrumDataset:
         normalisation=target.normalisation,
         quantity="electron_dos",
         values=np.stack(list(values.values())),
-        splits=hashed_split([state.crystal.formula for state in used], seed=SPLIT_SEED),
-        split_name=f"random by formula (seed {SPLIT_SEED})",
+        splits=parts_of(used),
+        split_name=SPLIT_NAME,
         notes=notes,
     )
 
@@ -214,89 +255,51 @@ def _notes(states: list[ElectronStates]) -> list[str]:
         "spin-orbit, Materials Project structures (v2025.02.12) not relaxed; k-mesh of 4 points "
         "per 1/angstrom, linear tetrahedra, no broadening.",
         "It grows, and numbers measured on it change with it. The part of a material depends on "
-        "its formula alone, so none moves from one part to another. This is the file with SHA-256 "
-        f"{DATA.sha256[:12]}...",
+        "its formula alone, and the validation and test part are those of the first 416 materials "
+        "for ever: later ones of these formulas are left out. Files with SHA-256 "
+        f"{electron_data_hash()[:12]}...",
     ]
 
 
 @lru_cache(maxsize=1)
-def _read(path: Path) -> dict[str, ElectronStates]:
-    try:
-        with np.load(io.BytesIO(read_content(path)), allow_pickle=False) as archive:
-            data = {name: archive[name] for name in archive.files}
-        return _entries(data)
-    except (KeyError, ValueError, IndexError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: {error}; replace the file") from error
+def _read(folder: Path) -> tuple[dict[str, ElectronStates], str]:
+    """All materials by id, and the SHA-256 of the files."""
+    states: dict[str, ElectronStates] = {}
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("part-*.npz")):
+        content = read_content(path)
+        digest.update(content)
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+                records = unpack({name: archive[name] for name in archive.files})
+            found = [_state(record) for record in records]
+        except (DataError, ValueError, zipfile.BadZipFile) as error:
+            raise DataError(f"{path}: {error}; replace the file") from error
+        repeated = [s.crystal.name for s in found if s.crystal.name in states]
+        repeated += [i for i, n in Counter(s.crystal.name for s in found).items() if n > 1]
+        if repeated:
+            raise DataError(f"{path}: {len(repeated)} ids repeat, first {repeated[0]!r}")
+        states |= {state.crystal.name: state for state in found}
+    if not states:
+        raise DataError(f"{folder} holds no part-*.npz: install the package anew")
+    return states, digest.hexdigest()
 
 
-def _entries(data: dict[str, np.ndarray]) -> dict[str, ElectronStates]:
-    ids = [str(i) for i in data["ids"]]
-    repeated = [i for i, count in Counter(ids).items() if count > 1]
-    if repeated:
-        raise ValueError(f"{len(repeated)} ids repeat, first {repeated[0]!r}")
-
-    def pieces(name: str, lengths: np.ndarray) -> list[np.ndarray]:
-        array = data[name]
-        if len(array) != lengths.sum():
-            raise ValueError(f"{name} has {len(array)} rows, {lengths.sum()} are announced")
-        return np.split(array, np.cumsum(lengths)[:-1])
-
-    mesh, path = data["mesh_shape"], data["path_shape"]
-    columns = zip(
-        ids,
-        data["lattice"],
-        pieces("frac", data["natoms"]),
-        pieces("Z", data["natoms"]),
-        data["spacegroup"].tolist(),
-        data["nelectrons"].tolist(),
-        data["ecut_eV"].tolist(),
-        data["efermi"].tolist(),
-        pieces("eig_mesh", mesh.prod(axis=1)),
-        pieces("kpts_mesh", mesh[:, 0]),
-        pieces("weights", mesh[:, 0]),
-        data["nk_full"].tolist(),
-        pieces("eig_path", path.prod(axis=1)),
-        pieces("kpts_path", path[:, 0]),
-        pieces("path_x", path[:, 0]),
-        data["path_labels"],
-        mesh,
-        path,
-        strict=True,
+def _state(record: Record) -> ElectronStates:
+    n_full = int(record.divisions.prod())
+    path, positions, names = json.loads(record.path_labels)
+    return ElectronStates(
+        crystal=Crystal(record.lattice, record.fractional, record.numbers, record.id),
+        space_group=record.space_group,
+        n_electrons=record.n_electrons,
+        cutoff=float(record.cutoff_eV),
+        code_fermi_level=record.fermi_level * STEP,
+        mesh_energies=record.mesh * STEP,
+        mesh_kpoints=record.mesh_kpoints / record.divisions,
+        mesh_weights=record.mesh_counts / n_full,
+        n_full=n_full,
+        path_energies=record.path * STEP,
+        path_kpoints=record.path_kpoints * PATH_STEP,
+        path_x=record.path_x.astype(np.float64),
+        path_labels=(path, positions, names),
     )
-    return {
-        name: ElectronStates(
-            crystal=Crystal(lattice, fractional, numbers, name),
-            space_group=space_group,
-            n_electrons=n_electrons,
-            cutoff=float(cutoff),
-            code_fermi_level=fermi,
-            mesh_energies=mesh_energies.reshape(mesh_shape).astype(np.float64),
-            mesh_kpoints=mesh_kpoints.astype(np.float64),
-            mesh_weights=weights,
-            n_full=n_full,
-            path_energies=path_energies.reshape(path_shape).astype(np.float64),
-            path_kpoints=path_kpoints.astype(np.float64),
-            path_x=path_x.astype(np.float64),
-            path_labels=tuple(json.loads(str(labels))),
-        )
-        for (
-            name,
-            lattice,
-            fractional,
-            numbers,
-            space_group,
-            n_electrons,
-            cutoff,
-            fermi,
-            mesh_energies,
-            mesh_kpoints,
-            weights,
-            n_full,
-            path_energies,
-            path_kpoints,
-            path_x,
-            labels,
-            mesh_shape,
-            path_shape,
-        ) in columns
-    }

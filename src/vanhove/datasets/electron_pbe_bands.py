@@ -10,12 +10,12 @@ from vanhove.crystal.kpath import GAMMA, KPoints
 from vanhove.datasets.band_folder import N_BANDS, N_POINTS, bands_dataset
 from vanhove.datasets.dataset import SpectrumDataset
 from vanhove.datasets.electron_pbe import (
-    DATA,
-    SPLIT_SEED,
+    SPLIT_NAME,
     ElectronStates,
+    electron_data_hash,
     load_electron_states,
+    parts_of,
 )
-from vanhove.datasets.splits import hashed_split
 from vanhove.spectra.bands import BandStructure
 
 _ON_PATH = 1e-3
@@ -29,7 +29,7 @@ def load_electron_pbe_bands() -> SpectrumDataset:
     a continuous path. Split by formula as `electron_pbe`.
 
     Raises:
-        DataError: the file is not there, or is not the one named here.
+        DataError: a file is damaged.
     """
     states = list(load_electron_states().values())
     bands = [band_structure_of(state) for state in states]
@@ -42,21 +42,22 @@ def load_electron_pbe_bands() -> SpectrumDataset:
     dataset = bands_dataset(
         "electron_pbe_bands",
         bands,
-        splits=hashed_split([state.crystal.formula for state in states], seed=SPLIT_SEED),
-        split_name=f"random by formula (seed {SPLIT_SEED})",
+        splits=parts_of(states),
+        split_name=SPLIT_NAME,
     )
     lacking = np.isnan(dataset.values).any(axis=(1, 2)).sum()
     differing = f": {', '.join(touching)}" if touching else ""
     dataset.notes.extend(
         [
             f"Small: {len(states)} crystals ({n_metals} metals), computed for this project, see "
-            "electron_pbe. Bands at 100 points of a Setyawan-Curtarolo path, linear between them. "
+            "electron_pbe. Bands at 64 or 100 points of a Setyawan-Curtarolo path, linear between "
+            "them. "
             f"A continuous path walks some of its stretches twice; {N_POINTS} points.",
             f"{lacking} crystals have fewer than {N_BANDS // 2} bands below the Fermi level: what "
             "is missing is left out of losses and metrics.",
             "Metal or not by mesh and path together; along the path alone "
             f"{len(touching)} crystals look different{differing}.",
-            f"This is the file with SHA-256 {DATA.sha256[:12]}...",
+            f"Files with SHA-256 {electron_data_hash()[:12]}...",
         ]
     )
     return dataset

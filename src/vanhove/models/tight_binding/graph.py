@@ -12,7 +12,7 @@ from torch import Tensor
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.neighbors import neighbor_list
 from vanhove.models.tight_binding.atoms import SHELL_OF_ORBITAL, atom_table
-from vanhove.models.tight_binding.madelung import madelung_matrix
+from vanhove.physics.ewald import charge_matrix
 from vanhove.models.tight_binding.slater_koster import bond_frame
 
 
@@ -87,7 +87,9 @@ def electron_graph(
         pair_edges=torch.from_numpy(edges.astype(np.int64)),
         pair_mask=torch.from_numpy(mask).to(dtype),
         pair=torch.from_numpy(pairs.astype(np.int64)),
-        madelung=torch.from_numpy(madelung_matrix(crystal)).to(dtype),
+        madelung=torch.from_numpy(
+            charge_matrix(crystal.lattice, crystal.cartesian_coordinates)
+        ).to(dtype),
         orbitals=torch.from_numpy(np.flatnonzero(table.orbital[numbers])),
         n_electrons=int(table.electrons[numbers].sum()),
         semicore_atom=torch.from_numpy(atom[repeated]),
