@@ -1,4 +1,4 @@
-"""Levels of the free atoms (PBE), for the tight-binding model, into `crystal/data/atomic_levels.json`.
+"""Levels of the free atoms (PBE), of the tight-binding model: `crystal/data/atomic_levels.json`.
 
 Each spherical, spin-less atom is solved by GPAW's all-electron program, scalar-relativistic, with
 the shells that a crystal of s, p and d orbitals needs (empty ones included, where they are bound).
@@ -49,15 +49,14 @@ def valence_shells(folder: Path) -> dict[str, list[str]]:
 
 def levels(symbol: str) -> dict[str, list[float]]:
     """Energy (eV) and electrons of each shell, valence or empty."""
-    number, shells = configurations[symbol]
-    period = OUTER_S.get(symbol, max(n for n, l, *_ in shells if l == 0))
-    held = {(n, l) for n, l, *_ in shells}
+    held = {(shell[0], shell[1]) for shell in configurations[symbol][1]}
+    period = OUTER_S.get(symbol, max(n for n, angular in held if angular == 0))
     wanted = [(period, 0)] + ([(period, 1)] if period > 1 else [])
     wanted += [(period - 1, 2)] if period > 3 else []
     atom = AllElectronAtom(symbol, "PBE", log=None)
-    for n, l in wanted:
-        if (n, l) not in held:
-            atom.add(n, l, 0)
+    for shell in wanted:
+        if shell not in held:
+            atom.add(*shell, 0)
     atom.run()
     atom.refine()
     result = {}
@@ -65,7 +64,10 @@ def levels(symbol: str) -> dict[str, list[float]]:
         for k, (energy, electrons) in enumerate(zip(channel.e_n, channel.f_n, strict=False)):
             n = k + channel.l + 1
             if HARTREE * energy < UNBOUND:
-                result[f"{n}{'spdf'[channel.l]}"] = [round(float(HARTREE * energy), 3), float(electrons)]
+                result[f"{n}{'spdf'[channel.l]}"] = [
+                    round(float(HARTREE * energy), 3),
+                    float(electrons),
+                ]
     return result
 
 

@@ -5,13 +5,13 @@
 STRUCTURES is a folder or file that ASE reads (CIF, POSCAR, ...), or an ``.npz`` with the arrays
 ``ids``, ``natoms``, ``Z``, ``frac`` and ``lattice`` (rows, angstrom), atoms of all materials one
 after another. Give primitive cells: as they are, they are computed. Each material becomes
-OUT/<id>.npz; a failure OUT/<id>.err with the reason; a second start skips both. One process uses one
-core: start N with ``--worker 0/N`` to ``--worker N-1/N``. `scripts/merge_electron_labels.py` adds
-the results to the set.
+OUT/<id>.npz; a failure OUT/<id>.err with the reason; a second start skips both. One process uses
+one core: start N with ``--worker 0/N`` to ``--worker N-1/N``. `scripts/merge_electron_labels.py`
+adds the results to the set.
 
-Method: plane waves of 340 eV (450 eV with B to F), PBE, no spin, no spin-orbit, Fermi-Dirac 0.05 eV;
-self-consistent on 2.5 k-points per 1/angstrom, then, at fixed density, 4.0 on the mesh and 64 points
-along the path of ASE, bands converged to 5 eV above the conduction band minimum.
+Method: plane waves of 340 eV (450 eV with B to F), PBE, no spin, no spin-orbit, Fermi-Dirac 0.05
+eV; self-consistent on 2.5 k-points per 1/angstrom, then, at fixed density, 4.0 on the mesh and 64
+points along the path of ASE, bands converged to 5 eV above the conduction band minimum.
 
 GPAW is needed here and nowhere else in vanhove. On Debian or Ubuntu:
 

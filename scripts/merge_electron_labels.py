@@ -58,7 +58,9 @@ def main(sources: list[str]) -> None:
                 continue
             known.add(record.id)
             size = record.mesh.size + record.path.size
-            room = MOST_EIGENVALUES - sum(r.mesh.size + r.path.size for r in parts[-1]) if parts else 0
+            room = (
+                MOST_EIGENVALUES - sum(r.mesh.size + r.path.size for r in parts[-1]) if parts else 0
+            )
             if size > room:
                 parts.append([])
             parts[-1].append(record)

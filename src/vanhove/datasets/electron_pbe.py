@@ -33,7 +33,7 @@ from vanhove.spectra.eigenvalues import BandEdges, Eigenvalues, band_edges
 from vanhove.spectra.electron_dos import ELECTRON_TARGETS, ElectronTarget
 
 FOLDER = Path(str(files("vanhove.datasets") / "data" / "electron_pbe"))
-"""The files of the set, part-1.npz and so forth; `scripts/merge_electron_labels.py` adds to them."""
+"""The files of the set, part-1.npz, ...; `scripts/merge_electron_labels.py` adds to them."""
 
 FIRST_PARTS = FOLDER / "first_parts.json"
 """Ids of the validation and test part as they were at 416 materials; they never change."""

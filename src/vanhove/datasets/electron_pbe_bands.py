@@ -17,6 +17,7 @@ from vanhove.datasets.electron_pbe import (
     parts_of,
 )
 from vanhove.spectra.bands import BandStructure
+from vanhove.spectra.eigenvalues import BandEdges
 
 _ON_PATH = 1e-3
 """1/angstrom: positions of special points in the file are of single precision."""
@@ -68,6 +69,19 @@ def band_structure_of(state: ElectronStates) -> BandStructure:
 
     The Fermi level is the middle of the gap of mesh and path together, for metals that of the mesh.
     """
+    return bands_along_path(state, state.path_energies, state.edges)
+
+
+def bands_along_path(
+    state: ElectronStates, energies: np.ndarray, edges: BandEdges
+) -> BandStructure:
+    """Bands at the k-points of a calculation's path, such as predicted ones, from the Fermi level.
+
+    Args:
+        state: the calculation.
+        energies: eV, ``[n_path_kpoints, n_bands]``.
+        edges: of these bands, eV, same zero.
+    """
     _, positions, names = state.path_labels
     labels = [""] * len(state.path_x)
     x = np.maximum.accumulate(state.path_x)
@@ -78,12 +92,12 @@ def band_structure_of(state: ElectronStates) -> BandStructure:
         if len(near):
             labels[near[0]] = GAMMA if name == "G" else name
             free[near[0]] = False
-    metadata: dict[str, Any] = {"is_metal": state.edges.is_metal, "band_gap": state.edges.gap}
+    metadata: dict[str, Any] = {"is_metal": edges.is_metal, "band_gap": edges.gap}
     return BandStructure(
         kpoints=KPoints(
             state.path_kpoints, state.crystal.lattice, _with_jumps(x, labels), tuple(labels)
         ),
-        energies=state.path_energies - state.edges.fermi_level,
+        energies=energies - edges.fermi_level,
         fermi_level=0.0,
         crystal=state.crystal,
         name=state.crystal.name,

@@ -169,9 +169,7 @@ def unpack(arrays: dict[str, np.ndarray]) -> list[Record]:
 def _unpacked(arrays: dict[str, np.ndarray]) -> list[Record]:
     def pieces(name: str, lengths: np.ndarray) -> list[np.ndarray]:
         if len(arrays[name]) != lengths.sum():
-            raise ValueError(
-                f"{name} has {len(arrays[name])} rows, {lengths.sum()} are announced"
-            )
+            raise ValueError(f"{name} has {len(arrays[name])} rows, {lengths.sum()} are announced")
         return np.split(arrays[name], np.cumsum(lengths)[:-1])
 
     bands = {}

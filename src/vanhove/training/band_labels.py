@@ -19,6 +19,15 @@ TEACHER = RemoteFile(
     "a3802c1e24c12b00654041b857f87ab6431c82ea73556c4db75df8b101dbdb16",
     "electron_tb3/electron_tb3.npz",
 )
+GAPS = RemoteFile(
+    None,
+    "5c2d461e3c6423c09089296715212fe164209fadc2baf3c715c9b5b5609ff2e5",
+    "gaps_mp/mp_gap_megnet.npz",
+)
+MAGNETIC = (24, 25, 26, 27, 28)
+"""Cr, Mn, Fe, Co, Ni: their gaps in the Materials Project are those of spin-polarised bands."""
+N_GAP_TEST = 1000
+_METAL = 0.01  # eV
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +51,14 @@ class BandLabels:
     n_filled: int
     gap: float
     edges: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class GapLabel:
+    """The PBE gap of one crystal, eV; 0 for a metal."""
+
+    crystal: Crystal
+    gap: float
 
 
 def labels_of_states(state: ElectronStates) -> BandLabels:
@@ -95,7 +112,47 @@ def teacher_labels(left_out: Collection[str]) -> list[BandLabels]:
         if (own == 0).any() or surplus % 2 or crystal.formula in left_out:
             continue
         energies = (energies.reshape(shape) - fermi).astype(np.float32)
-        result.append(
-            BandLabels(crystal, kpoints, energies, surplus // 2, 0, np.nan, (0, 0))
-        )
+        result.append(BandLabels(crystal, kpoints, energies, surplus // 2, 0, np.nan, (0, 0)))
     return result
+
+
+def gap_labels(max_atoms: int = 10) -> dict[str, list[GapLabel]]:
+    """PBE gaps of the Materials Project (the set of MEGNet), of crystals that the model can take.
+
+    No elements without levels, no magnetic ones, an even number of electrons.
+
+    Returns:
+        ``train``: of that part of the set, without formulas of the other two; ``test``: a
+        thousand at random (seed 0) of its validation and test part; ``valid``: what is left of
+        these, without formulas of the test.
+    """
+    path = Path(data_file(GAPS))
+    with np.load(io.BytesIO(read_content(path)), allow_pickle=False) as archive:
+        data = {name: archive[name] for name in archive.files}
+    electrons = atom_table().electrons
+    ends = np.cumsum(data["natoms"])[:-1]
+    found: dict[str, list[GapLabel]] = {"train": [], "held": []}
+    for name, lattice, frac, numbers, gap, part in zip(
+        data["ids"],
+        data["lattice"],
+        np.split(data["frac"], ends),
+        np.split(data["Z"], ends),
+        data["gap_pbe_eV"],
+        data["split"],
+        strict=True,
+    ):
+        own = electrons[numbers]
+        known = (own > 0).all() and not np.isin(numbers, MAGNETIC).any()
+        if len(numbers) <= max_atoms and known and own.sum() % 2 == 0:
+            label = GapLabel(
+                Crystal(lattice, frac, numbers, str(name)), float(gap) if gap > _METAL else 0.0
+            )
+            found["train" if part == "train" else "held"].append(label)
+    order = np.random.default_rng(0).permutation(len(found["held"]))
+    held = [found["held"][row] for row in order]
+    test, rest = held[:N_GAP_TEST], held[N_GAP_TEST:]
+    of_test = {label.crystal.formula for label in test}
+    valid = [label for label in rest if label.crystal.formula not in of_test]
+    seen = of_test | {label.crystal.formula for label in valid}
+    train = [label for label in found["train"] if label.crystal.formula not in seen]
+    return {"train": train, "valid": valid, "test": test}

@@ -1,46 +1,52 @@
-"""Training of the tight-binding model on eigenvalues: teacher first, then PBE."""
+"""Training of the tight-binding model on eigenvalues and gaps, with exact resume."""
 
 from __future__ import annotations
 
+import json
+import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor, nn
 
-from vanhove.crystal.crystal import Crystal
 from vanhove.models.tight_binding.graph import ElectronGraph, collate_electrons, electron_graph
-from vanhove.models.tight_binding.network import TightBinding, energies
+from vanhove.models.tight_binding.network import Blocks, TightBinding, energies
+from vanhove.physics.meshes import irreducible_mesh
 from vanhove.settings import Settings
-from vanhove.training.band_labels import BandLabels
+from vanhove.training.band_labels import BandLabels, GapLabel
 
 _SOFT = 0.1
 """eV: errors below it count quadratically."""
 _WINDOW, _EDGE = (-7.0, 4.0), 0.7
 """eV from the Fermi level: outside, the weight of a band fades."""
+_WARM_UP = 0.15
+"""Share of the steps in which the learning rate rises."""
 
 
 class BandTraining(Settings):
-    """How the tight-binding model is trained on eigenvalues."""
+    """How the tight-binding model is trained: one stage, on eigenvalues and, with them, on gaps."""
 
     epochs: int = Field(60, ge=1)
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(1e-3, gt=0, description="the largest, of one cycle")
     weight_decay: float = Field(1e-4, ge=0)
-    batch_size: int = Field(8, ge=1)
+    batch_size: int = Field(8, ge=1, description="crystals with eigenvalues in each step")
     n_kpoints: int = Field(12, ge=1, description="of each crystal in each step")
     six_bands: float = Field(0.2, ge=0, description="weight of the bands next to the Fermi level")
-    gap: float = Field(0.2, ge=0, description="weight of the gap of insulators")
+    edges: float = Field(0.2, ge=0, description="weight of the gap between known band edges")
+    gap: float = Field(0.3, ge=0, description="weight of gaps of crystals without eigenvalues")
+    gap_batch: int = Field(0, ge=0, description="crystals with a gap alone in each step")
+    gap_kpoints: int = Field(8, ge=1, description="where the band edges are looked for again")
     average: float = Field(0.99, ge=0, lt=1, description="decay of the averaged weights")
-    seed: int = 0
 
 
 @dataclass(frozen=True)
-class Item:
-    """A crystal ready for training."""
+class BandItem:
+    """A crystal with eigenvalues, ready for training."""
 
     graph: ElectronGraph
     labels: BandLabels
@@ -48,18 +54,53 @@ class Item:
     energies: Tensor
 
 
-def prepare(labels: Sequence[BandLabels], cutoff: float) -> list[Item]:
+@dataclass(eq=False)
+class GapItem:
+    """A crystal of which only the gap is known.
+
+    Attributes:
+        kpoints: of a mesh, Cartesian, ``[n_k, 3]``.
+        n_filled: occupied bands.
+        at: points of the band edges as last seen, empty at first.
+    """
+
+    graph: ElectronGraph
+    kpoints: Tensor
+    n_filled: int
+    gap: float
+    at: tuple[int, ...] = ()
+
+
+def band_items(labels: Sequence[BandLabels], cutoff: float) -> list[BandItem]:
     """Graphs and tensors, made once."""
     result = []
-    for item in labels:
-        graph = electron_graph(item.crystal, cutoff)
-        kpoints = torch.as_tensor(item.kpoints, dtype=torch.float32) @ graph.reciprocal
-        result.append(Item(graph, item, kpoints, torch.from_numpy(item.energies)))
+    for label in labels:
+        graph = electron_graph(label.crystal, cutoff)
+        kpoints = torch.as_tensor(label.kpoints, dtype=torch.float32) @ graph.reciprocal
+        result.append(BandItem(graph, label, kpoints, torch.from_numpy(label.energies)))
     return result
 
 
-def band_error(item: Item, chosen: Tensor, predicted: Tensor, settings: BandTraining) -> Tensor:
-    """The loss of one crystal: eigenvalues in order, up to a common constant."""
+def gap_items(labels: Sequence[GapLabel], cutoff: float, density: float = 2.0) -> list[GapItem]:
+    """As `band_items`, with a mesh of so many points per 1/angstrom, even along each axis."""
+    result = []
+    for label in labels:
+        graph = electron_graph(label.crystal, cutoff)
+        lengths = np.linalg.norm(graph.reciprocal.numpy(), axis=1)
+        shape = 2 * np.maximum(np.rint(lengths * density / 2), 1).astype(int)
+        fractional, _, _ = irreducible_mesh(label.crystal, shape)
+        kpoints = torch.as_tensor(fractional, dtype=torch.float32) @ graph.reciprocal
+        result.append(GapItem(graph, kpoints, graph.n_electrons // 2, label.gap))
+    return result
+
+
+def band_error(item: BandItem, chosen: Tensor, predicted: Tensor, settings: BandTraining) -> Tensor:
+    """The loss of one crystal: eigenvalues in order, up to a common constant.
+
+    Args:
+        chosen: numbers of the k-points; of an insulator, those of its band edges first.
+        predicted: at these points, eV, ``[n_k, n_states]``.
+    """
     labels = item.labels
     target = item.energies[chosen]
     first = max(0, -labels.first_band)
@@ -70,7 +111,7 @@ def band_error(item: Item, chosen: Tensor, predicted: Tensor, settings: BandTrai
     weight = torch.sigmoid((target - low) / _EDGE) * torch.sigmoid((high - target) / _EDGE)
     total = weight.sum().clamp(min=1e-3)
     difference = predicted - target
-    difference = difference - ((weight * difference).sum() / total)
+    difference = difference - (weight * difference).sum() / total
     soft = torch.sqrt(difference**2 + _SOFT**2) - _SOFT
     loss = (weight * soft).sum() / total
     filled = labels.n_filled - first
@@ -78,74 +119,171 @@ def band_error(item: Item, chosen: Tensor, predicted: Tensor, settings: BandTrai
         near = soft[:, max(filled - 3, 0) : filled + 3]
         if near.numel():
             loss = loss + settings.six_bands * near.mean()
-    if labels.gap > 0 and settings.gap and 0 < filled < n:
-        # The first two points chosen are those of the band edges.
-        top, bottom = difference[0, filled - 1], difference[1, filled]
-        loss = loss + settings.gap * torch.sqrt((bottom - top) ** 2 + _SOFT**2)
+    if labels.gap > 0 and settings.edges and 0 < filled < n:
+        apart = difference[1, filled] - difference[0, filled - 1]
+        loss = loss + settings.edges * torch.sqrt(apart**2 + _SOFT**2)
     return loss
 
 
-def choose_points(item: Item, n: int, rng: np.random.Generator) -> Tensor:
+def gap_error(
+    item: GapItem, blocks: Blocks, settings: BandTraining, rng: np.random.Generator
+) -> Tensor:
+    """Error of the gap, which a metal must not have.
+
+    Band edges are looked for without gradient: on the whole mesh at first, later at the points
+    where they were and at some at random. The gradient is that of the two edges.
+    """
+    n_points = len(item.kpoints)
+    looked = np.arange(n_points)
+    if item.at:
+        n_random = min(settings.gap_kpoints, n_points)
+        looked = np.union1d(item.at, rng.choice(n_points, n_random, replace=False))
+    with torch.no_grad():
+        bands = energies(blocks, item.kpoints[torch.from_numpy(looked)])
+    top = int(looked[int(bands[:, item.n_filled - 1].argmax())])
+    bottom = int(looked[int(bands[:, item.n_filled].argmin())])
+    item.at = (top, bottom)
+    edges = energies(blocks, item.kpoints[[top, bottom]])
+    gap = edges[1, item.n_filled] - edges[0, item.n_filled - 1]
+    difference = gap - item.gap if item.gap > 0 else gap.clamp(min=0)
+    return torch.sqrt(difference**2 + _SOFT**2) - _SOFT
+
+
+def chosen_points(item: BandItem, n: int, rng: np.random.Generator) -> Tensor:
     """Random k-points; of an insulator, those of its band edges first."""
     n_points = len(item.kpoints)
     fixed = list(item.labels.edges) if item.labels.gap > 0 else []
-    drawn = rng.choice(n_points, min(n - len(fixed), n_points), replace=False).tolist()
+    drawn = rng.choice(n_points, min(max(n - len(fixed), 0), n_points), replace=False).tolist()
     return torch.tensor(fixed + drawn)
 
 
-def train_bands(
-    model: TightBinding,
-    items: Sequence[Item],
-    settings: BandTraining,
-    *,
-    after_epoch=None,
-    max_seconds: float = float("inf"),
-) -> TightBinding:
-    """Train, and return the averaged weights."""
-    torch.manual_seed(settings.seed)
-    rng = np.random.default_rng(settings.seed)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    steps = -(-len(items) // settings.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, epochs=settings.epochs, steps_per_epoch=steps,
-        pct_start=0.15,
-    )  # fmt: skip
-    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
-    started = time.monotonic()
-    for epoch in range(settings.epochs):
-        model.train()
-        total = 0.0
-        order = rng.permutation(len(items))
-        for i in range(steps):
-            chosen = [items[k] for k in order[i * settings.batch_size : (i + 1) * settings.batch_size]]
-            loss = torch.zeros(())
-            for item, blocks in zip(
-                chosen, model(collate_electrons([c.graph for c in chosen])), strict=True
-            ):
-                points = choose_points(item, settings.n_kpoints, rng)
-                bands = energies(blocks, item.kpoints[points])
-                loss = loss + band_error(item, points, bands, settings)
-            loss = loss / len(chosen)
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            averaged.update_parameters(model)
-            total += float(loss.detach())
-        print(f"epoch {epoch} loss {total / steps:.4f} {time.monotonic() - started:.0f} s", flush=True)
-        if after_epoch is not None:
-            after_epoch(epoch, averaged.module)
-    return averaged.module
+@dataclass
+class Stage:
+    """One stage of training and all that changes in it.
 
+    A run that was stopped and restored goes on as if it had not been: random numbers follow from
+    seed and epoch, and the rest is in `save`.
+    """
 
-def predicted_energies(model: TightBinding, crystal: Crystal, kpoints: np.ndarray) -> np.ndarray:
-    """All bands at fractional k-points, eV, ``[n_k, n_states]``."""
-    graph = electron_graph(crystal, model.settings.cutoff)
-    model.eval()
-    with torch.no_grad():
-        (blocks,) = model(collate_electrons([graph]))
-        points = torch.as_tensor(kpoints, dtype=torch.float32) @ graph.reciprocal
-        return energies(blocks, points).double().numpy()
+    model: TightBinding
+    settings: BandTraining
+    seed: int
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.averaged = {k: v.detach().clone() for k, v in self.model.named_parameters()}
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(),
+            lr=self.settings.learning_rate,
+            weight_decay=self.settings.weight_decay,
+        )
+
+    def run(
+        self,
+        bands: Sequence[BandItem],
+        gaps: Sequence[GapItem] = (),
+        after_epoch: Callable[[Stage], None] | None = None,
+    ) -> None:
+        """Train to the last epoch; the averaged weights are in the model at the end."""
+        settings = self.settings
+        n_steps = -(-len(bands) // settings.batch_size)
+        while self.epoch < settings.epochs:
+            started = time.monotonic()
+            rng = np.random.default_rng([self.seed, self.epoch])
+            torch.manual_seed(rng.integers(2**31))
+            self.model.train()
+            order = rng.permutation(len(bands))
+            total = 0.0
+            for i in range(n_steps):
+                rows = order[i * settings.batch_size : (i + 1) * settings.batch_size]
+                n_gaps = min(settings.gap_batch, len(gaps))
+                others = rng.choice(len(gaps), n_gaps, replace=False) if n_gaps else ()
+                for group in self.optimizer.param_groups:
+                    group["lr"] = self._learning_rate(n_steps)
+                total += self._step([bands[k] for k in rows], [gaps[k] for k in others], rng)
+            self.epoch += 1
+            self.seconds += time.monotonic() - started
+            self.losses.append(total / n_steps)
+            if after_epoch is not None:
+                after_epoch(self)
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                parameter.copy_(self.averaged[name])
+
+    def _step(self, bands: list[BandItem], gaps: list[GapItem], rng: np.random.Generator) -> float:
+        settings = self.settings
+        blocks = self.model(collate_electrons([item.graph for item in (*bands, *gaps)]))
+        loss = torch.zeros(())
+        for item, own in zip(bands, blocks[: len(bands)], strict=True):
+            points = chosen_points(item, settings.n_kpoints, rng)
+            error = band_error(item, points, energies(own, item.kpoints[points]), settings)
+            loss = loss + error / len(bands)
+        for gap, own in zip(gaps, blocks[len(bands) :], strict=True):
+            loss = loss + settings.gap * gap_error(gap, own, settings, rng) / len(gaps)
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        weight = 1 - min(settings.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                list(self.averaged.values()), list(self.model.parameters()), weight
+            )
+        return float(loss.detach())
+
+    def _learning_rate(self, steps_per_epoch: int) -> float:
+        """One cycle: up along a cosine, then down to a thousandth."""
+        part = self.step / max(self.settings.epochs * steps_per_epoch, 1)
+        if part < _WARM_UP:
+            share = 0.04 + 0.96 * (1 - math.cos(math.pi * part / _WARM_UP)) / 2
+        else:
+            share = (1 + math.cos(math.pi * (part - _WARM_UP) / (1 - _WARM_UP))) / 2
+        return self.settings.learning_rate * max(share, 1e-3)
+
+    def save(self, path: Path) -> None:
+        """All that `restore` needs; the file is replaced as a whole."""
+        from safetensors.torch import save_file
+
+        tensors = {f"model.{k}": v.detach() for k, v in self.model.named_parameters()}
+        tensors |= {f"averaged.{k}": v for k, v in self.averaged.items()}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{k}": v for k, v in values.items()}
+        place = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "seconds": self.seconds,
+            "losses": self.losses,
+            "seed": self.seed,
+            "settings": self.settings.model_dump(mode="json"),
+        }
+        part = path.with_name(f".{path.name}.part")
+        save_file(
+            {k: v.contiguous() for k, v in tensors.items()}, part, {"place": json.dumps(place)}
+        )
+        part.replace(path)
+
+    def restore(self, path: Path) -> None:
+        """Back to where `save` was called."""
+        from safetensors import safe_open
+
+        with safe_open(path, "pt") as file:
+            place = json.loads(file.metadata()["place"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        state: dict[int, dict[str, Tensor]] = {}
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                parameter.copy_(tensors[f"model.{name}"])
+                self.averaged[name].copy_(tensors[f"averaged.{name}"])
+        for name, tensor in tensors.items():
+            kind, _, rest = name.partition(".")
+            if kind == "optimizer":
+                index, _, key = rest.partition(".")
+                state.setdefault(int(index), {})[key] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        self.epoch, self.step = place["epoch"], place["step"]
+        self.seconds, self.losses = place["seconds"], place["losses"]

@@ -88,7 +88,8 @@ def atom_table() -> AtomTable:
     for symbol, shells in json.loads(text).items():
         z = ATOMIC_NUMBERS[symbol]
         table.electrons[z] = sum(shell["electrons"] for shell in shells.values())
-        table.orbital[z] = SHELL_OF_ORBITAL <= (0 if z <= 2 else 2)
+        highest = 0 if z <= 2 else 2
+        table.orbital[z] = highest >= SHELL_OF_ORBITAL
         chosen, semicore = _sort_shells(shells)
         s = shells[chosen["s"]]["energy_eV"]
         p = shells[chosen["p"]]["energy_eV"] if "p" in chosen else s + _P_ABOVE_S

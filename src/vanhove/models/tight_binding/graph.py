@@ -12,8 +12,8 @@ from torch import Tensor
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.neighbors import neighbor_list
 from vanhove.models.tight_binding.atoms import SHELL_OF_ORBITAL, atom_table
-from vanhove.physics.ewald import charge_matrix
 from vanhove.models.tight_binding.slater_koster import bond_frame
+from vanhove.physics.ewald import charge_matrix
 
 
 @dataclass(frozen=True)
@@ -87,15 +87,15 @@ def electron_graph(
         pair_edges=torch.from_numpy(edges.astype(np.int64)),
         pair_mask=torch.from_numpy(mask).to(dtype),
         pair=torch.from_numpy(pairs.astype(np.int64)),
-        madelung=torch.from_numpy(
-            charge_matrix(crystal.lattice, crystal.cartesian_coordinates)
-        ).to(dtype),
+        madelung=torch.from_numpy(charge_matrix(crystal.lattice, crystal.cartesian_coordinates)).to(
+            dtype
+        ),
         orbitals=torch.from_numpy(np.flatnonzero(table.orbital[numbers])),
         n_electrons=int(table.electrons[numbers].sum()),
         semicore_atom=torch.from_numpy(atom[repeated]),
-        semicore_level=torch.from_numpy(
-            table.semicore_level[numbers[atom], shell][repeated]
-        ).to(dtype),
+        semicore_level=torch.from_numpy(table.semicore_level[numbers[atom], shell][repeated]).to(
+            dtype
+        ),
         reciprocal=torch.from_numpy(2 * np.pi * np.linalg.inv(crystal.lattice).T).to(dtype),
     )
 

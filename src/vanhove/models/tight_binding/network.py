@@ -1,14 +1,14 @@
 """A learned tight-binding Hamiltonian: from a crystal to blocks between its atoms.
 
 Levels of the free atoms, shifted by what a network says of each atom and by the field of learned
-charges; hoppings, a crystal field and an overlap in the form of Slater and Koster, with factors that
-a network gives for both atoms, their distance, and the directions of their other bonds:
+charges; hoppings, a crystal field and an overlap in the form of Slater and Koster, with factors
+that a network gives for both atoms, their distance, and the directions of their other bonds:
 
     H(k) = sum over bonds of V exp(i k r) + levels + crystal field
     H'(k) = (1 + a(k)) (H(k) - c) (1 + a(k)) + c
 
-``a`` is a small Hermitian Bloch sum of the same form. To first order ``1 + a`` is the inverse square
-root of an overlap matrix, but it never fails; ``c`` is the mean level of s and p orbitals.
+``a`` is a small Hermitian Bloch sum of the same form. To first order ``1 + a`` is the inverse
+square root of an overlap matrix, but it never fails; ``c`` is the mean level of s and p orbitals.
 """
 
 from __future__ import annotations
@@ -160,9 +160,7 @@ class TightBinding(nn.Module):
         """The blocks of each crystal, in order."""
         numbers, source, target = batch.atomic_numbers, batch.source, batch.target
         level, radius = self.level[numbers], self.radius[numbers]
-        x = self.embedding(numbers) + self.features(
-            torch.cat([level / 10, radius[:, None]], dim=1)
-        )
+        x = self.embedding(numbers) + self.features(torch.cat([level / 10, radius[:, None]], dim=1))
         basis = self.basis(batch.distance)
         envelope = cosine_envelope(batch.distance, self.settings.cutoff)
         vectors = tensors = x.new_zeros(())
