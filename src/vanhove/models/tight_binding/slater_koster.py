@@ -21,8 +21,8 @@ INTEGRALS = (
 )  # fmt: skip
 """The first letter is the orbital of the first atom."""
 HARRISON = (-1.40, 1.84, 1.84, 3.24, -0.81, -1.2, -1.2, -1.5, 0.7, -1.5, 0.7, -1.2, 0.6, -0.1)
-"""In units of hbar^2 / (m r^2): Harrison, "Electronic Structure and the Properties of Solids" (1980),
-for s and p; those of d are set by hand."""
+"""In units of hbar^2 / (m r^2). Of s and p: Harrison, "Electronic Structure and the Properties of
+Solids" (1980); those of d are set by hand."""
 
 
 @cache

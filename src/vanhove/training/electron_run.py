@@ -1,0 +1,144 @@
+"""One member of `vanhove-electron`, from a run file to weights: teacher, then PBE with gaps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from pydantic import Field
+
+from vanhove.datasets.electron_pbe import (
+    SPLIT_SEED,
+    electron_data_hash,
+    electron_parts,
+    load_electron_states,
+)
+from vanhove.datasets.splits import hashed_split
+from vanhove.errors import ConfigError
+from vanhove.models.tight_binding.network import TightBinding, TightBindingSettings
+from vanhove.models.tight_binding.weights import save_member
+from vanhove.settings import Settings
+from vanhove.training.band_labels import gap_labels, labels_of_states, teacher_labels
+from vanhove.training.tight_binding import BandTraining, Stage, band_items, gap_items
+
+
+class ElectronRun(Settings):
+    """A run file of the tight-binding model."""
+
+    name: str = "vanhove-electron"
+    model: TightBindingSettings = TightBindingSettings()
+    teacher: BandTraining | None = Field(
+        BandTraining(epochs=12, learning_rate=3e-3, n_kpoints=4),
+        description="first stage, on electron_tb3; none leaves it out",
+    )
+    teacher_crystals: int = Field(6000, ge=1, description="of electron_tb3, at random by seed")
+    pbe: BandTraining = Field(
+        BandTraining(epochs=60, gap_batch=4), description="second stage, on electron_pbe"
+    )
+    gap_atoms: int = Field(6, ge=0, description="largest cell of gaps_mp in training; 0: none")
+    seed: int = 0
+
+
+def read_run(path: str | Path, **changes: object) -> ElectronRun:
+    """A run file (YAML), with some keys replaced.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds unknown keys or values.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text()) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return ElectronRun(**(content | changes))
+
+
+def held_formulas() -> set[str]:
+    """Reduced formulas of `electron_pbe` that no stage may see."""
+    states = list(load_electron_states().values())
+    formulas = [state.crystal.formula for state in states]
+    parts = electron_parts([state.crystal.name for state in states], formulas)
+    return {formulas[row] for part, rows in parts.items() if part != "train" for row in rows}
+
+
+def train_member(run: ElectronRun, out: Path) -> Path:
+    """Train one member; a second call with the same folder goes on where the first stopped.
+
+    Of the teacher and of `gaps_mp` all formulas are left out that hashing puts into the validation
+    or test part of `electron_pbe`, whether labelled yet or not.
+
+    Returns:
+        the weights, ``out/member.safetensors``.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    finished = out / "member.safetensors"
+    if finished.exists():
+        return finished
+    (out / "run.json").write_text(json.dumps(run.model_dump(mode="json"), indent=1) + "\n")
+    torch.manual_seed(run.seed)
+    model = TightBinding(run.model)
+    history: dict[str, object] = {}
+    if run.teacher is not None:
+        history["teacher"] = _teacher(run, run.teacher, model, out)
+    history["pbe"] = _pbe(run, model, out)
+    facts = {
+        "run": run.model_dump(mode="json"),
+        "data": {"electron_pbe": electron_data_hash()},
+        "history": history,
+    }
+    save_member(model, facts, finished)
+    return finished
+
+
+def _teacher(run: ElectronRun, settings: BandTraining, model: TightBinding, out: Path) -> dict:
+    stage = Stage(model, settings, run.seed)
+    path = out / "teacher.safetensors"
+    if path.exists():
+        stage.restore(path)
+    items = []
+    if stage.epoch < settings.epochs:
+        labels = teacher_labels(held_formulas())
+        rows = hashed_split([x.crystal.formula for x in labels], seed=SPLIT_SEED)["train"]
+        rows = np.random.default_rng(run.seed).permutation(rows)[: run.teacher_crystals]
+        items = band_items([labels[row] for row in rows], run.model.cutoff)
+    stage.run(items, after_epoch=lambda s: _report(s, path, "teacher"))
+    return {"seconds": round(stage.seconds), "losses": stage.losses}
+
+
+def _pbe(run: ElectronRun, model: TightBinding, out: Path) -> dict:
+    stage = Stage(model, run.pbe, run.seed)
+    path = out / "pbe.safetensors"
+    if path.exists():
+        stage.restore(path)
+    states = list(load_electron_states().values())
+    formulas = [state.crystal.formula for state in states]
+    parts = electron_parts([state.crystal.name for state in states], formulas)
+    items = band_items([labels_of_states(states[row]) for row in parts["train"]], run.model.cutoff)
+    gaps = []
+    if run.gap_atoms and run.pbe.gap_batch:
+        held = held_formulas()
+        labels = [
+            label
+            for label in gap_labels(10)["train"]
+            if label.crystal.n_atoms <= run.gap_atoms and label.crystal.formula not in held
+        ]
+        rows = hashed_split([x.crystal.formula for x in labels], seed=SPLIT_SEED)["train"]
+        gaps = gap_items([labels[row] for row in rows], run.model.cutoff)
+    stage.run(items, gaps, after_epoch=lambda s: _report(s, path, "pbe"))
+    return {
+        "seconds": round(stage.seconds),
+        "losses": stage.losses,
+        "n_crystals": len(items),
+        "n_gaps": len(gaps),
+    }
+
+
+def _report(stage: Stage, path: Path, name: str) -> None:
+    stage.save(path)
+    print(
+        f"{name} epoch {stage.epoch}/{stage.settings.epochs} loss {stage.losses[-1]:.4f} "
+        f"{stage.seconds:.0f} s",
+        flush=True,
+    )
