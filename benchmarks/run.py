@@ -421,7 +421,8 @@ def main() -> None:
         "prepared": lambda quick: opening(),
         "scaling_core_ms_per_crystal": lambda quick: scaling(2 if quick else 3),
         "models": lambda quick: catalog_models(
-            2 if quick else 3, ["mlp", "dostransformer"] if quick else list(CATALOG)
+            2 if quick else 3,
+            ["mlp", "dostransformer"] if quick else CATALOG.trained_on("phonon_petretto"),
         ),
     }
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])

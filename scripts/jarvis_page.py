@@ -17,8 +17,8 @@ GOAL = 0.045
 COMMANDS = """\
 <!-- test: skip, a long training on downloaded data -->
 ```bash
-vanhove train configs/phonon/vanhove-jarvis.yaml -o runs/vanhove-jarvis-seed0
-vanhove train configs/phonon/vanhove-jarvis.yaml -o runs/vanhove-jarvis-longer-seed0 \\
+vanhove train vanhove-jarvis -o runs/vanhove-jarvis-seed0
+vanhove train vanhove-jarvis -o runs/vanhove-jarvis-longer-seed0 \\
     --set start.checkpoint=runs/vanhove-jarvis-seed0
 vanhove evaluate runs/vanhove-jarvis-longer-seed0 --jarvis-leaderboard results/jarvis
 ```"""

@@ -16,6 +16,7 @@ from vanhove.runs.checkpoint import build_model
 from vanhove.runs.config import RunConfig
 
 ROOT = Path(__file__).parents[1]
+BENCHMARK = "phonon_petretto"
 RESULTS = ROOT / "results"
 FIGURES = ROOT / "docs" / "figures"
 DECODING = ROOT / "results" / "speed" / "decoding.json"
@@ -187,7 +188,7 @@ def _overview(found: dict[str, dict]) -> str:
     }
     rows = []
     reasons: dict[str, list[str]] = {}
-    for model in CATALOG:
+    for model in CATALOG.trained_on(BENCHMARK):
         name = run_of(model)
         run = runs.get(name)
         if run is None:
@@ -320,7 +321,7 @@ def _experiment(name: str, result: dict) -> list[str]:
         _table(header, rows),
         "\n".join(f"- {note}" for note in result["notes"]),
     ]
-    above = {run_of(model) for model in CATALOG}
+    above = {run_of(model) for model in CATALOG.trained_on(BENCHMARK)}
     reasons: dict[str, list[str]] = {}
     for row in result["rows"]:
         text = reason(name, row["run"])

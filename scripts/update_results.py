@@ -161,7 +161,7 @@ scaled so that the largest value of a training spectrum is 1.
   `{trained["split_hash"][:16]}`): DFPT with PBEsol, Petretto et al., Sci. Data 5, 180065 (2018).
 - **Choice**: the best of {len(family["seeds"])} seeds (seed {run["seed"]}, epoch {run["epoch"] + 1}
   of {config["training"]["epochs"]}) by validation RMSE; validation: {validation}.
-- **Settings**: in the file itself, and `configs/phonon/dostransformer.yaml`.
+- **Settings**: those of the named model `dostransformer` (`vanhove models dostransformer`).
 
 | test metric | this file | all seeds, mean ± spread |
 |---|---|---|

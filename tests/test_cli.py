@@ -140,7 +140,7 @@ def test_results_of_files_with_one_name_do_not_overwrite_each_other(small_run, t
         (["predict", STRUCTURES / "Si.cif", "-m", "nothing"], "vanhove: no weights 'nothing'"),
         (["predict", STRUCTURES / "Si.cif", "--json", "no/folder.json"], "folder does not exist"),
         (["train", "none.yaml"], r"vanhove: none\.yaml: cannot read"),
-        (["train", "x.yaml", "--size", "published"], "vanhove: --size is for models of the cat"),
+        (["train", "x.yaml", "--size", "published"], "vanhove: --size is for named models"),
         (["models", "gpt"], "vanhove: model 'gpt'; allowed: mlp, "),
         (["data", "info", "nowhere"], "vanhove: data set 'nowhere'; allowed: "),
     ],

@@ -1,7 +1,7 @@
 """What the documentation shows works: commands, Python blocks, examples, links, key tables.
 
-The blocks of one page run in order, in one folder that holds ``examples`` and ``configs``: in a
-``bash`` block each line is a ``vanhove`` command, ``python`` blocks share their names. A comment
+The blocks of one page run in order, in one folder that holds ``examples``: in a ``bash``
+block each line is a ``vanhove`` command, ``python`` blocks share their names. A comment
 right before a block changes that:
 
     <!-- test: skip, REASON -->     for ``make``, downloads and long training only
@@ -113,8 +113,7 @@ def module(monkeypatch) -> types.ModuleType:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
-    for name in ("examples", "configs"):
-        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from tests.datasets.test_band_files import rocksalt, toy_bands
 from vanhove.datasets.band_folder import bands_dataset
@@ -16,18 +15,14 @@ from vanhove.errors import ConfigError
 from vanhove.evaluation.band_baselines import nearest_copy, training_mean
 from vanhove.evaluation.evaluate import evaluate
 from vanhove.experiments.bands import (
-    SETTINGS,
-    bandformer_config,
     bandformer_table,
     published_numbers,
     reproduce_bandformer,
 )
 from vanhove.experiments.options import Options
 from vanhove.experiments.output import to_json
-from vanhove.runs.config import RunConfig
 from vanhove.spectra.band_metrics import band_gaps, band_metrics, crosses_fermi
 
-ROOT = Path(__file__).parents[2]
 ELEMENTS = (3, 4, 11, 12, 19, 20, 29, 30, 37, 38)
 SMALL = {
     "data.electron_target": "bands",
@@ -57,12 +52,6 @@ def reproduced(folder, tmp_path_factory):
     options = Options(seeds=(0, 1), runs=where / "runs", output=where, quiet=True)
     overrides = SMALL | {"data.dataset": str(folder)}
     return reproduce_bandformer(options, overrides), options, overrides
-
-
-def test_the_run_file_is_that_of_the_table():
-    content = yaml.safe_load((ROOT / "configs" / "electron" / "bandformer.yaml").read_text())
-    assert RunConfig.parse(content).differences(bandformer_config()) == []
-    assert SETTINGS["data"] == {"dataset": "electron_pbe_bands"}
 
 
 def test_table_files_and_figures(reproduced):

@@ -1,6 +1,5 @@
 """Run files."""
 
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -8,23 +7,10 @@ import pytest
 from vanhove.errors import ConfigError
 from vanhove.models.output import OutputKind
 from vanhove.models.registry import DECODERS, ENCODERS
-from vanhove.runs.catalog import run_config
 from vanhove.runs.config import LossName, RunConfig, parse_overrides
 from vanhove.training.losses import LOSSES
 
 OUTPUTS = [output for output in get_args(OutputKind) if output != "energies"]
-CONFIGS = Path(__file__).parents[2] / "configs"
-
-
-@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda p: p.stem)
-def test_shipped_run_files_are_valid(path):
-    config = RunConfig.load(path)
-    assert RunConfig.parse(config.model_dump(mode="json")) == config
-
-
-def test_the_run_file_of_the_shipped_weights_is_the_catalogs():
-    config = RunConfig.load(CONFIGS / "phonon" / "dostransformer.yaml")
-    assert config.differences(run_config("dostransformer")) == ["name"]
 
 
 def test_the_yaml_of_a_run_reads_back(tmp_path, small_config):

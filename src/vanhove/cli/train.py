@@ -42,9 +42,9 @@ def train(
     `vanhove models` lists the named models.
 
     \b
-    Example: vanhove train configs/phonon/dostransformer.yaml --seed 1
+    Example: vanhove train dostransformer --seed 1
     Example: vanhove train mlp-energy --size published
-    Example: torchrun --nproc-per-node 2 -m vanhove train configs/phonon/dostransformer.yaml
+    Example: torchrun --nproc-per-node 2 -m vanhove train dostransformer
     """
     from vanhove.runs.config import parse_overrides
     from vanhove.training.train import train as run

@@ -15,9 +15,10 @@ from vanhove.experiments.options import Options
 from vanhove.experiments.output import write_json
 from vanhove.experiments.trained_runs import has_run
 from vanhove.papers.published import find_published
+from vanhove.runs.catalog import run_config
 from vanhove.runs.checkpoint import DatasetInfo, ModelInfo, load_model
 from vanhove.runs.compatibility import unseen_note
-from vanhove.runs.config import RunConfig, with_overrides
+from vanhove.runs.config import RunConfig
 from vanhove.runs.folder import BEST, run_folder
 from vanhove.runs.prepared import PreparedData, predict_rows, prepare
 from vanhove.spectra.band_metrics import band_metrics, crosses_fermi, energy_mae
@@ -25,36 +26,6 @@ from vanhove.version import circumstances
 
 NAME = "bandformer"
 TITLE = "Bandformer, table I: errors of band centre, dispersion, energy and gap (eV)"
-SETTINGS: dict[str, Any] = {
-    "name": NAME,
-    "data": {"dataset": "electron_pbe_bands"},
-    "graph": {"cutoff": 6.0},
-    "model": {
-        "encoder": {
-            "name": "graph_transformer",
-            "hidden_dim": 96,
-            "n_layers": 3,
-            "atom_features": ["one_hot", "matscholar", "periodic"],
-        },
-        "decoder": {
-            "name": "bandformer",
-            "hidden_dim": 96,
-            "n_layers": 3,
-            "kpoints_per_step": 48,
-        },
-        "crystal_system": {"kind": "none"},
-        "output": "energies",
-    },
-    "training": {
-        "epochs": 70,
-        "warmup_steps": 100,
-        "ema_decay": 0.99,
-        "loss": "bands",
-        "select_by": "energy_mae",
-        "patience": 70,
-    },
-}
-"""As in ``configs/electron/bandformer.yaml``; chosen on the validation part."""
 QUICK = {"data.train_fraction": 0.1, "training.epochs": 1}
 QUICK_NOTE = "QUICK RUN, one epoch on a tenth of the data: NOT A MEASUREMENT."
 KINDS = {"": "all", "_nonmetal": "non-metal", "_metal": "metal"}
@@ -79,9 +50,10 @@ def bandformer_config(
     seed: int = 0, overrides: Mapping[str, object] | None = None, quick: bool = False
 ) -> RunConfig:
     """Settings of the run."""
-    name = {"name": f"quick-{NAME}"} if quick else {}
-    settings = {"seed": seed, **name, **(QUICK if quick else {}), **(overrides or {})}
-    return RunConfig.parse(with_overrides(SETTINGS, settings), NAME)
+    settings = {**(QUICK if quick else {}), **(overrides or {})}
+    return run_config(
+        NAME, overrides=settings, seed=seed, run_name=f"quick-{NAME}" if quick else None
+    )
 
 
 def reproduce_bandformer(

@@ -1,308 +1,142 @@
-"""Every named model of the papers, with its paper's settings and with ours."""
+"""Named models: YAML files with our settings of a run and with the paper's, read from one place.
+
+A file of the folder `NAMED` is a named model; one whose name starts with an underscore is a part
+that others are based on. `add_named_models` adds the folder of another package.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib.resources import files
 from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
 from vanhove.errors import ConfigError
+from vanhove.registry import load_extensions
 from vanhove.runs.checkpoint import load_config
 from vanhove.runs.config import RunConfig, with_overrides
+from vanhove.settings import Settings, read_yaml
 from vanhove.weights import shipped_weights
 
 Size = Literal["compact", "published"]
+NAMED = Path(str(files("vanhove.runs"))) / "named"
 
 
-@dataclass(frozen=True)
-class CatalogModel:
-    """A named pair.
+class NamedModel(Settings):
+    """A pair of encoder and decoder that a paper names, as its YAML file says.
 
     Attributes:
         title: the model's name in the papers' tables.
         paper: where it was published.
         licence: of the public code that the idea comes from (no code was taken).
-        compact: dotted settings of a run that trains in minutes on one CPU core; what `results/`
-            holds was trained with these.
-        published: dotted settings that differ from ``compact`` in the paper's run.
+        settings: of a run that trains in minutes on one CPU core, where they differ from the
+            defaults; what `results/` holds was trained with these. This is the size "compact".
+        published: what differs from ``settings`` in the paper's run; the size "published".
+        based_on: other files, whose keys come first; of two that differ the later counts.
+        place: in lists; those without one come last.
     """
 
     title: str
     paper: str
     licence: str
-    compact: Mapping[str, object]
-    published: Mapping[str, object] = field(default_factory=dict)
+    settings: dict[str, Any] = {}
+    published: dict[str, Any] = {}
+    based_on: tuple[str, ...] = ()
+    place: int | None = None
+
+    def run(self, size: Size = "compact") -> dict[str, Any]:
+        """Nested settings of a run."""
+        return merged(self.settings, self.published if size == "published" else {})
+
+    @property
+    def dataset(self) -> str:
+        """The data set that the settings name, or the default one."""
+        return str(self.settings.get("data", {}).get("dataset", RunConfig().data.dataset))
 
 
-_DOSTRANSFORMER = "Lee et al., NeurIPS 2023, arXiv 2311.12856"
-_E3NN = "Chen et al., Adv. Sci. 8, 2004214 (2021)"
-_MAT2SPEC = "Kong et al., Nat. Commun. 13, 949 (2022)"
-_XTAL2DOS = "Bai et al., arXiv 2302.01486"
-_GATGNN = "Louis et al., Phys. Chem. Chem. Phys. 22, 18141 (2020)"
-_ALIGNN = "Choudhary and DeCost, npj Comput. Mater. 7, 185 (2021)"
-_MATFORMER = "Yan et al., NeurIPS 2022, arXiv 2209.11807"
+class Catalog(Mapping[str, NamedModel]):
+    """The named models of some folders; read when first asked for.
 
-# Epochs are those after which validation stopped getting better; all else is the default recipe.
-_BASELINE: dict[str, object] = {"training.epochs": 40, "model.crystal_system.kind": "none"}
-_MLP = _BASELINE | {"training.epochs": 60}
-_E3NN_RUN = _BASELINE | {"training.epochs": 24, "training.learning_rate": 3e-3}
-_SUM_KL: dict[str, object] = {
-    "model.output": "sum",
-    "training.loss": "kl",
-    "training.select_by": "sum_mae",
-}
+    Raises:
+        ConfigError: of every look, where a file is not a named model or a name is taken twice.
+    """
 
+    def __init__(self, *folders: Path):
+        self.folders = list(folders)
 
-# What the papers and their code used instead (no averaging, no clipping unless said).
-_PLAIN: dict[str, object] = {
-    "training.ema_decay": None,
-    "training.gradient_clip": None,
-    "training.warmup_steps": 0,
-    "training.schedule": "constant",
-    "training.precision": "float32",
-}
-_NEAREST_12: dict[str, object] = {"graph.cutoff": 8.0, "graph.max_neighbors": 12}
-_DOSTRANSFORMER_PUBLISHED = _PLAIN | {
-    "graph.self_edges": True,
-    "model.encoder.atom_features": ["mass_weighted_one_hot"],
-    "model.encoder.hidden_dim": 256,
-    "model.encoder.dropout": 0.0,
-    "model.decoder.hidden_dim": 256,
-    "model.decoder.dropout": 0.0,
-    "training.batch_size": 1,
-    "training.epochs": 1000,
-    "training.learning_rate": 1e-4,
-}
-_GRAPH_NETWORK_PUBLISHED = _DOSTRANSFORMER_PUBLISHED | {
-    "model.encoder.edge_features": "spherical_harmonics",
-    "model.encoder.aggregation": "mean",
-}
-_E3NN_PUBLISHED = _PLAIN | {
-    "graph.self_edges": True,
-    "model.output": "max",
-    "training.batch_size": 1,
-    "training.epochs": 60,
-    "training.learning_rate": 5e-3,
-    "training.weight_decay": 0.05,
-    "training.schedule": "exponential",
-    "training.decay": 0.96,
-    "training.loss": "mse",
-}
-_MAT2SPEC_PUBLISHED = (
-    _PLAIN
-    | _NEAREST_12
-    | {
-        "training.epochs": 200,
-        "training.schedule": "step",
-        "training.decay": 0.5,
-        "training.decay_epochs": 50,
-        "training.patience": 200,
-    }
-)
-_XTAL2DOS_PUBLISHED = (
-    _PLAIN
-    | _NEAREST_12
-    | {
-        "training.batch_size": 1024,
-        "training.epochs": 200,
-        "training.learning_rate": 2.55e-3,
-        "training.weight_decay": 0.0,
-        "training.schedule": "noam",
-        "training.warmup_steps": 300,
-        "training.gradient_clip": 0.01,
-        "training.patience": 200,
-    }
-)
-_UNIMP_PUBLISHED = _XTAL2DOS_PUBLISHED | {
-    "model.encoder.hidden_dim": 512,
-    "model.encoder.dropout": 0.2,
-}
-_XTAL2DOS_DECODER: dict[str, object] = {
-    "model.decoder.hidden_dim": 512,
-    "model.decoder.n_layers": 6,
-    "model.decoder.n_heads": 8,
-}
-_XTAL2DOS_RUN = (
-    _BASELINE | _SUM_KL | {"model.encoder.hidden_dim": 256, "model.encoder.dropout": 0.1}
-)
+    def add(self, folder: Path) -> None:
+        """Also read the files of this folder."""
+        if folder not in self.folders:
+            self.folders.append(folder)
+            self.__dict__.pop("models", None)
+
+    @cached_property
+    def models(self) -> dict[str, NamedModel]:
+        """By name, in the order of lists."""
+        found: dict[str, dict[str, Any]] = {}
+        for folder in self.folders:
+            for path in sorted(folder.glob("*.yaml")):
+                if path.stem in found:
+                    raise ConfigError(f"{path}: there is already a named model of this name")
+                found[path.stem] = read_yaml(path, "a named model", "")
+        models = {
+            name: NamedModel.parse(_whole(name, found), name)
+            for name in found
+            if not name.startswith("_")
+        }
+        places = {name: model.place for name, model in models.items()}
+        last = len(models)
+        order = sorted(models, key=lambda name: (places[name] or last, name))
+        return {name: models[name] for name in order}
+
+    def trained_on(self, dataset: str) -> list[str]:
+        """Names of the models whose settings name a data set."""
+        return [name for name, model in self.items() if model.dataset == dataset]
+
+    def __getitem__(self, name: str) -> NamedModel:
+        load_extensions()
+        return self.models[name]
+
+    def __iter__(self) -> Iterator[str]:
+        load_extensions()
+        return iter(self.models)
+
+    def __len__(self) -> int:
+        load_extensions()
+        return len(self.models)
 
 
-def _pair(encoder: str, decoder: str, **settings: object) -> dict[str, object]:
-    return {
-        "model.encoder.name": encoder,
-        "model.decoder.name": decoder,
-        **{key.replace("__", "."): value for key, value in settings.items()},
-    }
+CATALOG = Catalog(NAMED)
 
 
-def _recurrent(title: str, *, attention: bool, chunk: int) -> CatalogModel:
-    """Xtal2DoS, table 3: the same encoder with a recurrent decoder."""
-    pair = _pair(
-        "unimp", "recurrent", model__decoder__attention=attention, model__decoder__chunk=chunk
-    )
-    return CatalogModel(
-        f"Xtal2DoS, {title}", _XTAL2DOS, "none given", _XTAL2DOS_RUN | pair, _UNIMP_PUBLISHED
-    )
+def add_named_models(folder: str | Path) -> None:
+    """Also list the named models of a folder; for other packages, see `vanhove.registry`."""
+    CATALOG.add(Path(folder))
 
 
-CATALOG: dict[str, CatalogModel] = {
-    "mlp": CatalogModel(
-        "MLP",
-        _DOSTRANSFORMER,
-        "none given",
-        _MLP | _pair("atom_mlp", "pooled"),
-        _DOSTRANSFORMER_PUBLISHED,
-    ),
-    "mlp-energy": CatalogModel(
-        "MLP",
-        _DOSTRANSFORMER,
-        "none given",
-        _MLP | _pair("atom_mlp", "energywise"),
-        _DOSTRANSFORMER_PUBLISHED,
-    ),
-    "graph-network": CatalogModel(
-        "Graph Network",
-        _DOSTRANSFORMER,
-        "none given",
-        _BASELINE | _pair("graph_network", "pooled"),
-        _GRAPH_NETWORK_PUBLISHED,
-    ),
-    "graph-network-energy": CatalogModel(
-        "Graph Network",
-        _DOSTRANSFORMER,
-        "none given",
-        _BASELINE | _pair("graph_network", "energywise"),
-        _GRAPH_NETWORK_PUBLISHED,
-    ),
-    "e3nn": CatalogModel(
-        "E3NN",
-        _E3NN,
-        "MIT",
-        _E3NN_RUN | _pair("e3nn", "pooled", model__decoder__pooling="mean"),
-        _E3NN_PUBLISHED,
-    ),
-    "e3nn-energy": CatalogModel(
-        "E3NN",
-        _DOSTRANSFORMER,
-        "none given",
-        _E3NN_RUN | _pair("e3nn", "energywise", model__decoder__pooling="mean"),
-        _E3NN_PUBLISHED,
-    ),
-    "dostransformer": CatalogModel(
-        "DOSTransformer",
-        _DOSTRANSFORMER,
-        "none given",
-        {"training.epochs": 90, "training.precision": "auto"},
-        _GRAPH_NETWORK_PUBLISHED,
-    ),
-    "alignn": CatalogModel(
-        "ALIGNN",
-        _ALIGNN,
-        "NIST (free use)",
-        _BASELINE
-        | _pair("alignn", "pooled", model__decoder__pooling="mean")
-        | {
-            "model.encoder.hidden_dim": 64,
-            "model.encoder.n_alignn_layers": 2,
-            "model.encoder.n_gcn_layers": 2,
-            "model.encoder.line_graph_cutoff": 3.5,
-        },
-        _PLAIN
-        | _NEAREST_12
-        | {
-            "model.encoder.hidden_dim": 256,
-            "model.encoder.n_alignn_layers": 4,
-            "model.encoder.n_gcn_layers": 4,
-            "model.encoder.line_graph_cutoff": 8.0,
-            "training.batch_size": 64,
-            "training.epochs": 300,
-            "training.schedule": "cosine",
-            "training.weight_decay": 1e-5,
-        },
-    ),
-    "vanhove-phonon": CatalogModel(
-        "vanhove",
-        "this project, docs/vanhove-phonon.md",
-        "MIT",
-        _pair("alignn", "lattice_dynamics")
-        | {
-            "model.encoder.hidden_dim": 64,
-            "model.encoder.n_alignn_layers": 2,
-            "model.encoder.n_gcn_layers": 2,
-            "model.encoder.line_graph_cutoff": 3.5,
-            "model.output": "softplus",
-            "training.epochs": 40,
-            "training.shape_weight": 0.03,
-        },
-    ),
-    "matformer": CatalogModel(
-        "Matformer",
-        _MATFORMER,
-        "MIT",
-        _BASELINE
-        | _pair("matformer", "pooled", model__decoder__pooling="mean")
-        | {"model.encoder.n_layers": 3, "model.encoder.head_dim": 32},
-        _PLAIN
-        | _NEAREST_12
-        | {
-            "model.encoder.n_layers": 5,
-            "model.encoder.head_dim": None,
-            "training.batch_size": 64,
-            "training.epochs": 500,
-            "training.schedule": "cosine",
-            "training.weight_decay": 1e-5,
-        },
-    ),
-    "gatgnn": CatalogModel(
-        "GATGNN", _GATGNN, "MIT", _BASELINE | _pair("gatgnn", "pooled"), _MAT2SPEC_PUBLISHED
-    ),
-    "mat2spec": CatalogModel(
-        "Mat2Spec",
-        _MAT2SPEC,
-        "MIT",
-        _BASELINE
-        | _pair("gatgnn", "mat2spec")
-        | {
-            "model.decoder.hidden_dim": 128,
-            "model.decoder.latent_dim": 64,
-            "model.decoder.state_dim": 256,
-            "model.decoder.projection_dim": 256,
-        },
-        _MAT2SPEC_PUBLISHED
-        | {
-            "model.decoder.hidden_dim": 256,
-            "model.decoder.latent_dim": 128,
-            "model.decoder.state_dim": 512,
-            "model.decoder.projection_dim": 1024,
-        },
-    ),
-    "e3nn2dos": CatalogModel(
-        "E3NN2DoS",
-        _XTAL2DOS,
-        "none given",
-        _E3NN_RUN | _SUM_KL | _pair("e3nn", "xtal2dos", model__decoder__mode="parallel"),
-        _XTAL2DOS_PUBLISHED | _XTAL2DOS_DECODER | {"model.encoder.hidden_dim": 64},
-    ),
-    "xtal2dos": CatalogModel(
-        "Xtal2DoS",
-        _XTAL2DOS,
-        "none given",
-        _XTAL2DOS_RUN | _pair("unimp", "xtal2dos", model__decoder__mode="autoregressive"),
-        _UNIMP_PUBLISHED | _XTAL2DOS_DECODER,
-    ),
-    "xtal2dos-parallel": CatalogModel(
-        "Xtal2DoS, as released",
-        _XTAL2DOS,
-        "none given",
-        _XTAL2DOS_RUN | _pair("unimp", "xtal2dos", model__decoder__mode="parallel"),
-        _UNIMP_PUBLISHED | _XTAL2DOS_DECODER,
-    ),
-    "xtal2dos-rnn": _recurrent("RNN", attention=False, chunk=1),
-    "xtal2dos-rnn-attention": _recurrent("RNN+Attn", attention=True, chunk=1),
-    "xtal2dos-chunk-rnn": _recurrent("Chunk RNN", attention=False, chunk=8),
-    "xtal2dos-chunk-rnn-attention": _recurrent("Chunk RNN+Attn", attention=True, chunk=8),
-}
+def merged(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings, those of ``top`` over those of ``base``; sections are joined."""
+    result = dict(base)
+    for key, value in top.items():
+        known = result.get(key)
+        both = isinstance(known, dict) and isinstance(value, dict)
+        result[key] = merged(known or {}, value) if both else value
+    return result
+
+
+def _whole(name: str, found: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The keys of a file over those of the files that it is based on."""
+    content: dict[str, Any] = {}
+    own = found[name]
+    for base in own.get("based_on") or ():
+        if base not in found:
+            raise ConfigError(f"{name}: based_on {base!r}, which is no file beside it")
+        if base == name:
+            raise ConfigError(f"{name}: based_on itself")
+        content = merged(content, _whole(base, found))
+    return merged(content, own)
 
 
 def find_config(
@@ -310,11 +144,11 @@ def find_config(
     size: Size | None = None,
     overrides: Mapping[str, object] | None = None,
 ) -> RunConfig:
-    """The settings of a model of the catalog, a YAML run file, or shipped weights.
+    """The settings of a named model, a YAML run file, or shipped weights.
 
     Args:
         source: name or path; settings as they are get the overrides alone.
-        size: of a model of the catalog, compact by default.
+        size: of a named model, compact by default.
         overrides: dotted settings on top.
 
     Raises:
@@ -323,7 +157,7 @@ def find_config(
     if not isinstance(source, RunConfig) and str(source) in CATALOG:
         return run_config(str(source), size or "compact", overrides)
     if size is not None:
-        raise ConfigError(f"--size is for models of the catalog: {', '.join(CATALOG)}")
+        raise ConfigError(f"--size is for named models: {', '.join(CATALOG)}")
     if not isinstance(source, RunConfig):
         return load_config(source, dict(overrides or {}))
     if not overrides:
@@ -339,22 +173,19 @@ def run_config(
     seed: int = 0,
     run_name: str | None = None,
 ) -> RunConfig:
-    """The run of a catalogued model; ``overrides`` are dotted settings on top.
+    """The run of a named model; ``overrides`` are dotted settings on top.
 
     Raises:
         ConfigError: an unknown name or setting.
     """
     if name not in CATALOG:
         raise ConfigError(f"model {name!r}; allowed: {', '.join(CATALOG)}")
-    model = CATALOG[name]
-    settings: dict[str, Any] = {"name": run_name or name, "seed": seed, **model.compact}
-    if size == "published":
-        settings |= model.published
-    return RunConfig.parse(with_overrides({}, settings | dict(overrides or {})), name)
+    settings = {"name": run_name or name, "seed": seed, **CATALOG[name].run(size)}
+    return RunConfig.parse(with_overrides(settings, dict(overrides or {})), name)
 
 
 def list_models() -> dict[str, list[str]]:
-    """Names of the catalogued models (``"catalog"``) and of the shipped weights (``"weights"``).
+    """Names of the named models (``"catalog"``) and of the shipped weights (``"weights"``).
 
     ``vanhove models`` prints their sizes and test numbers.
     """
