@@ -220,7 +220,10 @@ def test_split_of_skipped_and_unknown_materials(folder):
         ("", "is empty"),
         (HEADER, "structure without spectrum"),
         (HEADER.replace("cm-1", "THz") + ROWS, "unit 'THz'; allowed: cm-1, eV"),
-        (HEADER.replace("max", "area") + ROWS, "normalisation 'area'; allowed: max, sum"),
+        (
+            HEADER.replace("max", "area") + ROWS,
+            "normalisation 'area' of phonon_dos; allowed: max, sum",
+        ),
         (HEADER.replace("0,20,40", "0,40,20") + ROWS, "0, 40, 20 .*increasing numbers"),
         (HEADER.replace("0,20,40", "a,b,c") + ROWS, "a, b, c .*increasing numbers"),
         ("id,split,0\nMgO,dev,1\nNaCl,test,1\nKBr,test,1\nLiF,test,1\n", "'dev'; allowed: train"),
@@ -286,3 +289,14 @@ def test_no_structures(tmp_path):
     (tmp_path / "spectra.csv").write_text(HEADER + ROWS)
     with pytest.raises(DataError, match="no structure file in this folder"):
         load_folder(tmp_path)
+
+
+def test_a_stated_quantity_decides_and_an_unknown_one_is_refused(folder):
+    (folder / "spectra.csv").write_text("# quantity: phonon_dos\n" + HEADER + ROWS)
+    assert load_folder(folder).quantity == "phonon_dos"
+    (folder / "spectra.csv").write_text("# quantity: optical_loss\n" + HEADER + ROWS)
+    with pytest.raises(DataError, match="'optical_loss'; allowed: phonon_dos, electron_dos"):
+        load_folder(folder)
+    (folder / "spectra.csv").write_text("# quantity: electron_dos\n" + HEADER + ROWS)
+    with pytest.raises(DataError, match="unit 'cm-1' of electron_dos; allowed: eV"):
+        load_folder(folder)

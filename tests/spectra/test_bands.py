@@ -216,7 +216,10 @@ def test_plot(semiconductor, sampled, tmp_path):
         ({"energies": np.zeros((4, 2))}, "n_kpoints"),
         ({"energies": np.full((9, 1), np.nan)}, "NaN"),
         ({"energies": np.zeros((9, 1)), "fermi_level": None}, "Fermi level"),
-        ({"energies": np.zeros((9, 1)), "quantity": "bands"}, "allowed: electron_bands"),
+        (
+            {"energies": np.zeros((9, 1)), "quantity": "bands"},
+            "allowed: phonon_bands, electron_bands",
+        ),
     ],
 )
 def test_what_is_refused(changes, message):

@@ -63,8 +63,9 @@ def test_threshold_decides_what_is_empty():
 
 
 def test_read_gap_refuses():
+    phonons = Spectrum(GRID + 6, GRID + 6, "cm-1", "max")
     with pytest.raises(ConfigError, match="in eV"):
-        read_gap(electrons(GRID + 6, unit="cm-1"))
+        read_gap(phonons)
     with pytest.raises(ConfigError, match="threshold"):
         read_gap(electrons(GRID + 6), threshold=0)
     with pytest.raises(DataError, match="outside the grid"):

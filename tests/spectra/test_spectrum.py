@@ -78,8 +78,11 @@ def assert_same(a, b):
         ({"grid": GRID[::-1]}, DataError, "increase"),
         ({"grid": np.where(GRID == 20, 0, GRID)}, DataError, "increase"),
         ({"grid": np.where(GRID == 20, np.inf, GRID)}, DataError, "finite"),
-        ({"unit": "THz"}, ConfigError, "cm-1, eV; got 'THz'"),
-        ({"normalisation": "min"}, ConfigError, "max, sum, 3N"),
+        ({"unit": "eV", "quantity": "phonon_dos"}, ConfigError, "of phonon_dos; allowed: cm-1"),
+        ({"unit": "THz"}, ConfigError, "'THz'; allowed: cm-1, eV"),
+        ({"normalisation": "min"}, ConfigError, "allowed: max, sum, min-max, 3N"),
+        ({"normalisation": "states/eV/cell"}, ConfigError, "allowed: max, sum, min-max, 3N"),
+        ({"quantity": "phonon_bands"}, ConfigError, "allowed: phonon_dos, electron_dos"),
     ],
 )
 def test_bad_spectra_are_refused(changes, error, message):
@@ -142,13 +145,13 @@ def test_an_all_zero_spectrum_cannot_be_normalised(normalisation):
 
 
 def test_normalise_says_what_it_needs():
-    with pytest.raises(ConfigError, match="max, sum, 3N, min-max; got 'states/eV/cell'"):
+    with pytest.raises(ConfigError, match="max, sum, min-max, 3N; got 'states/eV/cell'"):
         phonons().normalise("states/eV/cell")
     with pytest.raises(ConfigError, match="n_atoms"):
         phonons(crystal=None).normalise("3N")
     with pytest.raises(ConfigError, match="at least 1"):
         phonons().normalise("3N", n_atoms=0)
-    with pytest.raises(ConfigError, match="phonon"):
+    with pytest.raises(ConfigError, match="one of max, sum, min-max; got '3N'"):
         electrons().normalise("3N", n_atoms=2)
 
 
@@ -297,11 +300,7 @@ def test_min_max():
         electrons(values=np.ones(21)).normalise("min-max")
 
 
-def test_to_pymatgen_needs_a_unit_and_atoms():
-    with pytest.raises(ConfigError, match="in cm-1"):
-        phonons(unit="eV").to_pymatgen(n_atoms=2)
-    with pytest.raises(ConfigError, match="must be in eV"):
-        electrons(unit="cm-1").to_pymatgen()
+def test_to_pymatgen_needs_the_number_of_atoms():
     with pytest.raises(ConfigError, match="n_atoms"):
         phonons(crystal=None).to_pymatgen()
 

@@ -20,6 +20,7 @@ from vanhove.datasets.vasp import crystal_of, dos_id, file_content, open_vasprun
 from vanhove.errors import DataError
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.conversions.pymatgen import bands_from_pymatgen
+from vanhove.spectra.quantities import PHONON_BANDS
 from vanhove.spectra.spectrum import THZ_PER_CM1
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def _from_phonopy(content: bytes, name: str, id: str) -> BandStructure:
         kpoints=points,
         energies=frequencies[kept] / THZ_PER_CM1,
         fermi_level=None,
-        quantity="phonon_bands",
+        quantity=PHONON_BANDS.name,
         crystal=crystal,
         name=id,
     )

@@ -71,7 +71,7 @@ def bands_dataset(
         crystals=crystals,
         grid=np.linspace(0, 1, n_points),
         unit=bands[0].unit,
-        normalisation="from the Fermi level" if quantity == "electron_bands" else "none",
+        normalisation="from the Fermi level" if bands[0].kind.fermi_level else "none",
         quantity=quantity,
         values=np.stack(values),
         splits=splits,
@@ -82,7 +82,7 @@ def bands_dataset(
 
 def chosen_bands(band: BandStructure, n_bands: int) -> np.ndarray:
     """The bands a model is trained on, ``[n_kpoints, n_bands]``, missing ones NaN."""
-    if band.quantity == "electron_bands":
+    if band.kind.fermi_level:
         return band.near_fermi(n_bands)
     lowest = np.full((len(band.kpoints), n_bands), np.nan)
     there = min(n_bands, band.n_bands)
@@ -117,7 +117,7 @@ def load_band_folder(
     for file in track(files, "reading bands", quiet):
         try:
             band = read_bands(file)
-            if band.quantity == "electron_bands":
+            if band.kind.fermi_level:
                 band = band.aligned()
             if band.name in bands:
                 raise DataError(f"{file}: a second file with the id {band.name}; keep one")

@@ -11,8 +11,9 @@ from functools import cached_property
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
-from vanhove.errors import DataError
+from vanhove.errors import ConfigError, DataError
 from vanhove.spectra.grids import interpolate_rows
+from vanhove.spectra.quantities import Quantity, quantity
 
 PARTS = ("train", "valid", "test")
 
@@ -29,7 +30,7 @@ class SpectrumDataset:
             along the path, 0 to 1, without a unit.
         unit: of the grid, ``"cm-1"`` or ``"eV"``; of bands, that of the values.
         normalisation: of the values; ``"max"`` is a maximum of 1 for each material.
-        quantity: ``"phonon_dos"``, ``"electron_dos"``, ``"electron_bands"`` or ``"phonon_bands"``.
+        quantity: a name known to `vanhove.spectra.quantities`, such as ``"phonon_dos"``.
         values: shape ``[n_materials, n_points]``, float32. Of bands: ``[n_materials, n_points,
             n_bands]``, where a band that does not exist is NaN at all points.
         splits: row numbers under ``"train"``, ``"valid"`` and ``"test"``; a row stands in at most
@@ -67,8 +68,17 @@ class SpectrumDataset:
         set_(self, "notes", list(self.notes))
         if self.kpoints is not None:
             set_(self, "kpoints", np.asarray(self.kpoints, dtype=np.float64))
+        try:
+            self.kind.check(self.unit, self.normalisation)
+        except ConfigError as error:
+            raise DataError(f"data set {self.name!r}: {error}") from None
         self._check_data()
         self._check_splits()
+
+    @property
+    def kind(self) -> Quantity:
+        """What is known of this kind of spectrum."""
+        return quantity(self.quantity)
 
     def _check_data(self) -> None:
         n = len(self.ids)

@@ -19,6 +19,7 @@ from vanhove.datasets.vasp import DOS_FILES, dos_id, dos_kind, read_electron_dos
 from vanhove.errors import DataError, StructureError
 from vanhove.progress import track
 from vanhove.spectra.electron_dos import ELECTRON_TARGETS
+from vanhove.spectra.quantities import ELECTRON_DOS
 
 MANIFEST = "manifest.json"
 """Of a download, see `vanhove.datasets.materials_project`; no DOS."""
@@ -214,7 +215,7 @@ def load_electron_dataset(
         grid=chosen.grid,
         unit="eV",
         normalisation=chosen.normalisation,
-        quantity="electron_dos",
+        quantity=ELECTRON_DOS.name,
         values=np.stack(values),
         splits=hashed_split([crystal.formula for crystal in crystals]),
         split_name="random by formula (seed 0)",

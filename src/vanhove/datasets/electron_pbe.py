@@ -31,6 +31,7 @@ from vanhove.errors import DataError
 from vanhove.physics.tetrahedra import tetrahedra_of
 from vanhove.spectra.eigenvalues import BandEdges, Eigenvalues, band_edges
 from vanhove.spectra.electron_dos import ELECTRON_TARGETS, ElectronTarget
+from vanhove.spectra.quantities import ELECTRON_DOS
 
 FOLDER = Path(str(files("vanhove.datasets") / "data" / "electron_pbe"))
 """The files of the set, part-1.npz, ...; `scripts/merge_electron_labels.py` adds to them."""
@@ -232,7 +233,7 @@ def _dataset(name: str, target: ElectronTarget) -> SpectrumDataset:
         grid=target.grid,
         unit="eV",
         normalisation=target.normalisation,
-        quantity="electron_dos",
+        quantity=ELECTRON_DOS.name,
         values=np.stack(list(values.values())),
         splits=parts_of(used),
         split_name=SPLIT_NAME,

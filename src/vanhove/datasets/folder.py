@@ -15,12 +15,10 @@ import numpy as np
 from vanhove.crystal.crystal import Crystal
 from vanhove.datasets.dataset import PARTS, SpectrumDataset
 from vanhove.datasets.splits import given_split, random_split
-from vanhove.errors import DataError, StructureError
+from vanhove.errors import ConfigError, DataError, StructureError
 from vanhove.progress import track
-from vanhove.spectra.spectrum import NORMALISATIONS
+from vanhove.spectra.quantities import Quantity, density_in, quantity
 
-QUANTITIES = {"cm-1": "phonon_dos", "eV": "electron_dos"}
-"""What is measured, by the unit of the grid."""
 _TABLES = ("spectra.csv", "spectra.json")
 _SPLITS = "splits.json"
 _NAMES_SHOWN = 3
@@ -73,14 +71,15 @@ def load_folder(
 
     - ``spectra.csv``: the header is ``id`` and the grid; a row is an id (file name, with or
       without its ending) and the values. A column ``split`` may name the part (train, valid,
-      test). Lines ``# unit: cm-1`` and ``# normalisation: max`` may stand before the header.
-    - ``spectra.json``: ``{"unit": "cm-1", "normalisation": "max", "grid": [...],
-      "spectra": {id: [...]}}``.
+      test). Lines ``# quantity: phonon_dos``, ``# unit: cm-1`` and ``# normalisation: max`` may
+      stand before the header.
+    - ``spectra.json``: ``{"quantity": "phonon_dos", "unit": "cm-1", "normalisation": "max",
+      "grid": [...], "spectra": {id: [...]}}``; the first three may be left out.
 
     ``splits.json``, ``{"train": [ids], "valid": [...], "test": [...]}``, may give the split;
-    without one it is random, 80 / 10 / 10. The unit is ``"cm-1"`` (phonon DOS; also where none is
-    stated) or ``"eV"`` (electron DOS). Spectra without a stated normalisation are scaled to a
-    maximum of 1.
+    without one it is random, 80 / 10 / 10. Without a stated quantity the unit decides: ``"cm-1"``
+    (phonon DOS; also where no unit is stated) or ``"eV"`` (electron DOS). Spectra without a stated
+    normalisation are scaled to a maximum of 1.
 
     Args:
         path: of the folder.
@@ -102,7 +101,7 @@ def load_folder(
         raise DataError(f"{folder} is no folder; give one with structures and spectra")
     table = _read_table(_find_table(folder, spectra))
     grid = _grid(table)
-    unit, normalisation, notes = _header(table)
+    kind, normalisation, notes = _header(table)
     split = _given_parts(folder, table)
 
     problems = _Problems()
@@ -137,9 +136,9 @@ def load_folder(
         ids=ids,
         crystals=list(crystals.values()),
         grid=grid,
-        unit=unit,
+        unit=kind.unit,
         normalisation=normalisation or "max",
-        quantity=QUANTITIES[unit],
+        quantity=kind.name,
         values=array,
         splits=splits,
         split_name=split_name,
@@ -202,7 +201,8 @@ def _read_spectra_json(path: Path) -> _Table:
         raise DataError(f"{path} has no object 'spectra'; the form is {form}")
     if not isinstance(content.get("grid"), list):
         raise DataError(f"{path} has no list 'grid'; the form is {form}")
-    header = {k: str(content[k]) for k in ("unit", "normalisation") if content.get(k) is not None}
+    stated = ("quantity", "unit", "normalisation")
+    header = {k: str(content[k]) for k in stated if content.get(k) is not None}
     return _Table(path, header, content["grid"], list(content["spectra"].items()))
 
 
@@ -229,22 +229,19 @@ def _grid(table: _Table) -> np.ndarray:
     return grid
 
 
-def _header(table: _Table) -> tuple[str, str | None, list[str]]:
-    """Unit, stated normalisation and notes."""
+def _header(table: _Table) -> tuple[Quantity, str | None, list[str]]:
+    """What is measured, the stated normalisation and notes."""
     notes = []
-    unit = table.header.get("unit")
-    if not unit:
-        unit = "cm-1"
-        notes.append("No unit was stated: the grid is taken to be in cm-1.")
-    if unit not in QUANTITIES:
-        raise DataError(f"{table.path}: unit {unit!r}; allowed: {', '.join(QUANTITIES)}")
-    normalisation = table.header.get("normalisation")
-    if normalisation and normalisation not in NORMALISATIONS:
-        raise DataError(
-            f"{table.path}: normalisation {normalisation!r}; allowed: "
-            f"{', '.join(NORMALISATIONS)}, or none stated"
-        )
-    return unit, normalisation or None, notes
+    stated, unit = table.header.get("quantity"), table.header.get("unit")
+    normalisation = table.header.get("normalisation") or None
+    try:
+        kind = quantity(stated, "density") if stated else density_in(unit or "cm-1")
+        if not unit:
+            notes.append(f"No unit was stated: the grid is taken to be in {kind.unit}.")
+        kind.check(unit or kind.unit, normalisation or next(iter(kind.normalisations)))
+    except ConfigError as error:
+        raise DataError(f"{table.path}: {error}") from None
+    return kind, normalisation, notes
 
 
 def _given_parts(folder: Path, table: _Table) -> Mapping[str, list[str]] | None:

@@ -14,6 +14,7 @@ import numpy as np
 from vanhove.crystal.crystal import Crystal
 from vanhove.datasets.cache import RemoteFile, data_file, read_content
 from vanhove.datasets.dataset import PARTS, SpectrumDataset
+from vanhove.spectra.quantities import PHONON_DOS
 
 DATA = RemoteFile(
     None,
@@ -80,7 +81,7 @@ def read_phonon_jarvis(name: str) -> tuple[SpectrumDataset, dict[str, np.ndarray
         grid=data["freq_cm1"],
         unit="cm-1",
         normalisation="max",
-        quantity="phonon_dos",
+        quantity=PHONON_DOS.name,
         values=data["phdos"],
         splits={part: np.flatnonzero(data["split"] == key) for key, part in _PARTS.items()},
         split_name="published",

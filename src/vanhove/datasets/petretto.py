@@ -19,6 +19,7 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.datasets.cache import RemoteFile, data_file, read_content
 from vanhove.datasets.dataset import PARTS, SpectrumDataset
 from vanhove.errors import DataError
+from vanhove.spectra.quantities import PHONON_DOS
 
 _REPOSITORY = "https://raw.githubusercontent.com/ninarina12/phononDoS_tutorial"
 
@@ -78,7 +79,7 @@ def load_phonon_petretto() -> SpectrumDataset:
         grid=np.array(ast.literal_eval(grids.pop())),
         unit="cm-1",
         normalisation="max",
-        quantity="phonon_dos",
+        quantity=PHONON_DOS.name,
         values=np.array([ast.literal_eval(row["phdos"]) for row in rows], dtype=np.float32),
         splits={part: _rows(part, len(rows)) for part in PARTS},
         split_name="published",

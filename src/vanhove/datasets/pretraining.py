@@ -7,6 +7,7 @@ import numpy as np
 from vanhove.datasets.dataset import SpectrumDataset
 from vanhove.datasets.jarvis import read_phonon_jarvis
 from vanhove.datasets.petretto import load_phonon_petretto
+from vanhove.spectra.quantities import PHONON_DOS
 
 IMAGINARY_FRACTION = 0.05
 """Crystals with at least this weight below zero frequency are left out."""
@@ -51,7 +52,7 @@ def load_petretto_pretraining() -> SpectrumDataset:
         grid=petretto.grid,
         unit="cm-1",
         normalisation="max",
-        quantity="phonon_dos",
+        quantity=PHONON_DOS.name,
         values=values / values.max(axis=1, keepdims=True),
         splits={"train": np.flatnonzero(~is_valid), "valid": np.flatnonzero(is_valid)},
         split_name="that of JARVIS, train and test together",

@@ -13,6 +13,7 @@ import numpy as np
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.datasets.dataset import PARTS, SpectrumDataset
+from vanhove.spectra.quantities import PHONON_DOS
 
 
 def load_tiny() -> SpectrumDataset:
@@ -41,7 +42,7 @@ def load_tiny() -> SpectrumDataset:
         grid=data["grid"],
         unit="cm-1",
         normalisation="max",
-        quantity="phonon_dos",
+        quantity=PHONON_DOS.name,
         values=data["values"],
         splits={part: data[part] for part in PARTS},
         split_name="stored",

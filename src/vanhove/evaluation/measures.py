@@ -28,17 +28,13 @@ def measure(
         dataset: for its quantity, grid and unit.
     """
     if dataset.kpoints is not None:
-        return band_metrics(target, prediction, electrons=dataset.quantity == "electron_bands")
+        return band_metrics(target, prediction, electrons=dataset.kind.fermi_level)
     return spectrum_metrics(target, prediction, dataset.grid, dataset.unit)
 
 
 def validation_keys(dataset: SpectrumDataset) -> tuple[str, ...]:
     """The metrics that a run logs after each epoch."""
-    if dataset.quantity == "electron_bands":
-        return ("energy_mae", "centre_mae", "dispersion_mae", "gap_mae", "metal_accuracy")
-    if dataset.kpoints is not None:
-        return ("energy_mae", "centre_mae", "dispersion_mae")
-    return ("rmse", "mse_x10", "mae", "r2")
+    return dataset.kind.metrics
 
 
 def material_errors(

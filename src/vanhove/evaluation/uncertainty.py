@@ -64,7 +64,7 @@ def uncertainty_metrics(
     """
     mean, calibration = prediction.mean, model.calibration
     if isinstance(calibration, BandCalibration):
-        electrons = data.dataset.quantity == "electron_bands"
+        electrons = data.dataset.kind.fermi_level
         return _band_uncertainty(calibration, prediction, target, electrons)
     inside = {}
     for level in LEVELS:

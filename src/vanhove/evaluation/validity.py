@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from vanhove.datasets import SpectrumDataset, load_dataset, load_electron_properties
 from vanhove.datasets.petretto import load_bulk_moduli
 from vanhove.errors import DataError
+from vanhove.spectra.quantities import ELECTRON_DOS
 from vanhove.spectra.thermodynamics import mean_frequency
 
 HIDDEN, NETWORK_EPOCHS, BATCH, SEEDS = 128, 60, 32, 5
@@ -111,7 +112,7 @@ def known_moduli(dataset: SpectrumDataset) -> np.ndarray:
 
 def _electron_property(name: str) -> Callable[[SpectrumDataset], np.ndarray]:
     def known(dataset: SpectrumDataset) -> np.ndarray:
-        if dataset.quantity != "electron_dos" or not dataset.name.startswith("electron_pbe"):
+        if dataset.quantity != ELECTRON_DOS.name or not dataset.name.startswith("electron_pbe"):
             raise DataError(f"data set {dataset.name!r} has no {name}")
         return load_electron_properties(dataset.ids)[name]
 

@@ -123,7 +123,7 @@ def published_content(row: Row, columns: list[Column]) -> dict[str, Any] | None:
 def _distances(content: dict[str, Any], row: Row, columns: list[Column]) -> dict[str, Any]:
     """How far each number is from the printed one: relative, and in printed spreads."""
     published = content["published"]
-    if published is None or published["dataset"] != "phonon_dos":
+    if published is None or published["dataset"] != PHONON_DATA[0]:
         return {}
     found = {}
     for column in columns:

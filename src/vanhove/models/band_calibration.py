@@ -18,6 +18,7 @@ from vanhove.models.calibration import (
     factor_at,
     fit_weights,
 )
+from vanhove.spectra import quantities
 from vanhove.spectra.band_metrics import fermi_gaps
 
 FEWEST_GAPS = 10
@@ -88,7 +89,7 @@ def fit_band_calibration(members: np.ndarray, target: np.ndarray, quantity: str)
     Args:
         members: energies ``[n_members, n_materials, n_kpoints, n_bands]``.
         target: ``[n_materials, n_kpoints, n_bands]``; bands that are NaN do not count.
-        quantity: a gap is calibrated for ``"electron_bands"``.
+        quantity: its name; a gap is calibrated where there is a Fermi level.
     """
     members = np.asarray(members, dtype=np.float64)
     mean = members.mean(axis=0)
@@ -99,7 +100,7 @@ def fit_band_calibration(members: np.ndarray, target: np.ndarray, quantity: str)
     weights = fit_weights(terms, error, shares)
     scores = error / np.maximum(terms @ weights, SMALLEST)
     gap_errors = np.zeros(0)
-    if quantity == "electron_bands":
+    if quantities.quantity(quantity).fermi_level:
         gap_errors = gap_error(mean, target)
     return BandCalibration(
         weights=weights.tolist(),

@@ -17,6 +17,7 @@ from scipy.ndimage import maximum_filter1d
 from scipy.optimize import nnls
 
 from vanhove.errors import ConfigError
+from vanhove.spectra import quantities
 from vanhove.spectra.thermodynamics import entropy, heat_capacity, mean_frequency
 
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)
@@ -128,14 +129,16 @@ def fit_calibration(
         members: predictions ``[n_members, n_materials, n_points]``.
         target: ``[n_materials, n_points]``.
         grid: ``[n_points]``.
-        quantity: thermal properties are calibrated for ``"phonon_dos"``.
+        quantity: its name; thermal properties are calibrated where they follow from it.
     """
     members = np.asarray(members, dtype=np.float64)
     error = np.abs(members.mean(axis=0) - target)
     terms = error_terms(members)
     weights = fit_weights(terms.reshape(-1, terms.shape[-1]), error.ravel())
     std = np.maximum(terms @ weights, SMALLEST)
-    properties = _fit_properties(members, target, grid) if quantity == "phonon_dos" else {}
+    properties = (
+        _fit_properties(members, target, grid) if quantities.quantity(quantity).thermal else {}
+    )
     return Calibration(
         weights=weights.tolist(),
         factors={f"{level:g}": conformal_quantile(error / std, level) for level in LEVELS},

@@ -29,7 +29,7 @@ def band_properties(
     if bands.std is not None and "0.9" in bands.metadata.get("interval_factors", {}):
         half = (bands.interval(0.9)[1] - bands.energies).mean(axis=0)
         found[f"band_half_widths_90_{unit}"] = half.tolist()
-    if bands.quantity != "electron_bands":
+    if not bands.kind.fermi_level:
         return found
     gap = _gap(bands)
     found |= {"is_metal": gap is None, "band_gap_eV": 0.0 if gap is None else gap.energy}
@@ -105,7 +105,7 @@ def band_table(bands: BandStructure, properties: dict[str, Any], written: list[P
     rows += error_bar_rows(bands)
     rows += [("written", str(path)) for path in written]
     table = "\n".join(f"{name:16s} {value}" for name, value in rows)
-    zero = "energies from the Fermi level, eV" if bands.unit == "eV" else "frequencies, 1/cm"
+    zero = f"{bands.kind.axis}, {bands.kind.axis_unit.text}"
     header = "".join(f"{f'band {n + 1}':>10s}" for n in range(bands.n_bands))
     lines, seen = [], set()
     for label, energies in zip(bands.kpoints.labels, bands.energies, strict=True):

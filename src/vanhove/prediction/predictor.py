@@ -31,7 +31,8 @@ from vanhove.models.model import SpectrumModel
 from vanhove.prediction.error_bars import with_error_bars
 from vanhove.runs.checkpoint import ModelInfo, load_model
 from vanhove.runs.other_grid import answer_on
-from vanhove.spectra.bands import BAND_UNITS, BandStructure
+from vanhove.spectra.bands import BandStructure
+from vanhove.spectra.quantities import quantity
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.weights import DEFAULT_WEIGHTS, default_weights, find_weights
 
@@ -74,7 +75,7 @@ class Predictor:
         self.name = name
         self.grid = np.asarray(info.grid, dtype=np.float64)
         self.path = path
-        self.has_bands = info.quantity in BAND_UNITS
+        self.has_bands = quantity(info.quantity).is_bands
         most = ATOMS_PER_BATCH.get(next(model.parameters()).device.type, ATOMS_PER_BATCH["cpu"])
         self.atoms_per_batch = most // (BANDS_COST if self.has_bands else 1)
 
@@ -222,7 +223,7 @@ class Predictor:
         return BandStructure(
             kpoints=item.kpoints,
             energies=values,
-            fermi_level=0.0 if self.info.quantity == "electron_bands" else None,
+            fermi_level=0.0 if quantity(self.info.quantity).fermi_level else None,
             quantity=self.info.quantity,
             crystal=item.cell,
             name=item.given.name or item.given.formula,

@@ -146,7 +146,7 @@ class PredictCommand:
         """Derived numbers of bands, or of a density of states if it has any weight."""
         if isinstance(spectrum, BandStructure):
             return band_properties(spectrum, calibration)
-        if spectrum.quantity == "electron_dos":
+        if spectrum.kind.fermi_level:
             return _electron_properties(spectrum)
         try:
             return phonon_properties(spectrum, self.temperature, calibration)
@@ -203,7 +203,7 @@ def _table(spectrum: Any, properties: dict[str, Any], written: list[Path]) -> st
     if isinstance(spectrum, BandStructure):
         return band_table(spectrum, properties, written)
     meta = spectrum.metadata
-    unit = "1/cm" if spectrum.unit == "cm-1" else spectrum.unit
+    unit = spectrum.kind.axis_unit.text
     peak = float(spectrum.grid[spectrum.values.argmax()])
     rows = [
         ("structure", f"{spectrum.name}  ({meta['formula']})"),
@@ -215,8 +215,8 @@ def _table(spectrum: Any, properties: dict[str, Any], written: list[Path]) -> st
         ("model", meta["model"]),
         ("highest peak", f"{peak:g} {unit}"),
     ]
-    if spectrum.quantity == "electron_dos":
-        rows.append(("energy 0", "valence band maximum; Fermi level of a metal"))
+    if spectrum.kind.fermi_level:
+        rows.append(("energy 0", spectrum.kind.zero))
         rows += [(_TITLES[name], _shown(value)) for name, value in properties.items()]
     elif properties:
         at = f"{properties['temperature_K']:g} K"

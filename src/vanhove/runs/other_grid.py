@@ -11,8 +11,8 @@ from vanhove.errors import ConfigError
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
 from vanhove.runs.checkpoint import ModelInfo
-from vanhove.spectra.bands import BAND_UNITS
 from vanhove.spectra.grids import check_grid
+from vanhove.spectra.quantities import quantity
 
 
 def answer_on(
@@ -33,7 +33,7 @@ def answer_on(
         ConfigError: a grid that leaves the old one, or a model that knows its own grid alone.
     """
     grid, own = check_grid(np.asarray(grid)), np.asarray(info.grid)
-    if info.quantity in BAND_UNITS:
+    if quantity(info.quantity).is_bands:
         raise ConfigError("a model of bands takes k-points, not energies: leave the grid out")
     slack = 1e-6 * (own[-1] - own[0])
     if grid[0] < own[0] - slack or grid[-1] > own[-1] + slack:

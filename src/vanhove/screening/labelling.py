@@ -23,9 +23,9 @@ from vanhove.errors import ConfigError, StructureError
 from vanhove.prediction.predictor import Predictor, load
 from vanhove.progress import track
 from vanhove.screening.source import Record, Source, open_source
-from vanhove.spectra.bands import BAND_UNITS
+from vanhove.spectra.quantities import quantity
 from vanhove.spectra.spectrum import Spectrum
-from vanhove.weights import default_weights
+from vanhove.weights import DEFAULT_WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ def label(
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder}: holds files; give a new folder")
-    predictor = load(default_weights("phonon-dos") if model is None else model)
-    if predictor.info.quantity in BAND_UNITS:
+    predictor = load(DEFAULT_WEIGHTS if model is None else model)
+    if quantity(predictor.info.quantity).is_bands:
         raise ConfigError(f"{predictor.name} predicts bands; a model of densities is needed")
     others = None if together_with is None else _other_data(together_with, predictor)
     held_out = set() if others is None else _held_out_formulas(others)

@@ -21,6 +21,7 @@ from vanhove.spectra.electrons import (
     sommerfeld_coefficient,
 )
 from vanhove.spectra.grids import MAT2SPEC_ELECTRON_GRID
+from vanhove.spectra.quantities import quantity
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.spectra.thermodynamics import (
     AVOGADRO,
@@ -267,10 +268,6 @@ _NEEDS_THE_GAP_ON_THE_GRID = (
 )
 _NEEDS_THE_ZERO = ("gap", "gap_is_lower_bound")
 _NEEDS_THE_SCALE = ("valence_band_gap", "conduction_band_gap", "fermi_density", "sommerfeld")
-DEFAULTS = {
-    "phonon_dos": ("mean_frequency", "heat_capacity_300K", "entropy_300K"),
-    "electron_dos": ("dos_at_zero_over_peak", "valence_band_gap", "fermi_density"),
-}
 
 
 class Properties:
@@ -281,12 +278,12 @@ class Properties:
     """
 
     def __init__(self, info: ModelInfo):
-        self.quantity = info.quantity
+        self.kind = quantity(info.quantity)
         grid = np.asarray(info.grid)
         known = list(CRYSTAL_PROPERTIES)
-        if info.quantity == "phonon_dos":
+        if self.kind.thermal:
             known += PHONON_PROPERTIES
-        elif info.quantity == "electron_dos":
+        elif self.kind.fermi_level:
             without_gap = grid.shape == MAT2SPEC_ELECTRON_GRID.shape and np.allclose(
                 grid, MAT2SPEC_ELECTRON_GRID
             )
@@ -308,7 +305,7 @@ class Properties:
         if name in self._known:
             return self._known[name]
         thermal = re.fullmatch(r"(\w+)_(\d{1,5})K", name)
-        if self.quantity == "phonon_dos" and thermal and thermal[1] in THERMAL_PROPERTIES:
+        if self.kind.thermal and thermal and thermal[1] in THERMAL_PROPERTIES:
             function, unit, description = THERMAL_PROPERTIES[thermal[1]]
             kelvin = int(thermal[2])
             return Property(
@@ -326,14 +323,14 @@ class Properties:
     def listed(self) -> str:
         """All names, for messages."""
         names = list(self._known)
-        if self.quantity == "phonon_dos":
+        if self.kind.thermal:
             names += [f"{name}_300K (any temperature)" for name in THERMAL_PROPERTIES]
         return ", ".join(names)
 
     @property
     def defaults(self) -> tuple[str, ...]:
         """What is computed when nothing is asked for."""
-        wanted = (*DEFAULTS.get(self.quantity, ()), "familiarity")
+        wanted = (*self.kind.properties, "familiarity")
         return (
             "n_atoms",
             "crystal_system",

@@ -25,8 +25,8 @@ from vanhove.screening.ray_engine import run_ray
 from vanhove.screening.report import BEST, REPORT, collect, write_best, write_report
 from vanhove.screening.source import Source, open_source
 from vanhove.screening.writer import Tables
-from vanhove.spectra.bands import BAND_UNITS
-from vanhove.weights import DEFAULTS, default_weights, find_weights
+from vanhove.spectra.quantities import quantity
+from vanhove.weights import DEFAULT_WEIGHTS, default_weights, find_weights, predicted_properties
 
 Engine = Literal["local", "ray"]
 
@@ -110,11 +110,12 @@ def screen(
     for name, number in counts.items():
         if number is not None and number < 1:
             raise ConfigError(f"{name} {number}; allowed: 1 or more")
-    predicted = [name for name in properties if name in DEFAULTS]
-    columns = [name for name in properties if name not in DEFAULTS]
+    kinds = predicted_properties()
+    predicted = [name for name in properties if name in kinds]
+    columns = [name for name in properties if name not in kinds]
     checkpoint = _checkpoint(model, predicted)
     info = read_info(checkpoint)
-    if info.quantity in BAND_UNITS:
+    if quantity(info.quantity).is_bands:
         raise ConfigError(
             f"{model_name(checkpoint)} predicts {info.quantity}; a screening needs densities of "
             "states: phonon-dos or electron-dos"
@@ -175,11 +176,13 @@ def _checkpoint(model: str | PathLike[str] | None, predicted: Sequence[str]) -> 
             "each, with folders of their own"
         )
     if model is None:
-        return find_weights(default_weights(predicted[0] if predicted else "phonon-dos")).resolve()
+        return find_weights(
+            default_weights(predicted[0]) if predicted else DEFAULT_WEIGHTS
+        ).resolve()
     path = find_weights(model).resolve()
-    quantity = read_info(path).quantity
-    if predicted and quantity != predicted[0].replace("-", "_"):
-        raise ConfigError(f"model {model} predicts {quantity}, not {predicted[0]}; leave one out")
+    kind = quantity(read_info(path).quantity)
+    if predicted and kind.asked_as != predicted[0]:
+        raise ConfigError(f"model {model} predicts {kind.name}, not {predicted[0]}; leave one out")
     return path
 
 

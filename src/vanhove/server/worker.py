@@ -32,17 +32,12 @@ from vanhove.screening.properties import CRYSTAL_PROPERTIES, Properties, Propert
 from vanhove.server import answers, uploads
 from vanhove.server.settings import ServerSettings
 from vanhove.spectra.bands import BandStructure
+from vanhove.spectra.quantities import quantity
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.spectra.thermodynamics import entropy, heat_capacity
 from vanhove.version import __version__
 from vanhove.weights import shipped_weights
 
-PROPERTY_OF = {
-    "phonon_dos": "phonon-dos",
-    "electron_dos": "electron-dos",
-    "electron_bands": "bands",
-    "phonon_bands": "bands",
-}
 EXAMPLES = ("NaCl", "Si", "MgO", "GaAs", "CaF2", "SrTiO3", "ZnO", "TiO2", "BaTiO3", "SiC")
 """Crystals of the tiny data set."""
 ROOM = 300
@@ -223,7 +218,7 @@ def _model_answer(predictor: Predictor) -> answers.ModelAnswer:
     info = predictor.info
     return answers.ModelAnswer(
         name=predictor.name,
-        property=PROPERTY_OF[info.quantity],
+        property=quantity(info.quantity).asked_as,
         quantity=info.quantity,
         unit=info.unit,
         normalisation=info.normalisation,
@@ -283,9 +278,7 @@ def _prediction(predictor: Predictor, outcome: Any) -> answers.PredictionAnswer:
         spectrum=None if is_bands else _spectrum(outcome),
         bands=_bands(outcome) if is_bands else None,
         properties=[*_crystal_properties(outcome), *_properties(predictor, outcome)],
-        thermal=_thermal(outcome, predictor.calibration)
-        if outcome.quantity == "phonon_dos"
-        else None,
+        thermal=_thermal(outcome, predictor.calibration) if outcome.kind.thermal else None,
         csv=outcome.to_csv(),
     )
 
@@ -372,7 +365,7 @@ def _properties(predictor: Predictor, outcome: Any) -> list[answers.PropertyAnsw
     known = Properties(predictor.info)
     names = tuple(name for name in known.own if name != "familiarity")  # which has its own field
     widths: dict[str, float] = {}
-    if outcome.quantity == "phonon_dos":
+    if outcome.kind.thermal:
         names += THERMAL_PROPERTIES
         try:
             widths = phonon_properties(outcome, ROOM, predictor.calibration)

@@ -68,7 +68,7 @@ def figure(
         axes.axhline(0, color=REFERENCE_COLOUR, linewidth=0.8, linestyle="--")
         _mark_gap(axes, bands)
     axes.set_ylabel(
-        "energy from the Fermi level (eV)" if bands.unit == "eV" else "frequency (cm⁻¹)",
+        bands.kind.axis_label,
         color=TEXT_COLOUR,
     )
     axes.spines[["top", "right"]].set_visible(False)

@@ -13,6 +13,7 @@ from vanhove.crystal.kpath import KPoints, allot, continuous_order
 from vanhove.errors import ConfigError, DataError
 from vanhove.spectra.eigenvalues import GAP_TOLERANCE, SPIN_DEGENERACY, Eigenvalues
 from vanhove.spectra.grids import cell_edges, check_grid, trapezoid_weights
+from vanhove.spectra.quantities import ELECTRON_BANDS, Quantity, quantity
 from vanhove.spectra.spectrum import Spectrum, interval_half_width
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from vanhove.crystal.reading import Source
 
-BAND_UNITS = {"electron_bands": "eV", "phonon_bands": "cm-1"}
-"""Each quantity and the unit of its energies."""
 HBAR2_OVER_ELECTRON_MASS = 7.619964231
 """eV angstrom^2."""
 
@@ -63,7 +62,8 @@ class BandStructure:
         kpoints: the path.
         energies: eV or, for phonons, 1/cm, ``[n_kpoints, n_bands]``; increasing with the band.
         fermi_level: eV, on the same axis; None for phonons.
-        quantity: ``"electron_bands"`` or ``"phonon_bands"``.
+        quantity: the kind of bands, a name known to `vanhove.spectra.quantities`:
+            ``"electron_bands"`` or ``"phonon_bands"``.
         std: error bars, one standard deviation in the unit of ``energies``, of the same shape.
         crystal: in the cell to which the fractional k-points refer.
         name: a label, such as a file name or an id.
@@ -78,15 +78,14 @@ class BandStructure:
     kpoints: KPoints
     energies: np.ndarray
     fermi_level: float | None
-    quantity: str = "electron_bands"
+    quantity: str = ELECTRON_BANDS.name
     crystal: Crystal | None = None
     name: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
     std: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if self.quantity not in BAND_UNITS:
-            raise ConfigError(f"quantity {self.quantity!r}; allowed: {', '.join(BAND_UNITS)}")
+        kind = self.kind
         energies = np.asarray(self.energies, dtype=np.float64)
         if energies.ndim != 2 or len(energies) != len(self.kpoints) or energies.size == 0:
             raise DataError(
@@ -105,7 +104,7 @@ class BandStructure:
                     f"negative; got shape {std.shape}"
                 )
             object.__setattr__(self, "std", np.take_along_axis(std, order, axis=-1))
-        if self.quantity == "electron_bands" and self.fermi_level is None:
+        if kind.fermi_level and self.fermi_level is None:
             raise DataError("bands of electrons need a Fermi level")
 
     def interval(self, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
@@ -136,8 +135,13 @@ class BandStructure:
         return self.energies.shape[1]
 
     @property
+    def kind(self) -> Quantity:
+        """What is known of this kind of bands."""
+        return quantity(self.quantity, "bands")
+
+    @property
     def unit(self) -> str:
-        return BAND_UNITS[self.quantity]
+        return self.kind.unit
 
     @property
     def band_columns(self) -> dict[str, np.ndarray]:
@@ -310,15 +314,14 @@ class BandStructure:
         # A point at a jump may stand for nothing.
         kept = self.weights > 0
         states = Eigenvalues(self.energies[kept], self.weights[kept], 1, width)
-        per_band = SPIN_DEGENERACY if self.quantity == "electron_bands" else 1
-        counted = np.diff(states.number_of_states(edges)) * per_band / SPIN_DEGENERACY
-        is_electron = self.quantity == "electron_bands"
+        counted = np.diff(states.number_of_states(edges)) * self.kind.states / SPIN_DEGENERACY
+        density = quantity(self.kind.density or "")
         return Spectrum(
             grid=grid,
             values=counted / np.diff(edges),
             unit=self.unit,
-            normalisation="states/eV/cell" if is_electron else "3N",
-            quantity="electron_dos" if is_electron else "phonon_dos",
+            normalisation=density.counted or "",
+            quantity=density.name,
             crystal=self.crystal,
             name=self.name,
             metadata={**self.metadata, "from": "bands along a path"},

@@ -32,14 +32,14 @@ def spectrum_html(spectrum: Spectrum) -> str:
     from vanhove.spectra.thermodynamics import heat_capacity, mean_frequency
 
     grid, values, meta = spectrum.grid, spectrum.values, spectrum.metadata
-    unit = {"cm-1": "cm⁻¹"}.get(spectrum.unit, spectrum.unit)
+    unit = spectrum.kind.axis_unit.label
     rows = _first_rows(spectrum.name, spectrum, meta)
     rows += [
         ("grid", f"{len(grid)} points, {grid[0]:g} to {grid[-1]:g} {unit}"),
         ("normalisation", spectrum.normalisation),
         ("highest peak", f"{grid[values.argmax()]:g} {unit}"),
     ]
-    if spectrum.quantity == "phonon_dos" and spectrum.unit == "cm-1":
+    if spectrum.kind.thermal:
         try:
             capacity = f"{heat_capacity(grid, values, 300.0):.2f} J/(K mol of atoms)"
             rows.append(("mean frequency", f"{mean_frequency(grid, values):.1f} {unit}"))
@@ -48,7 +48,7 @@ def spectrum_html(spectrum: Spectrum) -> str:
             pass
     if "familiarity" in meta:
         rows.append(("familiarity", f"{meta['familiarity']:.2f}"))
-    return _card(spectrum.quantity.replace("_dos", " DOS"), rows, figure(spectrum, size=SIZE))
+    return _card(spectrum.kind.title, rows, figure(spectrum, size=SIZE))
 
 
 def bands_html(bands: BandStructure) -> str:
@@ -59,13 +59,13 @@ def bands_html(bands: BandStructure) -> str:
     rows = _first_rows(bands.name, bands, bands.metadata)
     rows += [
         ("path", f"{'-'.join(labels)}, {len(bands.kpoints)} points"),
-        ("bands", f"{bands.n_bands}, in {'cm⁻¹' if bands.unit == 'cm-1' else bands.unit}"),
+        ("bands", f"{bands.n_bands}, in {bands.kind.axis_unit.label}"),
     ]
-    if bands.quantity == "electron_bands":
+    if bands.kind.fermi_level:
         rows.append(("gap", _gap(bands)))
     if "familiarity" in bands.metadata:
         rows.append(("familiarity", f"{bands.metadata['familiarity']:.2f}"))
-    return _card(bands.quantity.replace("_", " "), rows, figure(bands, size=(SIZE[0], 3.4)))
+    return _card(bands.kind.title, rows, figure(bands, size=(SIZE[0], 3.4)))
 
 
 def _gap(bands: BandStructure) -> str:

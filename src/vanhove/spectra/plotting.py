@@ -67,7 +67,7 @@ def figure(
     axes.set_xlim(spectrum.grid[0], spectrum.grid[-1])
     top = axes.get_ylim()[1]
     axes.set_ylim(lowest, top if top > lowest else lowest + 1)
-    axes.set_xlabel(_x_label(spectrum), color=TEXT_COLOUR)
+    axes.set_xlabel(spectrum.kind.axis_label, color=TEXT_COLOUR)
     axes.set_ylabel(_y_label(spectrum), color=TEXT_COLOUR)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(TEXT_COLOUR)
@@ -145,7 +145,7 @@ def html(spectrum: Spectrum, reference: Spectrum | None = None, title: str | Non
     chart.update_layout(
         template="simple_white",
         title=_title(spectrum, r"<sub>\1</sub>") if title is None else title,
-        xaxis_title=_x_label(spectrum),
+        xaxis_title=spectrum.kind.axis_label,
         yaxis_title=_y_label(spectrum),
         xaxis_range=[float(spectrum.grid[0]), float(spectrum.grid[-1])],
         hovermode="x unified",
@@ -196,7 +196,7 @@ def terminal_plot(spectrum: Spectrum, width: int = 72, height: int = 10) -> str:
     ticks = f"{left}{middle:^{n_columns - 2 * max(len(left), len(right))}}"
     ticks = f"{ticks:<{n_columns - len(right)}}{right}"
     lines.append(" " * (margin + 1) + ticks)
-    caption = f"{_x_label(spectrum)}; {_y_label(spectrum)}"
+    caption = f"{spectrum.kind.axis_label}; {_y_label(spectrum)}"
     lines.append(" " * (margin + 1) + caption.center(n_columns).rstrip())
     title = _title(spectrum, None)
     return "\n".join([" " * (margin + 1) + title, *lines] if title else lines)
@@ -241,17 +241,5 @@ def _title(spectrum: Spectrum, subscript: str | None) -> str:
     return re.sub(r"(\d+)", subscript, formula)
 
 
-def _x_label(spectrum: Spectrum) -> str:
-    return {"cm-1": "frequency (cm⁻¹)", "eV": "energy (eV)"}[spectrum.unit]
-
-
 def _y_label(spectrum: Spectrum) -> str:
-    quantity = spectrum.quantity.replace("_dos", " DOS").replace("_", " ")
-    scale = {
-        "max": "maximum = 1",
-        "sum": "sum = 1",
-        "3N": "states per cm⁻¹",
-        "states/eV/cell": "states/eV/cell",
-        "min-max": "minimum = 0, maximum = 1",
-    }[spectrum.normalisation]
-    return f"{quantity} ({scale})"
+    return f"{spectrum.kind.title} ({spectrum.kind.normalisations[spectrum.normalisation].label})"

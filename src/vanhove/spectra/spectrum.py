@@ -11,6 +11,7 @@ import numpy as np
 
 from vanhove.errors import ConfigError, DataError
 from vanhove.spectra.grids import check_on_grid
+from vanhove.spectra.quantities import SCALES, Quantity, density_in, quantity
 from vanhove.spectra.thermodynamics import LIGHT_CM
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from vanhove.crystal.reading import Source
     from vanhove.spectra.thermal_table import ThermalProperties
 
-UNITS = {"cm-1": "frequency_cm1", "eV": "energy_eV"}
-"""Each grid unit and the column name that states it."""
-NORMALISATIONS = ("max", "sum", "3N", "states/eV/cell", "min-max")
 THZ_PER_CM1 = LIGHT_CM * 1e-12
 
 
@@ -45,7 +43,8 @@ class Spectrum:
             the cell), ``"states/eV/cell"`` or ``"min-max"`` (shifted and scaled to a smallest value
             of 0 and a largest of 1). It names the convention the values are in; predicted values
             need not fulfil it exactly until ``normalise`` is called.
-        quantity: ``"phonon_dos"``, or for electrons ``"electron_dos"``.
+        quantity: the kind of spectrum, a name known to `vanhove.spectra.quantities`:
+            ``"phonon_dos"`` or, for electrons, ``"electron_dos"``; the unit decides by default.
         std: error bar, one standard deviation in the unit of ``values``, ``[n_points]``.
         crystal: the crystal it belongs to.
         name: a label, such as a file name or an id.
@@ -57,14 +56,14 @@ class Spectrum:
     Raises:
         DataError: shapes that do not fit, a grid that does not increase, values that are not
             finite, a negative error bar.
-        ConfigError: an unknown unit or normalisation.
+        ConfigError: an unknown quantity, or a unit or normalisation that it does not have.
     """
 
     grid: np.ndarray
     values: np.ndarray
     unit: str
     normalisation: str
-    quantity: str = "phonon_dos"
+    quantity: str = ""
     std: np.ndarray | None = None
     crystal: Crystal | None = None
     name: str = ""
@@ -72,8 +71,9 @@ class Spectrum:
     samples: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        _check_choice("unit", self.unit, tuple(UNITS))
-        _check_choice("normalisation", self.normalisation, NORMALISATIONS)
+        if not self.quantity:
+            object.__setattr__(self, "quantity", density_in(self.unit).name)
+        self.kind.check(self.unit, self.normalisation)
         grid, values = check_on_grid(self.grid, self.values)
         arrays = {"grid": grid, "values": values}
         if self.std is not None:
@@ -90,6 +90,11 @@ class Spectrum:
             object.__setattr__(self, name, array)
         if self.samples is not None:
             object.__setattr__(self, "samples", check_on_grid(grid, self.samples)[1])
+
+    @property
+    def kind(self) -> Quantity:
+        """What is known of this kind of spectrum."""
+        return quantity(self.quantity, "density")
 
     def interval(self, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper ends ``[n_points]`` within which the truth lies with this probability.
@@ -127,7 +132,11 @@ class Spectrum:
             DataError: the spectrum has no positive weight (all zero, say).
             ConfigError: another normalisation, or ``"3N"`` without a number of atoms.
         """
-        _check_choice("normalisation", normalisation, ("max", "sum", "3N", "min-max"))
+        shapes = [name for name in self.kind.normalisations if name in (*SCALES, "3N")]
+        if normalisation not in shapes:
+            raise ConfigError(
+                f"normalisation must be one of {', '.join(shapes)}; got {normalisation!r}"
+            )
         shift = self.values.min() if normalisation == "min-max" else 0.0
         if normalisation in ("max", "min-max"):
             scale = self.values.max() - shift
@@ -503,11 +512,6 @@ class Spectrum:
         return spectrum_html(self)
 
     def _n_atoms_for_3n(self, n_atoms: int | None) -> int:
-        if self.quantity != "phonon_dos" or self.unit != "cm-1":
-            raise ConfigError(
-                '"3N" counts phonon modes: it needs a phonon_dos in cm-1, got '
-                f"{self.quantity} in {self.unit}"
-            )
         if n_atoms is None and self.crystal is not None:
             n_atoms = self.crystal.n_atoms
         if n_atoms is None:
@@ -546,8 +550,3 @@ def _read_crystal(structure: Source | None) -> Crystal | None:
     from vanhove.crystal.reading import read_crystal
 
     return read_crystal(structure)
-
-
-def _check_choice(what: str, got: str, allowed: tuple[str, ...]) -> None:
-    if got not in allowed:
-        raise ConfigError(f"{what} must be one of {', '.join(allowed)}; got {got!r}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanhove.errors import ConfigError
+from vanhove.spectra.quantities import PHONON_DOS
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.spectra.thermodynamics import (
     entropy,
@@ -101,9 +102,9 @@ def thermal_properties(
         ConfigError: electrons, another unit, or temperatures that are no list or below 0 K.
         DataError: no positive weight.
     """
-    if spectrum.quantity != "phonon_dos" or spectrum.unit != "cm-1":
+    if not spectrum.kind.thermal:
         raise ConfigError(
-            "thermal properties need a phonon_dos in cm-1, got "
+            f"thermal properties need a {PHONON_DOS.name} in {PHONON_DOS.unit}, got "
             f"{spectrum.quantity} in {spectrum.unit}"
         )
     kelvin = np.asarray(temperatures, dtype=np.float64)

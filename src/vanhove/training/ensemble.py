@@ -19,7 +19,7 @@ from vanhove.models.model import SpectrumModel
 from vanhove.runs.checkpoint import EnsembleInfo, load_model, save_model
 from vanhove.runs.compatibility import check_alike
 from vanhove.runs.prepared import prepare
-from vanhove.spectra.bands import BAND_UNITS
+from vanhove.spectra.quantities import quantity
 from vanhove.weights import find_weights
 
 
@@ -62,7 +62,7 @@ def make_ensemble(
     values, states = member_predictions(members, data, valid)
     target = data.targets[valid].numpy()
     calibration: Calibration | BandCalibration
-    if info.quantity in BAND_UNITS:
+    if quantity(info.quantity).is_bands:
         calibration = fit_band_calibration(values, target, info.quantity)
     else:
         calibration = fit_calibration(values, target, data.dataset.grid, info.quantity)

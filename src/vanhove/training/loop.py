@@ -178,8 +178,7 @@ class Trainer:
         dataset = self.data.dataset
         metrics = measure(self.data.targets[self.valid_rows].numpy(), predictions.numpy(), dataset)
         if self.settings.select_by == "wasserstein":
-            unit = "cm1" if dataset.unit == "cm-1" else "eV"
-            metrics["wasserstein"] = metrics[f"wasserstein_{unit}"]
+            metrics["wasserstein"] = metrics[f"wasserstein_{dataset.kind.axis_unit.suffix}"]
         keys = dict.fromkeys((*validation_keys(dataset), self.settings.select_by))
         return {key: float(metrics[key]) for key in keys}
 

@@ -7,15 +7,10 @@ from os import PathLike
 from pathlib import Path
 
 from vanhove.errors import CheckpointError, ConfigError
+from vanhove.spectra.quantities import PHONON_DOS, QUANTITIES
 
 SUFFIX = ".safetensors"
-DEFAULTS = {
-    "phonon-dos": "vanhove-phonon",
-    "electron-dos": "dostransformer-electron",
-    "bands": "bandformer-electron",
-}
-"""What ``vanhove.predict`` and the command use for a property when no model is named."""
-DEFAULT_WEIGHTS = DEFAULTS["phonon-dos"]
+DEFAULT_WEIGHTS = str(PHONON_DOS.weights)
 
 
 def shipped_weights() -> dict[str, Path]:
@@ -24,15 +19,21 @@ def shipped_weights() -> dict[str, Path]:
     return {path.name.removesuffix(SUFFIX): path for path in sorted(folder.glob(f"*{SUFFIX}"))}
 
 
+def predicted_properties() -> dict[str, str]:
+    """What ``--property`` may ask for -> the shipped weights for it."""
+    return {kind.asked_as: kind.weights for kind in QUANTITIES.values() if kind.weights}
+
+
 def default_weights(property_name: str) -> str:
-    """The shipped weights for a property.
+    """The shipped weights for what ``vanhove predict --property`` asks for.
 
     Raises:
-        ConfigError: an unknown property.
+        ConfigError: an unknown property, or one without shipped weights.
     """
-    if property_name not in DEFAULTS:
-        raise ConfigError(f"property {property_name!r}; allowed: {', '.join(DEFAULTS)}")
-    return DEFAULTS[property_name]
+    shipped = predicted_properties()
+    if property_name not in shipped:
+        raise ConfigError(f"property {property_name!r}; allowed: {', '.join(shipped)}")
+    return shipped[property_name]
 
 
 def find_weights(name_or_path: str | PathLike[str]) -> Path:

@@ -16,6 +16,7 @@ from vanhove.models.decoders.decoder import Outputs
 from vanhove.models.lattice_dynamics import ForceConstants, vibrations
 from vanhove.models.output import OutputKind
 from vanhove.models.registry import register_decoder
+from vanhove.spectra.quantities import PHONON_DOS
 
 _TINY = 1e-4
 WIDTHS_CM1 = (14.0, 35.0)
@@ -53,7 +54,7 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
 
     full_precision = ("force_constants", "channels")
     takes = ("cutoff", "grid")
-    quantities = ("phonon_dos",)
+    quantities = (PHONON_DOS.name,)
     grid: Tensor
 
     def __init__(

@@ -9,7 +9,9 @@ import numpy as np
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.reading import read_crystal
 from vanhove.errors import ConfigError, DataError
+from vanhove.spectra import quantities
 from vanhove.spectra.conversions.modes import as_modes
+from vanhove.spectra.quantities import ELECTRON_DOS, QUANTITIES
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.spectra.thermodynamics import LIGHT_CM, PLANCK
 
@@ -19,14 +21,13 @@ if TYPE_CHECKING:
 
 ELEMENTARY_CHARGE = 1.602176634e-19
 EV_PER_CM1 = PLANCK * LIGHT_CM / ELEMENTARY_CHARGE
-QUANTITIES = ("phonon_dos", "electron_dos")
 
 
 def to_dos_data(spectrum: Spectrum, n_atoms: int | None = None) -> GridDOSData:
     """See `Spectrum.to_ase`."""
     from ase.spectrum.dosdata import GridDOSData
 
-    if spectrum.quantity == "phonon_dos":
+    if spectrum.kind.thermal:
         spectrum = as_modes(spectrum, n_atoms)
         energies, weights = spectrum.grid * EV_PER_CM1, spectrum.values / EV_PER_CM1
     else:
@@ -50,18 +51,16 @@ def from_dos_data(
     data: GridDOSData, quantity: str | None, crystal: Crystal | None, normalisation: str | None
 ) -> Spectrum:
     """See `Spectrum.from_ase`."""
-    quantity = quantity or data.info.get("quantity", "electron_dos")
-    if quantity not in QUANTITIES:
-        raise ConfigError(f"quantity must be one of {', '.join(QUANTITIES)}; got {quantity!r}")
-    is_phonon = quantity == "phonon_dos"
-    scale = EV_PER_CM1 if is_phonon else 1.0
-    known = data.info.get("normalisation", "3N" if is_phonon else "states/eV/cell")
+    name = quantity or data.info.get("quantity", ELECTRON_DOS.name)
+    kind = quantities.quantity(name, "density")
+    scale = EV_PER_CM1 if kind.unit == "cm-1" else 1.0
+    known = data.info.get("normalisation", kind.counted or next(iter(kind.normalisations)))
     return Spectrum(
         grid=np.asarray(data.get_energies()) / scale,
         values=np.asarray(data.get_weights()) * scale,
-        unit="cm-1" if is_phonon else "eV",
+        unit=kind.unit,
         normalisation=normalisation or known,
-        quantity=quantity,
+        quantity=kind.name,
         crystal=crystal,
         name=data.info.get("label", ""),
     )
@@ -80,7 +79,7 @@ def to_atoms(spectrum: Spectrum) -> Atoms:
 
 def from_atoms(atoms: Atoms, quantity: str | None = None) -> Spectrum:
     """See `Spectrum.from_atoms`."""
-    found = [key for key in QUANTITIES if key in atoms.info]
+    found = [key for key, kind in QUANTITIES.items() if not kind.is_bands and key in atoms.info]
     if quantity is None and len(found) == 1:
         (quantity,) = found
     if quantity not in found:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vanhove.errors import DataError
-from vanhove.spectra.spectrum import NORMALISATIONS, UNITS, Spectrum
+from vanhove.spectra.quantities import AXIS_UNITS, density_in, quantity
+from vanhove.spectra.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from vanhove.spectra.bands import BandStructure
@@ -64,7 +65,7 @@ def spectrum_to_csv(spectrum: Spectrum, path: str | Path | None) -> str:
         f"# normalisation: {spectrum.normalisation}",
         f"# name: {' '.join(spectrum.name.split())}",
     ]
-    columns = {UNITS[spectrum.unit]: spectrum.grid, "values": spectrum.values}
+    columns = {spectrum.kind.axis_unit.column: spectrum.grid, "values": spectrum.values}
     if spectrum.std is not None:
         columns["std"] = spectrum.std
     lines.append(",".join(columns))
@@ -84,17 +85,18 @@ def spectrum_from_csv(source: str | Path, normalisation: str | None) -> Spectrum
             header[key.strip()] = value.strip()
     rows = list(csv.reader(line for line in lines if line.strip() and line[0] != "#"))
     columns = [name.strip() for name in rows[0]] if rows else []
-    unit = next((unit for unit, column in UNITS.items() if column in columns), None)
+    unit = next((unit for unit, axis in AXIS_UNITS.items() if axis.column in columns), None)
     if unit is None or "values" not in columns:
         raise DataError(
             f"{origin}: needs the columns frequency_cm1 (or energy_eV) and values, and may "
             f"have std; got {', '.join(columns) or 'none'}"
         )
+    kind = quantity(header["quantity"], "density") if "quantity" in header else density_in(unit)
     normalisation = header.get("normalisation", normalisation)
     if normalisation is None:
         raise DataError(
             f'{origin}: does not state its normalisation: add a line "# normalisation: max" '
-            f"(one of {', '.join(NORMALISATIONS)}) or pass normalisation="
+            f"(one of {', '.join(kind.normalisations)}) or pass normalisation="
         )
     try:
         table = np.array([[float(cell) for cell in row] for row in rows[1:]])
@@ -102,12 +104,12 @@ def spectrum_from_csv(source: str | Path, normalisation: str | None) -> Spectrum
     except ValueError as error:
         raise DataError(f"{origin}: every row must have {len(columns)} numbers: {error}") from error
     return Spectrum(
-        grid=column[UNITS[unit]],
+        grid=column[AXIS_UNITS[unit].column],
         values=column["values"],
         std=column.get("std"),
         unit=unit,
         normalisation=normalisation,
-        quantity=header.get("quantity", "phonon_dos" if unit == "cm-1" else "electron_dos"),
+        quantity=kind.name,
         name=header.get("name", ""),
     )
 

@@ -11,6 +11,7 @@ from vanhove.crystal.kpath import path_through, plain_label
 from vanhove.errors import ConfigError, DataError
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.conversions.modes import as_modes
+from vanhove.spectra.quantities import ELECTRON_BANDS, ELECTRON_DOS, PHONON_BANDS
 from vanhove.spectra.spectrum import THZ_PER_CM1, Spectrum
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def spectrum_to_pymatgen(spectrum: Spectrum, n_atoms: int | None = None) -> PhononDos | Dos:
     """See `Spectrum.to_pymatgen`."""
-    if spectrum.quantity == "electron_dos":
+    if spectrum.kind.fermi_level:
         return _electrons(spectrum)
     modes = as_modes(spectrum, n_atoms)
     from pymatgen.phonon.dos import PhononDos
@@ -31,8 +32,6 @@ def spectrum_to_pymatgen(spectrum: Spectrum, n_atoms: int | None = None) -> Phon
 
 
 def _electrons(spectrum: Spectrum) -> Dos:
-    if spectrum.unit != "eV":
-        raise ConfigError(f"an electron_dos for pymatgen must be in eV, got {spectrum.unit}")
     from pymatgen.electronic_structure.core import Spin
     from pymatgen.electronic_structure.dos import Dos
 
@@ -62,7 +61,7 @@ def spectrum_from_pymatgen(
             values=np.sum([np.asarray(density) for density in found.densities.values()], axis=0),
             unit="eV",
             normalisation=normalisation or "states/eV/cell",
-            quantity="electron_dos",
+            quantity=ELECTRON_DOS.name,
             crystal=crystal,
             name=name,
             metadata={"fermi_level": float(found.efermi)},
@@ -85,7 +84,7 @@ def bands_to_pymatgen(
         "labels_dict": {label: points[i] for i, label in enumerate(bands.kpoints.labels) if label},
         "structure": None if bands.crystal is None else bands.crystal.to_structure(),
     }
-    if bands.quantity == "phonon_bands":
+    if not bands.kind.fermi_level:
         from pymatgen.phonon.bandstructure import PhononBandStructureSymmLine
 
         return PhononBandStructureSymmLine(points[order], energies * THZ_PER_CM1, **common)
@@ -128,7 +127,7 @@ def bands_from_pymatgen(
         kpoints=path,
         energies=np.asarray(energies).T[kept] / (THZ_PER_CM1 if is_phonon else 1.0),
         fermi_level=None if is_phonon else float(found.efermi),
-        quantity="phonon_bands" if is_phonon else "electron_bands",
+        quantity=(PHONON_BANDS if is_phonon else ELECTRON_BANDS).name,
         crystal=crystal,
         name=name,
     )

@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vanhove.errors import DataError, MissingExtraError
-from vanhove.spectra.spectrum import UNITS, Spectrum
+from vanhove.spectra.quantities import AXIS_UNITS, density_in
+from vanhove.spectra.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from pandas import DataFrame
     from xarray import Dataset
 
     from vanhove.spectra.bands import BandStructure
-
-DIMENSIONS = {"cm-1": "frequency", "eV": "energy"}
-VALUE_UNITS = {"max": "1", "sum": "1", "min-max": "1", "3N": "cm", "states/eV/cell": "eV-1"}
-"""Of the values in each normalisation: a mode per 1/cm is a mode times centimetre."""
 
 
 def spectrum_to_pandas(spectrum: Spectrum) -> DataFrame:
@@ -29,7 +26,9 @@ def spectrum_to_pandas(spectrum: Spectrum) -> DataFrame:
     columns = {"values": spectrum.values}
     if spectrum.std is not None:
         columns["std"] = spectrum.std
-    frame = pd.DataFrame(columns, index=pd.Index(spectrum.grid, name=UNITS[spectrum.unit]))
+    frame = pd.DataFrame(
+        columns, index=pd.Index(spectrum.grid, name=spectrum.kind.axis_unit.column)
+    )
     content = spectrum.to_dict()
     kept = ("quantity", "name", "unit", "normalisation", "crystal", "metadata")
     frame.attrs = {key: content[key] for key in kept}
@@ -38,14 +37,15 @@ def spectrum_to_pandas(spectrum: Spectrum) -> DataFrame:
 
 def spectrum_from_pandas(frame: DataFrame, changes: dict[str, Any]) -> Spectrum:
     """See `Spectrum.from_pandas`."""
-    unit = next((unit for unit, column in UNITS.items() if column == frame.index.name), None)
+    columns = {axis.column: unit for unit, axis in AXIS_UNITS.items()}
+    unit = columns.get(str(frame.index.name))
     if unit is None or "values" not in frame:
         raise DataError(
-            f"the index must be {' or '.join(UNITS.values())} and one column values; got index "
+            f"the index must be {' or '.join(columns)} and one column values; got index "
             f"{frame.index.name} and columns {', '.join(map(str, frame.columns))}"
         )
     content = {
-        "quantity": "phonon_dos" if unit == "cm-1" else "electron_dos",
+        "quantity": density_in(unit).name,
         **frame.attrs,
         "unit": unit,
         **changes,
@@ -58,8 +58,8 @@ def spectrum_from_pandas(frame: DataFrame, changes: dict[str, Any]) -> Spectrum:
 
 def spectrum_to_xarray(spectrum: Spectrum) -> Dataset:
     """See `Spectrum.to_xarray`."""
-    dim = DIMENSIONS[spectrum.unit]
-    units = {"units": VALUE_UNITS[spectrum.normalisation]}
+    dim = spectrum.kind.axis_unit.dimension
+    units = {"units": spectrum.kind.normalisations[spectrum.normalisation].unit}
     variables: dict[str, Any] = {"values": (dim, spectrum.values, units)}
     if spectrum.std is not None:
         variables["std"] = (dim, spectrum.std, units)
@@ -97,8 +97,8 @@ def spectra_to_xarray(spectra: Sequence[Spectrum]) -> Dataset:
                 f"spectra of one table share grid, unit, normalisation and quantity; {other!r} "
                 f"differs from {first!r}: use interpolate and normalise"
             )
-    dim = DIMENSIONS[first.unit]
-    units = {"units": VALUE_UNITS[first.normalisation]}
+    dim = first.kind.axis_unit.dimension
+    units = {"units": first.kind.normalisations[first.normalisation].unit}
     shape = ("material", dim)
     variables: dict[str, Any] = {"values": (shape, np.stack([s.values for s in spectra]), units)}
     deviations = [s.std for s in spectra if s.std is not None]
@@ -119,7 +119,8 @@ def spectra_to_xarray(spectra: Sequence[Spectrum]) -> Dataset:
 
 def spectrum_from_xarray(dataset: Dataset) -> Spectrum:
     """See `Spectrum.from_xarray`."""
-    dims = [(unit, dim) for unit, dim in DIMENSIONS.items() if dim in dataset.coords]
+    known = [(unit, axis.dimension) for unit, axis in AXIS_UNITS.items()]
+    dims = [(unit, dim) for unit, dim in known if dim in dataset.coords]
     if len(dims) != 1 or "values" not in dataset or "normalisation" not in dataset.attrs:
         raise DataError(
             "a Dataset of a spectrum has the coordinate frequency or energy, the variable values "
@@ -131,7 +132,7 @@ def spectrum_from_xarray(dataset: Dataset) -> Spectrum:
         "grid": dataset[dim].to_numpy(),
         "unit": unit,
         "normalisation": attrs["normalisation"],
-        "quantity": attrs.get("quantity", "phonon_dos" if unit == "cm-1" else "electron_dos"),
+        "quantity": attrs.get("quantity", density_in(unit).name),
         "crystal": json.loads(attrs.get("crystal", "null")),
         "metadata": json.loads(attrs.get("metadata", "{}")),
     }
