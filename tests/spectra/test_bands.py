@@ -218,7 +218,7 @@ def test_plot(semiconductor, sampled, tmp_path):
         ({"energies": np.zeros((9, 1)), "fermi_level": None}, "Fermi level"),
         (
             {"energies": np.zeros((9, 1)), "quantity": "bands"},
-            "allowed: phonon_bands, electron_bands",
+            "phonon_bands, electron_bands",
         ),
     ],
 )

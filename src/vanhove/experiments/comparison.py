@@ -11,6 +11,7 @@ import numpy as np
 from vanhove.errors import DataError
 from vanhove.evaluation.measurement import CONVENTIONS, PER_MATERIAL, Measurement
 from vanhove.evaluation.validity import ValidityTest
+from vanhove.papers.published import PHONON_DATA
 from vanhove.papers.table import Column, Row
 from vanhove.runs.config import RunConfig
 
