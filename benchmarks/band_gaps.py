@@ -6,13 +6,13 @@ python benchmarks/band_gaps.py --output results/bands/gaps.json
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
 
 from vanhove.datasets import band_structure_of, load_electron_pbe_bands, load_electron_states
 from vanhove.datasets.electron_pbe import DATA, ElectronStates
+from vanhove.results import to_json, write_result
 from vanhove.spectra.band_metrics import band_gaps, crosses_fermi
 from vanhove.version import circumstances
 
@@ -86,10 +86,9 @@ def main() -> None:
         },
         **circumstances(),
     }
-    print(json.dumps(result, indent=1))
+    print(to_json(result))
     if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(json.dumps(result, indent=1) + "\n")
+        write_result(result, arguments.output)
 
 
 if __name__ == "__main__":

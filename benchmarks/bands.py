@@ -9,7 +9,6 @@ medians of the processor's time, which other processes disturb less than the clo
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ import torch
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.prediction.predictor import Predictor, load
+from vanhove.results import to_json, write_result
 from vanhove.version import circumstances
 from vanhove.weights import default_weights
 
@@ -83,10 +83,9 @@ def main() -> None:
         **measure(predictor, arguments.rounds),
         **circumstances(),
     }
-    print(json.dumps(result, indent=1))
+    print(to_json(result))
     if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(json.dumps(result, indent=1) + "\n")
+        write_result(result, arguments.output)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import platform
 import sys
 import time
@@ -28,6 +27,7 @@ import torch
 import vanhove
 from vanhove.crystal.graph import Batch, GraphSettings, build_graph, collate
 from vanhove.models.decoders.xtal2dos import Xtal2DoSDecoder, Xtal2DoSSettings
+from vanhove.results import write_result
 
 N_POINTS = (51, 201)
 BATCH_SIZES = (1, 8)
@@ -113,8 +113,7 @@ def main() -> None:
             "machine": {"system": platform.system(), "architecture": platform.machine()},
             "versions": {"vanhove": vanhove.__version__, "torch": torch.__version__},
         }
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_result(result, options.output)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ of the whole score and of its distance alone.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from scipy.stats import mannwhitneyu
 from vanhove.evaluation.uncertainty import member_predictions
 from vanhove.models.familiarity import Familiarity
 from vanhove.models.model import SpectrumModel
+from vanhove.results import write_result
 from vanhove.runs.checkpoint import load_model
 from vanhove.runs.prepared import prepare
 from vanhove.version import circumstances
@@ -71,8 +71,7 @@ def main() -> None:
     arguments = parser.parse_args()
     result = measure(arguments.run)
     path = Path(arguments.output)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_result(result, path)
     print({key: value for key, value in result.items() if key not in ("config", "dataset")})
 
 

@@ -11,7 +11,6 @@ Usage:
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import resource
@@ -25,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from clock import machine, say
+
+from vanhove.results import write_result
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "results" / "speed" / "newcomer.json"
@@ -114,8 +115,7 @@ def main() -> None:
             "environment_MB": round(megabytes_in(new.clone / ".venv")),
             "steps": new.steps,
         }
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_result(result, options.output)
     say(f"written to {options.output}")
 
 

@@ -49,6 +49,7 @@ from vanhove.memory import keep_freed_memory
 from vanhove.models.inference import Precision
 from vanhove.models.layers import GaussianBasis
 from vanhove.models.model import SpectrumModel
+from vanhove.results import write_result
 from vanhove.runs.catalog import CATALOG, Size, run_config
 from vanhove.runs.checkpoint import load_model, read_info
 from vanhove.runs.config import RunConfig
@@ -446,8 +447,7 @@ def main() -> None:
             **{name: measure(options.quick) for name, measure in parts.items()},
             "peak_MB": megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss),
         }
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_result(result, options.output)
     say(f"written to {options.output}")
 
 

@@ -35,6 +35,7 @@ import numpy as np
 import torch
 
 import vanhove
+from vanhove.results import to_json, write_result
 from vanhove.weights import DEFAULT_WEIGHTS
 
 SIZES = (1_000, 10_000, 78_974)
@@ -196,11 +197,9 @@ def main() -> None:
             "python": platform.python_version(),
         },
     }
-    text = json.dumps(result, indent=1)
-    print(text)
+    print(to_json(result))
     if options.output is not None:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(text + "\n", encoding="utf-8")
+        write_result(result, options.output)
 
 
 if __name__ == "__main__":

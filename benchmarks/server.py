@@ -32,6 +32,7 @@ import numpy as np
 from clock import machine, say
 
 from screening import family, memory
+from vanhove.results import to_json, write_result
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "results" / "speed" / "server.json"
@@ -176,8 +177,8 @@ def main() -> None:
         "default_queue": asyncio.run(part(options, options.seconds, queue=64)),
         "short_queue": asyncio.run(part(options, options.seconds / 4, queue=8)),
     }
-    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(result, indent=1))
+    write_result(result, options.output)
+    print(to_json(result))
 
 
 if __name__ == "__main__":

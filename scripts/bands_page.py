@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from flagship_page import coverage_words
 from results_page import FIGURES, RESULTS, _number, _table
+
+from vanhove.results import read_result
 
 COLUMNS = {
     "training mean": "training mean",
@@ -15,7 +15,7 @@ COLUMNS = {
 
 def result(name: str) -> dict:
     """``bandformer``, ``gaps``, ``interpolation`` or ``speed``."""
-    return json.loads((RESULTS / "bands" / f"{name}.json").read_text(encoding="utf-8"))
+    return read_result(RESULTS / "bands" / f"{name}.json")
 
 
 def page() -> str:

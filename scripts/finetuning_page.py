@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-
 from results_page import FIGURES, RESULTS, _number, _table
 
 from vanhove.experiments.finetuning import MODELS, MODES, NAME, TITLE
+from vanhove.results import read_result
 
 
 def page() -> str:
     path = RESULTS / "finetuning" / f"{NAME}.json"
     if not path.exists():
         return f"# {TITLE}\n\n`vanhove reproduce {NAME}`: nothing has been measured yet.\n"
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = read_result(path)
     dataset = found["dataset"]
     parts = [
         f"# {found['title']}",

@@ -11,6 +11,7 @@ from reasons import reason
 from vanhove.evaluation.measurement import PER_MATERIAL
 from vanhove.experiments.comparison import LARGE_RELATIVE, LARGE_SPREADS
 from vanhove.papers.definitions import EXPERIMENTS
+from vanhove.results import read_result
 from vanhove.runs.catalog import CATALOG, run_config
 from vanhove.runs.checkpoint import build_model
 from vanhove.runs.config import RunConfig
@@ -26,11 +27,7 @@ SHIPPED_KEYS = ("mse_x10", "mae", "r2", "r2_flat", "r2_per_bin")
 def results(page: str = "phonon") -> dict[str, dict]:
     """Experiment -> result, of those of a page that were run, in the order of `EXPERIMENTS`."""
     paths = {name: RESULTS / page / f"{name}.json" for name in names_of(page)}
-    return {
-        name: json.loads(path.read_text(encoding="utf-8"))
-        for name, path in paths.items()
-        if path.exists()
-    }
+    return {name: read_result(path) for name, path in paths.items() if path.exists()}
 
 
 def names_of(page: str) -> list[str]:

@@ -26,6 +26,7 @@ import results_page
 import tuning_page
 
 from vanhove.papers.published import PAPERS, PHONON_DATA, PublishedRow, published_rows
+from vanhove.results import to_json
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "phonon"
@@ -247,7 +248,7 @@ def main(check: bool) -> int:
         page: between_markers(page.read_text(), study_table()),
         CARD: model_card(measured, family),
         PAGE: results_page.page(found),
-        SHIPPED: json.dumps(shipped, indent=1) + "\n",
+        SHIPPED: to_json(shipped) + "\n",
     }
     for name in model_pages.PAGES:
         path = ROOT / "docs" / f"{name}.md"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from vanhove.papers.definitions import EXPERIMENTS
+from vanhove.results import read_result
 from vanhove.weights import shipped_weights
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +28,7 @@ EVALUATED = [path for path in RESULTS if path.stem not in EXPERIMENTS]
 
 @pytest.mark.parametrize("path", EVALUATED, ids=lambda p: p.stem)
 def test_a_result_says_how_it_was_made(path):
-    result = json.loads(path.read_text())
+    result = read_result(path)
     assert result["seeds"] == [run["seed"] for run in result["runs"]]
     assert len(result["dataset"]["hash"]) == 64
     assert len(result["dataset"]["split_hash"]) == 64
@@ -38,7 +39,7 @@ def test_a_result_says_how_it_was_made(path):
 @pytest.mark.parametrize("path", REPRODUCED, ids=lambda p: p.stem)
 def test_a_reproduced_table_is_a_measurement(path):
     assert path.stat().st_size < 400_000
-    result = json.loads(path.read_text())
+    result = read_result(path)
     assert result["experiment"] == path.stem
     assert not result["quick"]
     page = EXPERIMENTS[path.stem].page
@@ -101,7 +102,7 @@ def test_bands_are_a_measurement_and_the_shipped_ones_the_best_seed_by_validatio
     "path", sorted((ROOT / "results" / "finetuning").glob("*.json")), ids=lambda p: p.stem
 )
 def test_fine_tuning_curves_are_a_measurement_on_the_same_crystals(path):
-    result = json.loads(path.read_text())
+    result = read_result(path)
     assert not result["quick"]
     assert result["dataset"]["name"] == "phonon_petretto"
     assert result["n_materials"] == len(result["ids"]) == result["dataset"]["n_test"] >= 60

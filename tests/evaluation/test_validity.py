@@ -32,7 +32,7 @@ def test_unknown_moduli_do_not_count(monkeypatch):
     moduli[dataset.split("test")[:3]] = np.nan
     of = replace(PROPERTIES["bulk_modulus"], known=lambda dataset: moduli)
     monkeypatch.setitem(PROPERTIES, "bulk_modulus", of)
-    monkeypatch.setattr(validity, "EPOCHS", 1)
+    monkeypatch.setattr(validity, "NETWORK_EPOCHS", 1)
     test = validity_test("bulk_modulus", "tiny", seeds=1)
     assert test.counts["test"] == len(test.values) == 5
     assert np.isfinite(test.lower_bound["bulk_modulus_mse"])

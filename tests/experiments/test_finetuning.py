@@ -10,6 +10,7 @@ import pytest
 from vanhove.errors import ConfigError
 from vanhove.experiments.finetuning import NAME, finetuning_table, reproduce_finetuning
 from vanhove.experiments.options import Options
+from vanhove.results import read_result
 from vanhove.runs.checkpoint import read_info
 
 
@@ -33,7 +34,7 @@ def test_a_quick_run_measures_all_modes_on_the_same_crystals(tmp_path):
     assert (tmp_path / result["figures"][0]).stat().st_size > 5000
     again = reproduce_finetuning(finished)
     assert again["rows"] == result["rows"]
-    saved = json.loads((tmp_path / f"{NAME}-quick.json").read_text())
+    saved = read_result(tmp_path / f"{NAME}-quick.json")
     assert saved["rows"] == json.loads(json.dumps(result["rows"]))
     infos = [
         read_info(

@@ -32,4 +32,4 @@ def test_the_table_refers_to_its_reference(tmp_path):
     assert mlp["mean"]["train_seconds"] > 0
     assert abs(mlp["published"]["values"]["train_ratio"] - 4.1 / 39.17) < 1e-9
     assert "training, ratio" in experiment_table(result)
-    assert (tmp_path / "dostransformer-table11-quick.csv").exists()
+    assert (tmp_path / "dostransformer-table11-quick.json").exists()

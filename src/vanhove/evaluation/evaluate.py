@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -16,6 +15,7 @@ from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
 from vanhove.evaluation.measures import material_errors, measure
 from vanhove.evaluation.uncertainty import predict_rows_with_errors, uncertainty_metrics
 from vanhove.models.ensemble import Ensemble
+from vanhove.results import write_result
 from vanhove.runs.checkpoint import load_model
 from vanhove.runs.compatibility import check_alike, check_data, unseen_note
 from vanhove.runs.config import DataSettings
@@ -167,9 +167,7 @@ def evaluate(
         **circumstances(),
     }
     if output is not None:
-        path = Path(output)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_result(result, Path(output))
     return result
 
 

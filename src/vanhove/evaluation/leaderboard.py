@@ -13,6 +13,7 @@ import numpy as np
 
 from vanhove.datasets.catalog import load_dataset
 from vanhove.errors import CheckpointError
+from vanhove.results import write_result
 from vanhove.runs.checkpoint import load_model
 from vanhove.runs.compatibility import check_data
 from vanhove.runs.prepared import predict_rows, prepare
@@ -104,7 +105,7 @@ def write_submission(
         "note": f"{len(rows)} test ids: those whose structures are public with the labels",
     }
     (folder / "metadata.json").write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
-    (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_result(result, folder / "result.json")
     return result
 
 

@@ -12,9 +12,9 @@ from vanhove.errors import ConfigError
 from vanhove.evaluation.band_baselines import nearest_copy, training_mean
 from vanhove.evaluation.evaluate import METRIC_CONVENTIONS
 from vanhove.experiments.options import Options
-from vanhove.experiments.output import write_json
 from vanhove.experiments.trained_runs import has_run
 from vanhove.papers.published import find_published
+from vanhove.results import write_result
 from vanhove.runs.catalog import run_config
 from vanhove.runs.checkpoint import DatasetInfo, ModelInfo, load_model
 from vanhove.runs.compatibility import unseen_note
@@ -86,7 +86,7 @@ def reproduce_bandformer(
     )
     stem = f"{NAME}-quick" if options.quick else NAME
     result["figures"] = _draw(data, target, predictions, options.figure_folder, stem)
-    write_json(result, options.output / f"{stem}.json")
+    write_result(result, options.output / f"{stem}.json")
     return result
 
 
@@ -198,9 +198,8 @@ def _draw(
     stem: str,
 ) -> list[str]:
     from vanhove.experiments.band_figures import quintiles, scatter
-    from vanhove.spectra.plotting import png
+    from vanhove.experiments.figures import write_figure
 
-    folder.mkdir(parents=True, exist_ok=True)
     prediction = next(iter(predictions.values()))
     names = [data.dataset.ids[row] for row in data.rows("test").tolist()]
     formulas = [data.dataset.crystals[row].formula for row in data.rows("test").tolist()]
@@ -209,5 +208,5 @@ def _draw(
         "scatter": scatter(target, prediction),
     }
     for name, drawing in drawings.items():
-        (folder / f"{stem}-{name}.png").write_bytes(png(drawing))
+        write_figure(drawing, folder / f"{stem}-{name}.png")
     return [f"{stem}-{name}.png" for name in drawings]

@@ -15,8 +15,8 @@ from vanhove.evaluation.evaluate import METRIC_CONVENTIONS
 from vanhove.evaluation.measurement import PER_MATERIAL, Measurement, Measurer
 from vanhove.evaluation.measures import bootstrap_interval
 from vanhove.experiments.options import Options
-from vanhove.experiments.output import write_json
 from vanhove.experiments.trained_runs import has_run, say
+from vanhove.results import write_result
 from vanhove.runs.catalog import run_config
 from vanhove.runs.checkpoint import DatasetInfo
 from vanhove.runs.config import DataSettings, RunConfig, Trainable, with_overrides
@@ -139,7 +139,7 @@ def reproduce_finetuning(options: Options) -> dict[str, Any]:
         **circumstances(),
     }
     _draw(result, options.figure_folder / result["figures"][0])
-    write_json(result, options.output / f"{stem}.json")
+    write_result(result, options.output / f"{stem}.json")
     return result
 
 
@@ -309,10 +309,8 @@ def finetuning_table(result: dict[str, Any]) -> str:
 
 
 def _draw(result: dict[str, Any], path: Path) -> None:
+    from vanhove.experiments.figures import write_figure
     from vanhove.experiments.finetuning_figure import curves
-    from vanhove.spectra.plotting import png
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(
-        png(curves(result, MODELS, {str(mode): title for mode, title in MODES.items()}))
-    )
+    titles = {str(mode): title for mode, title in MODES.items()}
+    write_figure(curves(result, MODELS, titles), path)

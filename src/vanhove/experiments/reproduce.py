@@ -26,7 +26,7 @@ from vanhove.experiments.comparison import (
     row_content,
 )
 from vanhove.experiments.options import Options
-from vanhove.experiments.output import write_result
+from vanhove.experiments.output import write_table
 from vanhove.experiments.timing import Effort, time_models
 from vanhove.experiments.trained_runs import has_run, say
 from vanhove.papers.definitions import EXPERIMENTS, chosen_rows, find_experiment
@@ -154,7 +154,7 @@ def reproduce_table(name: str, rows: Sequence[str], size: Size, options: Options
         **content,
         **circumstances(),
     }
-    write_result(result, experiment, [*measured, *beside], options.output, options.figure_folder)
+    write_table(result, experiment, [*measured, *beside], options.output, options.figure_folder)
     return result
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vanhove.experiments.output import write_json
+from vanhove.experiments.figures import write_figure
+from vanhove.results import write_result
 from vanhove.spectra import plotting
 
 if TYPE_CHECKING:
@@ -37,12 +38,12 @@ def shown(value: object) -> str:
 
 def write_sweep(result: dict[str, Any], folder: Path) -> None:
     """All files; ``result`` holds one point at least."""
-    write_json(result, folder / "sweep.json")
+    write_result(result, folder / "sweep.json")
     (folder / "sweep.md").write_text(
         f"# {result['title']}\n\n{sweep_table(result)}\n\n![{result['metric']}](sweep.png)\n",
         encoding="utf-8",
     )
-    (folder / "sweep.png").write_bytes(plotting.png(figure(result)))
+    write_figure(figure(result), folder / "sweep.png")
     with (folder / "sweep.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([*result["keys"], "split", "metric", "seeds", "mean", "std"])

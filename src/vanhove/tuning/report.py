@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from vanhove.errors import MissingExtraError
+from vanhove.results import to_json
 from vanhove.tuning.space import SearchSpace
 from vanhove.tuning.study import best_config, best_trial, counts
 from vanhove.version import circumstances
@@ -87,7 +87,7 @@ def search_content(study: optuna.Study, space: SearchSpace) -> dict[str, Any]:
 def write_tables(study: optuna.Study, space: SearchSpace, folder: Path) -> dict[str, Any]:
     """Write ``trials.json``, ``trials.csv`` and, once a trial has finished, ``best.yaml``."""
     content = search_content(study, space)
-    (folder / CONTENT).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    (folder / CONTENT).write_text(to_json(content) + "\n", encoding="utf-8")
     plain = ("number", "state", "value", "epochs", "seconds", "continued", "reason")
     with (folder / TABLE).open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)

@@ -1,0 +1,52 @@
+"""Results as files: a short JSON and, beside it, the numbers of single materials."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vanhove.results import LONG, read_result, to_json, write_result
+
+NUMBERS = st.none() | st.integers(-999, 999).map(lambda n: n / 1000)
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | NUMBERS,
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+LISTS = st.lists(NUMBERS, min_size=LONG + 1, max_size=LONG + 9) | st.lists(
+    st.text("abc123-", min_size=1), min_size=LONG + 1, max_size=LONG + 1
+)
+
+
+@given(st.dictionaries(st.text(), PLAIN | LISTS | st.lists(st.dictionaries(st.text(), LISTS))))
+def test_what_is_written_is_read(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("result") / "result.json"
+    write_result(content, path)
+    assert read_result(path) == content
+    assert json.loads(to_json(content)) == content
+
+
+def test_the_json_is_short_and_the_same_result_makes_the_same_files(tmp_path):
+    content = {
+        "ids": [f"material-{number}" for number in range(200)],
+        "rows": [
+            {"label": str(row), "errors": [0.5 / (1 + n) for n in range(200)]} for row in "ab"
+        ],
+        "mean": {"mae": 0.25},
+    }
+    paths = [tmp_path / name / "result.json" for name in ("first", "second")]
+    for path in paths:
+        write_result(content, path)
+    assert len(paths[0].read_text().splitlines()) == 8
+    assert len(paths[0].read_bytes()) < 500
+    for first, second in zip(*(sorted(path.parent.iterdir()) for path in paths), strict=True):
+        assert first.read_bytes() == second.read_bytes()
+    (a, *_) = read_result(paths[0])["rows"]
+    assert a["errors"][2] == 0.166667  # six digits
+
+
+def test_nothing_beside_where_all_lists_are_short(tmp_path):
+    write_result({"seeds": [0, 1]}, tmp_path / "result.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
