@@ -5,26 +5,34 @@ Whatever is wrong with a file ends in a `DataError` of one line that names it an
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vanhove.crystal.crystal import Crystal
-from vanhove.crystal.elements import SYMBOLS
-from vanhove.crystal.kpath import path_through, plain_label
-from vanhove.datasets.vasp import crystal_of, dos_id, file_content, open_vasprun, structure_beside
+from vanhove.datasets.phonopy_files import check_reciprocal, read_band_yaml
+from vanhove.datasets.vasp import (
+    crystal_of,
+    dos_id,
+    eigenvalue_edges,
+    open_vasprun,
+    structure_beside,
+)
 from vanhove.errors import DataError
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.conversions.pymatgen import bands_from_pymatgen
+from vanhove.spectra.plausibility import check_frequencies
 from vanhove.spectra.quantities import PHONON_BANDS
-from vanhove.spectra.spectrum import THZ_PER_CM1
+from vanhove.untrusted import parse_json, plain, read_file
 
 if TYPE_CHECKING:
     from pymatgen.electronic_structure.bandstructure import BandStructureSymmLine
+
+_NEAR_EDGE = 0.03
+"""eV: a Fermi level this far inside a band, beside a gap, is one of an insulator."""
 
 BAND_FILES = "vasprun.xml, .json (each also .gz), phonopy's band.yaml"
 
@@ -70,20 +78,50 @@ def read_bands(
     name = path.name.lower().removesuffix(".gz")
     if name.endswith(".xml"):
         return _from_vasprun(path, id or dos_id(path))
-    content = file_content(path)
     if name.endswith(".yaml"):
-        return _from_phonopy(content, str(path), id or path.stem)
-    try:
-        data = json.loads(content)
-    except ValueError as error:
-        raise DataError(f"{path}: is not valid JSON ({error}); write the file again") from error
+        return read_band_yaml(path, id or path.stem)
+    data = parse_json(read_file(path), str(path))
     if structure is None:
         structure = structure_beside(path)
     return _from_json(data, structure, str(path), id or dos_id(path))
 
 
 def _from_pymatgen(bands: Any, structure: Any, name: str) -> BandStructure:
-    return bands_from_pymatgen(bands, crystal_of(bands.structure or structure, name), name)
+    crystal = crystal_of(bands.structure or structure, name)
+    lattice = getattr(bands, "lattice_rec", None)
+    if lattice is not None:
+        check_reciprocal(np.asarray(lattice.matrix), crystal, name)
+    found = bands_from_pymatgen(bands, crystal, name)
+    if found.quantity == PHONON_BANDS.name:
+        check_frequencies(found.energies, crystal, name)
+        return found
+    return _level_in_gap(found)
+
+
+def _level_in_gap(bands: BandStructure, n_filled: int | None = None) -> BandStructure:
+    """The Fermi level in mid-gap, where a program put it a little into a band of an insulator.
+
+    Args:
+        n_filled: bands that the occupations fill; None: not known, then only a level within
+            `_NEAR_EDGE` of a gap is moved.
+    """
+    level = bands.fermi_level
+    assert level is not None
+    candidates = range(1, bands.n_bands) if n_filled is None else [n_filled]
+    for n in candidates:
+        if not 0 < n < bands.n_bands:
+            continue
+        valence, conduction = bands.energies[:, :n].max(), bands.energies[:, n:].min()
+        near = valence - _NEAR_EDGE <= level <= conduction + _NEAR_EDGE
+        if valence <= level < conduction or conduction - valence < 2 * _NEAR_EDGE:
+            continue
+        if near or n_filled is not None:
+            return replace(
+                bands,
+                fermi_level=float(valence + conduction) / 2,
+                metadata=bands.metadata | {"fermi_level_of_the_file": level},
+            )
+    return bands
 
 
 def _from_json(data: Any, structure: Any, name: str, id: str) -> BandStructure:
@@ -96,12 +134,12 @@ def _from_json(data: Any, structure: Any, name: str, id: str) -> BandStructure:
         if kind in ("BandStructureSymmLine", "LobsterBandStructureSymmLine"):
             from pymatgen.electronic_structure.bandstructure import BandStructureSymmLine
 
-            found: Any = BandStructureSymmLine.from_dict(bands)
+            found: Any = BandStructureSymmLine.from_dict(plain(bands))
             return _from_pymatgen(found, structure, material)
         if kind == "PhononBandStructureSymmLine":
             from pymatgen.phonon.bandstructure import PhononBandStructureSymmLine
 
-            phonons = PhononBandStructureSymmLine.from_dict(bands)
+            phonons = PhononBandStructureSymmLine.from_dict(plain(bands))
             return _from_pymatgen(phonons, structure, material)
         if kind is None:
             return BandStructure.from_dict(bands)
@@ -133,39 +171,14 @@ def _from_vasprun(path: Path, id: str) -> BandStructure:
             f"{path}: holds no bands along lines ({words}); calculate them with a KPOINTS file in "
             "line mode and keep it beside"
         ) from error
-    return _from_pymatgen(bands, run.final_structure, id)
-
-
-def _from_phonopy(content: bytes, name: str, id: str) -> BandStructure:
-    import yaml
-
-    try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        data = yaml.load(content, Loader=loader)
-        lattice = np.array(data["lattice"], dtype=np.float64)
-        symbols = [point["symbol"] for point in data["points"]]
-        positions = [point["coordinates"] for point in data["points"]]
-        fractional = np.array([point["q-position"] for point in data["phonon"]], dtype=np.float64)
-        frequencies = np.array(
-            [[band["frequency"] for band in point["band"]] for point in data["phonon"]]
-        )
-        numbers = np.array([SYMBOLS.index(symbol) for symbol in symbols])
-        labels = [""] * len(fractional)
-        sizes = np.array(data["segment_nqpoint"])
-        for pair, start, size in zip(
-            data.get("labels") or [], sizes.cumsum() - sizes, sizes, strict=False
-        ):
-            labels[start], labels[start + size - 1] = map(plain_label, pair)
-    except Exception as error:
-        words = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DataError(f"{name}: no band.yaml of phonopy ({words}); write it again") from error
-    crystal = Crystal(lattice, np.array(positions), numbers, id)
-    points, kept = path_through(fractional, labels, crystal.lattice)
-    return BandStructure(
-        kpoints=points,
-        energies=frequencies[kept] / THZ_PER_CM1,
-        fermi_level=None,
-        quantity=PHONON_BANDS.name,
-        crystal=crystal,
-        name=id,
-    )
+    found = _from_pymatgen(bands, run.final_structure, id)
+    weights = np.asarray(run.actual_kpoints_weights, dtype=np.float64)
+    if not run.eigenvalues or not weights.sum() > 0:
+        return found
+    occupied = [np.asarray(values) for values in run.eigenvalues.values()]
+    # VASP 6 puts the Fermi level a little into a band of an insulator: the occupations know.
+    edges = eigenvalue_edges(occupied, weights)
+    if isinstance(edges, str):
+        return found
+    n_filled = round(float(weights @ occupied[0][..., 1].sum(axis=1) / weights.sum()))
+    return _level_in_gap(found, n_filled)

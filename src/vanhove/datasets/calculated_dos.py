@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.elements import valence_electrons
 from vanhove.errors import DataError
 from vanhove.spectra.eigenvalues import BandEdges, SampledDos
 
@@ -252,3 +253,40 @@ def _fill_below(dos: ElectronDOS, low: float) -> ElectronDOS:
         energies=np.concatenate([added, dos.energies]),
         densities=np.concatenate([np.zeros(n), dos.densities]),
     )
+
+
+def check_electrons(dos: ElectronDOS, stated: float | None) -> None:
+    """The states below the Fermi level, or below the gap, must be those of the electrons.
+
+    A density per volume or per atom, or one of another cell, has other numbers.
+
+    Args:
+        stated: electrons of the cell, where a file says it.
+
+    Raises:
+        DataError: another number, with both.
+    """
+    insulator = dos.vbm is not None and dos.cbm is not None
+    level = (dos.vbm + dos.cbm) / 2 if insulator else dos.fermi_level  # type: ignore[operator]
+    below = dos.energies <= level
+    if below.sum() < 2:
+        return
+    found = float(np.trapezoid(dos.densities[below], dos.energies[below]))
+    numbers = dos.crystal.atomic_numbers
+    if stated is not None and abs(found - stated) > 0.05 * stated + 0.5:
+        raise DataError(
+            f"{dos.source}: {found:.4g} states below the Fermi level, but NELECT is {stated:g}; "
+            "repeat the calculation with a finer grid, or give the file of one calculation"
+        )
+    # A window may leave out the s states of anions: 2 of 8 electrons of an oxide. d electrons may
+    # lie below it, too: one electron of a transition metal is certain.
+    each = valence_electrons()[numbers]
+    in_d_block = np.isin(numbers, [*range(21, 31), *range(39, 49), *range(57, 81), *range(89, 113)])
+    valence = float(np.where(in_d_block, 1, each).sum())
+    complete = dos.densities[0] <= 1e-6 * dos.densities.max()
+    if found > 1.02 * numbers.sum() + 1 or (complete and found < 0.55 * valence):
+        raise DataError(
+            f"{dos.source}: {found:.4g} states below the Fermi level of a cell with "
+            f"{numbers.sum()} electrons, {valence:g} or more of them of valence; densities must be "
+            "in states/eV/cell: not per volume, per atom or per formula unit, and of this cell"
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,10 +16,15 @@ from vanhove.datasets.dataset import PARTS, SpectrumDataset
 from vanhove.datasets.splits import given_split, random_split
 from vanhove.errors import ConfigError, DataError, StructureError
 from vanhove.progress import track
+from vanhove.spectra.conversions.spreadsheet import comments, read_text
+from vanhove.spectra.conversions.spreadsheet import rows as table_rows
+from vanhove.spectra.plausibility import check_modes
 from vanhove.spectra.quantities import Quantity, density_in, quantity
 
 _TABLES = ("spectra.csv", "spectra.json")
 _SPLITS = "splits.json"
+_GRID_UNITS = {"cm-1": "cm-1", "1/cm": "cm-1", "cm^-1": "cm-1", "eV": "eV", "THz": "THz"}
+_UNIT_WORDS = {*_GRID_UNITS, *(f"[{unit}]" for unit in _GRID_UNITS), "-", "[-]", "unit", "units"}
 _NAMES_SHOWN = 3
 
 
@@ -106,7 +110,7 @@ def load_folder(
 
     problems = _Problems()
     values = _check_spectra(table, len(grid), normalisation, problems)
-    crystals = _read_crystals(folder, table, values, problems)
+    crystals = _read_crystals(folder, table, values, problems, grid, normalisation)
     if split is not None:
         known = {material for material, _ in table.spectra}
         for part in PARTS:
@@ -166,22 +170,17 @@ def _read_table(path: Path) -> _Table:
 
 
 def _read_csv(path: Path) -> _Table:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: {error}; give a text file in UTF-8") from error
-    header = {}
-    for line in lines:
-        if line.startswith("#") and ":" in line:
-            key, _, value = line[1:].partition(":")
-            header[key.strip().lower()] = value.strip()
-    rows = [
-        [cell.strip() for cell in row]
-        for row in csv.reader(x for x in lines if x.strip() and not x.startswith("#"))
-    ]
+    text = read_text(path)
+    header, rows = comments(text), table_rows(text, str(path))
     if not rows:
         raise DataError(f"{path} is empty; the first row must be id and the grid")
     columns = rows[0]
+    units = {cell for cell in rows[1] if cell} if len(rows) > 1 else set()
+    if units and units <= _UNIT_WORDS:  # a second line of headings
+        header.setdefault("unit", _unit_among(units))
+        rows.pop(1)
+    stated = header.get("unit", "").strip("[]()")
+    header["unit"] = _GRID_UNITS.get(stated, stated)
     splits = [k for k, name in enumerate(columns) if k and name.lower() == "split"]
     table = _Table(path, header, [x for k, x in enumerate(columns) if k and k not in splits], [])
     if splits:
@@ -192,6 +191,10 @@ def _read_csv(path: Path) -> _Table:
         if table.parts is not None and len(row) > splits[0]:
             table.parts[material] = row[splits[0]]
     return table
+
+
+def _unit_among(words: set[str]) -> str:
+    return next((word for word in sorted(words) if word.strip("[]") in _GRID_UNITS), "")
 
 
 def _read_spectra_json(path: Path) -> _Table:
@@ -293,6 +296,10 @@ def _check_spectra(
             reason = "all values zero"
         elif normalisation == "max" and abs(values.max() - 1) > 1e-3:
             reason = "maximum not 1 as stated"
+        elif normalisation == "sum" and abs(values.sum() - 1) > 1e-3:
+            reason = "sum not 1 as stated"
+        elif normalisation == "min-max" and (abs(values.max() - 1) > 1e-3 or values.min() > 1e-3):
+            reason = "minimum and maximum not 0 and 1 as stated"
         else:
             good[material] = values
             reason = None
@@ -305,7 +312,12 @@ def _check_spectra(
 
 
 def _read_crystals(
-    folder: Path, table: _Table, values: Mapping[str, np.ndarray], problems: _Problems
+    folder: Path,
+    table: _Table,
+    values: Mapping[str, np.ndarray],
+    problems: _Problems,
+    grid: np.ndarray,
+    normalisation: str | None,
 ) -> dict[str, Crystal]:
     """The crystals that can be used, by id, in the order of the table."""
     from vanhove.crystal.reading import find_structure_files, read_crystal
@@ -338,9 +350,14 @@ def _read_crystals(
         if material not in values:
             continue
         try:
-            crystals[material] = replace(read_crystal(files[0]), name=material)
+            crystal = replace(read_crystal(files[0]), name=material)
+            if normalisation == "3N":
+                check_modes(grid, values[material], crystal.n_atoms, material)
+            crystals[material] = crystal
         except StructureError as error:
             problems.found["unreadable structure"].append(f"{material} ({error.reason})")
+        except DataError as error:
+            problems.found["not 3N modes as stated"].append(str(error))
     missing = [file.name for file in structures if file not in taken]
     if missing:
         problems.found["structure without spectrum"] += missing

@@ -5,12 +5,9 @@ Whatever is wrong with a file ends in a `DataError` of one line that names it an
 
 from __future__ import annotations
 
-import gzip
-import json
 import os
 import re
 import warnings
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,15 +16,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
-from vanhove.crystal.reading import find_structure_files, read_crystal
+from vanhove.crystal.reading import crystal_from_dict, find_structure_files, read_crystal
 from vanhove.datasets.calculated_dos import (
     MAX_SPACING,
     ElectronDOS,
     Reference,
+    check_electrons,
     dos_band_edges,
     require,
 )
 from vanhove.errors import DataError, StructureError
+from vanhove.spectra.conversions.spreadsheet import read_text
+from vanhove.untrusted import parse_json, read_file
 
 if TYPE_CHECKING:
     from pymatgen.electronic_structure.dos import Dos
@@ -60,6 +60,8 @@ class _Raw:
     edges: tuple[float, float] | Literal["metal", "unknown"] = "unknown"
     lowest: float = -np.inf
     complete_to: float = np.inf
+    n_electrons: float | None = None
+    """Of the cell, where the file says it."""
 
 
 def read_electron_dos(
@@ -124,6 +126,7 @@ def read_electron_dos(
         edges = dos_band_edges(dos.energies, dos.densities, dos.fermi_level, raw.name) or "metal"
     if edges != "metal":
         dos = replace(dos, vbm=edges[0], cbm=edges[1])
+    check_electrons(dos, raw.n_electrons)
     return require(
         dos,
         max_spacing=max_spacing,
@@ -164,32 +167,10 @@ def _raw(source: Any, structure: Any) -> _Raw:
         raise DataError(f"{path}: not a known file of a DOS; allowed: {DOS_FILES}")
     if kind == "vasprun":
         return _from_vasprun(path)
-    content = file_content(path)
+    content = read_file(path)
     if kind == "json":
-        try:
-            data = json.loads(content)
-        except ValueError as error:
-            raise DataError(
-                f"{path}: is not valid JSON ({error}); copy or write the file again"
-            ) from error
-        return _from_json(data, structure, str(path), path)
-    return _from_table(content.decode("utf-8-sig", errors="replace"), structure, path)
-
-
-def file_content(path: Path, limit: int = -1) -> bytes:
-    """The bytes of the file, unpacked; at most ``limit``."""
-    try:
-        packed = path.suffix.lower() == ".gz" and path.stat().st_size > 0
-        with gzip.open(path) if packed else path.open("rb") as stream:
-            content = stream.read(limit)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; correct the path") from None
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: cannot be read ({reason}); copy it again") from error
-    if not content.strip():
-        raise DataError(f"{path}: is empty; copy it again, or repeat the calculation")
-    return content
+        return _from_json(parse_json(content, str(path)), structure, str(path), path)
+    return _from_table(read_text(path), structure, path)
 
 
 # vasprun.xml
@@ -225,6 +206,9 @@ def _from_vasprun(path: Path) -> _Raw:
         raw.edges = eigenvalue_edges(bands, weights)
         raw.lowest = float(min(b[..., 0].min() for b in bands))
         raw.complete_to = float(min(b[:, -1, 0].min() for b in bands))
+    stated = _number(str(run.parameters.get("NELECT")))
+    if stated is not None and raw.lowest > dos.energies[0]:
+        raw.n_electrons = stated
     return raw
 
 
@@ -236,7 +220,7 @@ def open_vasprun(path: Path) -> Vasprun:
     """
     from pymatgen.io.vasp import Vasprun
 
-    head = file_content(path, 4096).lstrip(b"\xef\xbb\xbf \t\r\n")
+    head = read_file(path, 4096).lstrip(b"\xef\xbb\xbf \t\r\n")
     if not head.startswith(b"<"):
         raise DataError(f"{path}: is not XML; give the vasprun.xml that VASP wrote")
     if b"<modeling" not in head:
@@ -328,13 +312,14 @@ def _from_json(data: Any, structure: Any, name: str, path: Path | None) -> _Raw:
 def _from_table(text: str, structure: Any, path: Path) -> _Raw:
     header: list[str] = []
     rows: list[tuple[float, float]] = []
+    decimal_comma = ";" in text or re.search(r"^\s*-?\d+,\d+\s+-?\d+,\d+", text, re.MULTILINE)
     for number, line in enumerate(text.splitlines(), 1):
-        words = line.replace(",", " ").replace(";", " ").split()
-        if not words:
+        if not line.strip(";,\t "):
             continue
-        if line.lstrip()[0] in "#!" or (not rows and _number(words[0]) is None):
+        if line.lstrip()[0] in "#!" or (not rows and not re.match(r"\s*[-+.\d]", line)):
             header.append(line)
             continue
+        words = line.replace(";", " ").replace(",", "." if decimal_comma else " ").split()
         if len(words) != 2 or _number(words[0]) is None or _number(words[1]) is None:
             raise DataError(
                 f"{path}: line {number} is {line.strip()[:60]!r}; every row must be two numbers, "
@@ -410,17 +395,9 @@ def crystal_of(structure: Any, name: str) -> Crystal:
             f"{name}: no structure in it or beside it; put a structure file of the same name (for "
             "example .cif) beside it, or name it in structure="
         )
-    if isinstance(structure, dict):
-        from pymatgen.core import Structure
-
-        try:
-            structure = Structure.from_dict(structure)
-        except Exception as error:
-            raise DataError(
-                f"{name}: its structure cannot be read ({type(error).__name__}: {error}); write it "
-                "with pymatgen's as_dict"
-            ) from error
     try:
+        if isinstance(structure, dict):
+            return crystal_from_dict(structure)
         return read_crystal(structure)
     except StructureError as error:
         raise DataError(f"{name}: its structure cannot be used: {error}; replace it") from error

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vanhove.errors import DataError
+from vanhove.spectra.conversions.spreadsheet import comments
+from vanhove.spectra.conversions.spreadsheet import rows as table_rows
 from vanhove.spectra.quantities import AXIS_UNITS, density_in, quantity
 from vanhove.spectra.spectrum import Spectrum
+from vanhove.untrusted import parse_json
 
 if TYPE_CHECKING:
     from vanhove.spectra.bands import BandStructure
@@ -48,10 +51,7 @@ def read_json(source: str | Path) -> dict[str, Any]:
     """
     is_text = isinstance(source, str) and source.lstrip().startswith("{")
     text, origin = _text(source, is_text)
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{origin}: not JSON: {error}") from error
+    content = parse_json(text, origin)
     if not isinstance(content, dict):
         raise DataError(f"{origin}: must be a JSON object, got {type(content).__name__}")
     return content
@@ -77,13 +77,8 @@ def spectrum_to_csv(spectrum: Spectrum, path: str | Path | None) -> str:
 def spectrum_from_csv(source: str | Path, normalisation: str | None) -> Spectrum:
     """See `Spectrum.from_csv`."""
     text, origin = _text(source, isinstance(source, str) and "\n" in source)
-    lines = text.splitlines()
-    header: dict[str, str] = {}
-    for line in lines:
-        if line.startswith("#"):
-            key, _, value = line[1:].partition(":")
-            header[key.strip()] = value.strip()
-    rows = list(csv.reader(line for line in lines if line.strip() and line[0] != "#"))
+    header = comments(text)
+    rows = table_rows(text, origin)
     columns = [name.strip() for name in rows[0]] if rows else []
     unit = next((unit for unit, axis in AXIS_UNITS.items() if axis.column in columns), None)
     if unit is None or "values" not in columns:

@@ -13,8 +13,10 @@ import numpy as np
 from vanhove.crystal.crystal import Crystal
 from vanhove.errors import ConfigError, DataError
 from vanhove.spectra.conversions.modes import as_modes
+from vanhove.spectra.plausibility import check_frequencies, check_modes
 from vanhove.spectra.spectrum import THZ_PER_CM1, Spectrum
 from vanhove.spectra.thermal_table import ThermalProperties
+from vanhove.untrusted import parse_yaml, read_file
 
 
 def write_total_dos(spectrum: Spectrum, path: str | Path, n_atoms: int | None = None) -> None:
@@ -28,16 +30,22 @@ def write_total_dos(spectrum: Spectrum, path: str | Path, n_atoms: int | None = 
 def read_total_dos(path: str | Path, crystal: Crystal | None = None, name: str = "") -> Spectrum:
     """See `Spectrum.from_phonopy`."""
     try:
-        rows = np.loadtxt(path, ndmin=2, encoding="utf-8")
-    except (OSError, ValueError) as error:
+        text = read_file(Path(path)).decode("utf-8-sig")
+        rows = np.loadtxt(text.splitlines(), ndmin=2)
+    except ValueError as error:
         raise DataError(f"{path}: not phonopy's total_dos.dat: {error}") from error
     if rows.shape[1] != 2:
         raise DataError(
             f"{path}: {rows.shape[1]} columns; total_dos.dat has two, frequency and density"
         )
+    grid, values = rows[:, 0] / THZ_PER_CM1, rows[:, 1] * THZ_PER_CM1
+    there = values > 1e-6 * values.max(initial=0)
+    check_frequencies(grid[there] if there.any() else grid, crystal, str(path))
+    if crystal is not None:
+        check_modes(grid, values, crystal.n_atoms, str(path))
     return Spectrum(
-        grid=rows[:, 0] / THZ_PER_CM1,
-        values=rows[:, 1] * THZ_PER_CM1,
+        grid=grid,
+        values=values,
         unit="cm-1",
         normalisation="3N",
         crystal=crystal,
@@ -91,16 +99,14 @@ def write_thermal_properties(
 
 def read_thermal_properties(path: str | Path) -> ThermalProperties:
     """See `ThermalProperties.from_phonopy`."""
-    import yaml
-
     columns = ("temperature", "heat_capacity", "entropy", "free_energy")
     try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        data = parse_yaml(read_file(Path(path)), str(path))
         n_atoms = int(data["natom"])
         rows = data["thermal_properties"]
         kelvin, *others = (np.array([float(row[key]) for row in rows]) for key in columns)
         zero_point = float(data["zero_point_energy"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         words = " ".join(str(error).split())[:200]
         raise DataError(
             f"{path}: not phonopy's thermal_properties.yaml ({type(error).__name__}: {words})"
