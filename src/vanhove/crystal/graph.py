@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,6 +46,7 @@ class CrystalGraph:
         lattice_lengths: ``[3]`` float32, angstrom, ascending: the shortest independent translations
             of the cell.
         lattice: ``[3, 3]`` float32, rows, angstrom.
+        positions: ``[n_atoms, 3]`` float32, Cartesian, angstrom.
         kpoints: ``[n_kpoints, 3]`` float32, Cartesian, 1/angstrom; None unless bands are wanted.
     """
 
@@ -54,6 +56,7 @@ class CrystalGraph:
     crystal_system: int
     lattice_lengths: Tensor
     lattice: Tensor
+    positions: Tensor
     kpoints: Tensor | None = None
 
     @property
@@ -97,6 +100,7 @@ def graph_of_cell(cell: Crystal, crystal_system: str, settings: GraphSettings) -
         crystal_system=CRYSTAL_SYSTEMS.index(crystal_system),
         lattice_lengths=torch.from_numpy(successive_minima(cell.lattice).astype(np.float32)),
         lattice=torch.from_numpy(cell.lattice.astype(np.float32)),
+        positions=torch.from_numpy(cell.cartesian_coordinates.astype(np.float32)),
     )
 
 
@@ -115,7 +119,9 @@ class Batch:
         lattice_lengths: ``[n_crystals, 3]``, angstrom, ascending.
         max_atoms: the largest of ``n_atoms``.
         lattice: ``[n_crystals, 3, 3]``, rows, angstrom.
+        positions: ``[n_atoms_total, 3]``, Cartesian, angstrom.
         kpoints: ``[n_crystals, n_kpoints, 3]``, Cartesian, 1/angstrom, or None.
+        labels: by name, what a decoder learns from besides the target; empty at prediction.
     """
 
     atomic_numbers: Tensor
@@ -128,7 +134,9 @@ class Batch:
     lattice_lengths: Tensor
     max_atoms: int
     lattice: Tensor
+    positions: Tensor
     kpoints: Tensor | None = None
+    labels: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def n_crystals(self) -> int:
@@ -136,13 +144,15 @@ class Batch:
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Batch:
         """Copy to a device; floating-point tensors also to ``dtype``."""
-        moved = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
+
+        def move(value: Any) -> Any:
             if isinstance(value, Tensor):
-                value = value.to(device, dtype if value.is_floating_point() else None)
-            moved[field.name] = value
-        return Batch(**moved)
+                return value.to(device, dtype if value.is_floating_point() else None)
+            if isinstance(value, dict):
+                return {name: move(inner) for name, inner in value.items()}
+            return value
+
+        return Batch(**{own.name: move(getattr(self, own.name)) for own in fields(self)})
 
     def dense(self, atoms: Tensor) -> tuple[Tensor, Tensor]:
         """Atom states ``[n_atoms_total, d]`` as ``[n_crystals, max_atoms, d]``, and the mask.
@@ -190,5 +200,6 @@ def collate(graphs: Sequence[CrystalGraph]) -> Batch:
         lattice_lengths=torch.stack([graph.lattice_lengths for graph in graphs]),
         max_atoms=int(n_atoms.max()),
         lattice=torch.stack([graph.lattice for graph in graphs]),
+        positions=torch.cat([graph.positions for graph in graphs]),
         kpoints=torch.stack(kpoints) if kpoints else None,
     )

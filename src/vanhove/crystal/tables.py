@@ -99,6 +99,7 @@ def graph_arrays(
         "edge_vector": torch.cat([graph.edge_vector for graph in graphs]).numpy().T,
         "lattice_lengths": torch.stack([graph.lattice_lengths for graph in graphs]).numpy().T,
         "lattice": torch.stack([graph.lattice for graph in graphs]).numpy().transpose(1, 2, 0),
+        "positions": torch.cat([graph.positions for graph in graphs]).numpy().T,
     }
 
 
@@ -109,6 +110,7 @@ _EMPTY = CrystalGraph(
     crystal_system=-1,
     lattice_lengths=torch.zeros(3),
     lattice=torch.zeros(3, 3),
+    positions=torch.zeros(0, 3),
 )
 
 
@@ -134,6 +136,7 @@ class GraphTable:
                 "edge_vector",
                 "lattice_lengths",
                 "lattice",
+                "positions",
             )
         }
 
@@ -160,6 +163,7 @@ class GraphTable:
             crystal_system=system,
             lattice_lengths=self._flat["lattice_lengths"][:, row].contiguous(),
             lattice=self._flat["lattice"][:, :, row].contiguous(),
+            positions=self._flat["positions"][:, atoms].T.contiguous(),
         )
 
 

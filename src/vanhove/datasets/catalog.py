@@ -19,6 +19,7 @@ from vanhove.datasets.folder import holds_table, load_folder
 from vanhove.datasets.graph_store import crystal_systems
 from vanhove.datasets.jarvis import load_phonon_jarvis, load_phonon_jarvis_clean
 from vanhove.datasets.petretto import load_phonon_petretto
+from vanhove.datasets.petretto_full import load_phonon_petretto_full
 from vanhove.datasets.pretraining import load_petretto_pretraining
 from vanhove.datasets.splits import (
     counted_tuning_split,
@@ -39,6 +40,7 @@ DATASETS: dict[str, Callable[[], SpectrumDataset]] = {
     "electron_pbe_bands": load_electron_pbe_bands,
     "petretto_pretraining": load_petretto_pretraining,
     "phonon_petretto": load_phonon_petretto,
+    "phonon_petretto_full": load_phonon_petretto_full,
     "phonon_jarvis": load_phonon_jarvis,
     "phonon_jarvis_clean": load_phonon_jarvis_clean,
     "tiny": load_tiny,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.errors import ConfigError, DataError
 from vanhove.spectra.grids import interpolate_rows
 from vanhove.spectra.quantities import Quantity, quantity
+
+if TYPE_CHECKING:
+    from vanhove.datasets.petretto_full import CrystalPhonons
 
 PARTS = ("train", "valid", "test")
 
@@ -39,6 +43,8 @@ class SpectrumDataset:
         notes: what a reader of numbers measured on these data must know.
         kpoints: of bands, the path of each material, fractional in the cell of its crystal, shape
             ``[n_materials, n_points, 3]``, float64; None for other data.
+        phonons: what is known of the phonons of each material besides its spectrum, a
+            `vanhove.datasets.petretto_full.CrystalPhonons`; None where nothing is.
 
     Raises:
         DataError: shapes that do not fit, values that are not finite, ids that repeat, splits that
@@ -57,6 +63,7 @@ class SpectrumDataset:
     split_name: str
     notes: list[str] = field(default_factory=list)
     kpoints: np.ndarray | None = None
+    phonons: Sequence[CrystalPhonons] | None = None
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
@@ -180,6 +187,7 @@ class SpectrumDataset:
             crystals=[self.crystals[row] for row in chosen],
             values=self.values[chosen],
             kpoints=None if self.kpoints is None else self.kpoints[chosen],
+            phonons=None if self.phonons is None else [self.phonons[row] for row in chosen],
             splits={k: np.flatnonzero(np.isin(chosen, v)) for k, v in self.splits.items()},
         )
 

@@ -39,7 +39,7 @@ from vanhove.crystal.tables import (
 from vanhove.datasets.cache import cache_folder
 from vanhove.progress import track
 
-FORMAT = 2
+FORMAT = 3
 """Raise it when what a file holds, or how it is computed, changes."""
 CHUNK = 64
 """Crystals that one process takes at a time."""

@@ -1,0 +1,161 @@
+"""The whole data set of Petretto et al.: phonon bands, polar properties and thermodynamics.
+
+Petretto et al., Sci. Data 5, 180065 (2018), DFPT with PBEsol (CC-BY 4.0): the same 1,521 crystals
+as `phonon_petretto`, whose 51 points were made from these densities of states.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.kpath import reciprocal_lattice
+from vanhove.datasets.cache import RemoteFile, data_file, read_content
+from vanhove.datasets.dataset import SpectrumDataset
+from vanhove.datasets.petretto import load_phonon_petretto
+from vanhove.errors import DataError
+
+DATA = RemoteFile(
+    None,
+    "fbb2f7b51e0bf646b457de4367182ef9b465b5e06e0aa08056124556a12bad4f",
+    "phonon_petretto_full/petretto_full.npz",
+)
+MOST_POLARISABLE, LARGEST_CHARGE = 60.0, 20.0
+"""Beyond these a computed dielectric constant or Born charge is that of a metal."""
+
+
+@dataclass(frozen=True, eq=False)
+class CrystalPhonons:
+    """What DFPT says of one crystal, in the cell of the data set.
+
+    Attributes:
+        kpoints: along the path, Cartesian, 1/angstrom, ``[n_k, 3]``.
+        directions: towards which Gamma is left or from which it is reached, Cartesian, 0 elsewhere,
+            ``[n_k, 3]``.
+        frequencies: 1/cm, increasing, imaginary ones negative, ``[n_k, 3 n_atoms]``.
+        dos_frequency, dos: 1/cm in steps of 1, and states/(1/cm) per cell (integral 3 n_atoms).
+        charges: Born effective charges, ``[n_atoms, 3, 3]``, symmetrised in their two axes; NaN
+            where they are not to be trusted.
+        dielectric: electronic dielectric tensor, ``[3, 3]``; NaN as the charges.
+        temperatures: K, ``[n_temperatures]``.
+        heat_capacity, entropy: J/(K mol of atoms), ``[n_temperatures]``; NaN where unstable.
+        is_polar: an insulator, whose atoms carry charges.
+        is_unstable: it has imaginary modes (flag of the data set).
+    """
+
+    kpoints: np.ndarray
+    directions: np.ndarray
+    frequencies: np.ndarray
+    dos_frequency: np.ndarray
+    dos: np.ndarray
+    charges: np.ndarray
+    dielectric: np.ndarray
+    temperatures: np.ndarray
+    heat_capacity: np.ndarray
+    entropy: np.ndarray
+    is_polar: bool
+    is_unstable: bool
+
+    def quantiles(self, levels: np.ndarray) -> np.ndarray:
+        """Frequencies, 1/cm, below which these shares of all modes lie, ``[n_levels]``."""
+        total = np.concatenate([[0.0], np.cumsum((self.dos[1:] + self.dos[:-1]) / 2)])
+        rising = np.concatenate([[True], np.diff(total) > 0])
+        return np.interp(levels, total[rising] / total[-1], self.dos_frequency[rising])
+
+
+_CM1_PER_EV = 8065.543937
+
+
+def load_phonon_petretto_full() -> SpectrumDataset:
+    """`phonon_petretto` with `CrystalPhonons` of each crystal, in the cells of the calculations.
+
+    Spectra and split are those of `phonon_petretto`; lattices are oriented otherwise.
+
+    Raises:
+        DataError: a file is not there, or is another one.
+    """
+    with np.load(io.BytesIO(read_content(data_file(DATA))), allow_pickle=False) as archive:
+        data = {key: archive[key] for key in archive.files}
+    small = load_phonon_petretto()
+    row_of = {material: row for row, material in enumerate(data["ids"].tolist())}
+    if sorted(row_of) != sorted(small.ids):
+        raise DataError(f"{DATA.relative_path}: other materials than phonon_petretto")
+    phonons = _all_phonons(data)
+    rows = [row_of[material] for material in small.ids]
+    return replace(
+        small,
+        name="phonon_petretto_full",
+        crystals=[phonons[row][0] for row in rows],
+        phonons=[phonons[row][1] for row in rows],
+    )
+
+
+def _all_phonons(data: dict[str, np.ndarray]) -> list[tuple[Crystal, CrystalPhonons]]:
+    n_atoms, n_k = data["natoms"].astype(np.int64), data["nq"].astype(np.int64)
+
+    def parts(name: str, counts: np.ndarray) -> list[np.ndarray]:
+        return np.split(data[name], np.cumsum(counts)[:-1])
+
+    columns = zip(
+        parts("Z", n_atoms),
+        parts("frac", n_atoms),
+        parts("becs", n_atoms),
+        parts("qpts", n_k),
+        parts("band_cm1", 3 * n_k * n_atoms),
+        parts("dos_freq_cm1", data["dos_len"]),
+        parts("dos_states_per_eV", data["dos_len"]),
+        strict=True,
+    )
+    result = []
+    for row, (numbers, coordinates, charges, fractional, bands, grid, dos) in enumerate(columns):
+        crystal = Crystal(
+            data["lattice"][row], coordinates, numbers.astype(np.int64), str(data["ids"][row])
+        )
+        kpoints = fractional.astype(np.float64) @ reciprocal_lattice(crystal.lattice)
+        dielectric = data["eps_electronic"][row].astype(np.float64)
+        is_polar = bool(
+            np.isfinite(dielectric).all()
+            and np.linalg.eigvalsh((dielectric + dielectric.T) / 2)[0] >= 1
+            and np.trace(dielectric) / 3 < MOST_POLARISABLE
+            and np.abs(charges).max() < LARGEST_CHARGE
+        )
+        known = is_polar and not data["large_cnsr_break"][row]
+        per_atom = data["natoms_formula"][row]
+        result.append(
+            (
+                crystal,
+                CrystalPhonons(
+                    kpoints=kpoints,
+                    directions=_directions(kpoints),
+                    frequencies=np.sort(bands.reshape(len(kpoints), -1), axis=1),
+                    dos_frequency=grid.astype(np.float64),
+                    dos=dos.astype(np.float64) / _CM1_PER_EV,
+                    charges=(charges + charges.transpose(0, 2, 1)) / 2
+                    if known
+                    else np.full_like(charges, np.nan),
+                    dielectric=(dielectric + dielectric.T) / 2
+                    if known
+                    else np.full_like(dielectric, np.nan),
+                    temperatures=data["temperature_K"],
+                    heat_capacity=data["Cv_J_per_K_mol_formula"][row] / per_atom,
+                    entropy=data["S_J_per_K_mol_formula"][row] / per_atom,
+                    is_polar=is_polar,
+                    is_unstable=bool(data["has_neg_fr"][row]),
+                ),
+            )
+        )
+    return result
+
+
+def _directions(kpoints: np.ndarray) -> np.ndarray:
+    """Of points at Gamma, the nearer of the two neighbours along the path; 0 elsewhere."""
+    at_gamma = np.linalg.norm(kpoints, axis=1) < 1e-8
+    result = np.zeros_like(kpoints)
+    for i in np.flatnonzero(at_gamma):
+        beside = [j for j in (i - 1, i + 1) if 0 <= j < len(kpoints) and not at_gamma[j]]
+        if beside:
+            result[i] = kpoints[min(beside, key=lambda j: np.linalg.norm(kpoints[j]))]
+    return result

@@ -1,0 +1,107 @@
+"""`HarmonicCrystal`: force constants of one crystal, and its modes at any wave vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vanhove.physics.bloch import bloch_matrices, eigenvalues
+from vanhove.physics.dipoles import RANGE, dipole_matrices
+
+FREQUENCY_UNIT = 521.4709
+"""1/cm, of sqrt(eV / (angstrom^2 u)) / (2 pi c)."""
+SOFT = 4e-4
+"""eV / (angstrom^2 u); below it (about 10 1/cm) the softened square root becomes a straight line,
+so that it has a gradient everywhere."""
+
+
+@dataclass(frozen=True, eq=False)
+class HarmonicCrystal:
+    """Masses, springs between them, and dipoles where the crystal is polar.
+
+    Attributes:
+        masses: u, ``[n_atoms]``.
+        lattice: row vectors, angstrom, ``[3, 3]``.
+        positions: Cartesian, angstrom, ``[n_atoms, 3]``.
+        source, target: of the springs, ``[n_edges]``, each pair of atoms in both directions.
+        vector: from target to source, angstrom, ``[n_edges, 3]``.
+        springs: eV/angstrom^2, ``[n_edges, 3, 3]``: the force constants between the two atoms are
+            ``-springs``; those of an atom with itself follow, since moving the crystal as a whole
+            costs nothing.
+        charges: Born effective charges, ``[n_atoms, 3, 3]``; None without dipoles.
+        dielectric: electronic dielectric tensor, ``[3, 3]``; None without dipoles.
+    """
+
+    masses: Tensor
+    lattice: Tensor
+    positions: Tensor
+    source: Tensor
+    target: Tensor
+    vector: Tensor
+    springs: Tensor
+    charges: Tensor | None = None
+    dielectric: Tensor | None = None
+    inverse_range: float = RANGE
+
+    @property
+    def n_atoms(self) -> int:
+        return len(self.masses)
+
+    def dynamical_matrices(self, kpoints: Tensor, directions: Tensor | None = None) -> Tensor:
+        """Complex, eV / (angstrom^2 u), ``[n_k, 3 n_atoms, 3 n_atoms]``.
+
+        Args:
+            kpoints: Cartesian, 1/angstrom, ``[n_k, 3]``.
+            directions: of the non-analytic term at Gamma, see `dipole_matrices`.
+        """
+        root = self.masses.rsqrt()
+        scale = root[self.source] * root[self.target]
+        own = self.springs / self.masses[self.target][:, None, None]
+        own = own.new_zeros(self.n_atoms, 3, 3).index_add(0, self.target, own)
+        matrix = bloch_matrices(
+            -self.springs * scale[:, None, None],
+            self.source,
+            self.target,
+            self.vector,
+            own,
+            kpoints,
+            self.n_atoms,
+        )
+        if self.charges is None or self.dielectric is None:
+            return matrix
+        dipoles = dipole_matrices(
+            self.charges,
+            self.dielectric,
+            self.positions,
+            self.lattice,
+            kpoints,
+            directions,
+            self.inverse_range,
+        )
+        each = root.repeat_interleave(3)
+        return matrix + dipoles * each[:, None] * each
+
+    def modes(self, kpoints: Tensor, directions: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Squared frequencies ``[n_k, 3 n_atoms]``, eV / (angstrom^2 u), and eigenvectors.
+
+        Eigenvectors ``[n_k, 3 n_atoms, 3 n_atoms]`` stand in columns and are constants to the
+        gradient. Arguments as `dynamical_matrices`.
+        """
+        return eigenvalues(self.dynamical_matrices(kpoints, directions))
+
+
+def softened(squared: Tensor) -> Tensor:
+    """Frequencies in 1/cm from squared ones, negative where imaginary; straight around 0."""
+    return FREQUENCY_UNIT * squared / torch.sqrt(squared.abs() + SOFT)
+
+
+def squared_frequency(frequency_cm1: Tensor) -> Tensor:
+    """The squared frequency, eV / (angstrom^2 u), negative where the frequency is."""
+    return frequency_cm1 * frequency_cm1.abs() / FREQUENCY_UNIT**2
+
+
+def signed_frequency(squared: Tensor) -> Tensor:
+    """Frequencies in 1/cm from squared ones, negative where imaginary."""
+    return FREQUENCY_UNIT * squared.sign() * squared.abs().sqrt()
