@@ -32,7 +32,8 @@ class CrystalPhonons:
     """What DFPT says of one crystal, in the cell of the data set.
 
     Attributes:
-        kpoints: along the path, Cartesian, 1/angstrom, ``[n_k, 3]``.
+        kpoints: along the path, Cartesian, 1/angstrom, ``[n_k, 3]``; moved by reciprocal lattice
+            vectors to where they are near 0.
         directions: towards which Gamma is left or from which it is reached, Cartesian, 0 elsewhere,
             ``[n_k, 3]``.
         frequencies: 1/cm, increasing, imaginary ones negative, ``[n_k, 3 n_atoms]``.
@@ -114,7 +115,9 @@ def _all_phonons(data: dict[str, np.ndarray]) -> list[tuple[Crystal, CrystalPhon
         crystal = Crystal(
             data["lattice"][row], coordinates, numbers.astype(np.int64), str(data["ids"][row])
         )
-        kpoints = fractional.astype(np.float64) @ reciprocal_lattice(crystal.lattice)
+        fractional = fractional.astype(np.float64)
+        reciprocal = reciprocal_lattice(crystal.lattice)
+        kpoints = fractional @ reciprocal
         dielectric = data["eps_electronic"][row].astype(np.float64)
         is_polar = bool(
             np.isfinite(dielectric).all()
@@ -128,7 +131,7 @@ def _all_phonons(data: dict[str, np.ndarray]) -> list[tuple[Crystal, CrystalPhon
             (
                 crystal,
                 CrystalPhonons(
-                    kpoints=kpoints,
+                    kpoints=(fractional - np.rint(fractional)) @ reciprocal,
                     directions=_directions(kpoints),
                     frequencies=np.sort(bands.reshape(len(kpoints), -1), axis=1),
                     dos_frequency=grid.astype(np.float64),

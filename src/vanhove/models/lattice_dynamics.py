@@ -1,71 +1,48 @@
 """Harmonic lattice dynamics with learned force constants, differentiable.
 
-Atom states -> force constants between neighbours -> dynamical matrices on a mesh of wave vectors ->
-frequencies and how much each atom moves in each mode. Masses, the three acoustic branches and the
-count of 3N modes are exact; what is learned is how stiff the bonds are.
+Atom states -> force constants between neighbours, and in polar crystals Born charges and the
+dielectric tensor -> dynamical matrices at wave vectors -> frequencies and how much each atom moves
+in each mode (`vanhove.physics.harmonic`). Masses, the three acoustic branches and the count of 3N
+modes are exact; what is learned is how stiff the bonds are and how charged the atoms.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vanhove.crystal.elements import MASSES
 from vanhove.crystal.graph import Batch
 from vanhove.models.layers import GaussianBasis, cosine_envelope
+from vanhove.physics.harmonic import HarmonicCrystal
+from vanhove.physics.meshes import time_reversed_mesh
 
-FREQUENCY_UNIT = 521.4709
-"""1/cm, of sqrt(eV / (angstrom^2 u)) / (2 pi c)."""
-_SOFT = 4e-4
-"""eV / (angstrom^2 u); below it (about 10 1/cm) the square root becomes a straight line."""
 _SAME_PLACE = 1e-3  # angstrom
 _STIFFNESS, _DECAY, _BOND = 6.0, 1.6, 2.0
 """An untrained bond of 2 angstrom has 6 eV/angstrom^2, which falls by exp(-1.6) per angstrom."""
-
-
-@dataclass(frozen=True)
-class Vibrations:
-    """The modes of one crystal of n atoms on its mesh.
-
-    Attributes:
-        frequency_cm1: ``[n_wave_vectors, 3 n]``, negative where the crystal is unstable.
-        weight: ``[n_wave_vectors]``, of sum 1.
-        of_atom: ``[n_wave_vectors, n, 3 n]``, the share of each atom in each mode, of sum 1.
-    """
-
-    frequency_cm1: Tensor
-    weight: Tensor
-    of_atom: Tensor
+_SUSCEPTIBILITY = 4.0
+"""Of an untrained crystal: its dielectric constant less 1."""
 
 
 def mesh_size(n_atoms: int) -> int:
-    """Wave vectors along each axis: fewer modes in a cell ask for more wave vectors."""
+    """Wave vectors along each axis: fewer modes in a cell ask for more wave vectors.
+
+    As many along each axis, so that the mesh is the same for all primitive cells of a lattice.
+    """
     for largest, size in ((1, 6), (2, 5), (4, 4), (10, 3), (40, 2)):
         if n_atoms <= largest:
             return size
     return 1
 
 
-@cache
-def wave_vectors(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """A mesh around Gamma, of q and -q only one: fractional ``[n, 3]`` and weights ``[n]``.
-
-    As many points along each axis, so that the mesh is the same for all primitive cells of a
-    lattice.
-    """
-    weights: dict[tuple[int, ...], int] = {}
-    for point in itertools.product(range(size), repeat=3):
-        opposite = tuple(-x % size for x in point)
-        key = min(point, opposite)
-        weights[key] = weights.get(key, 0) + 1
-    return np.array(list(weights)) / size, np.array(list(weights.values())) / size**3
+def mesh_of(lattice: Tensor, n_atoms: int) -> tuple[Tensor, Tensor]:
+    """The mesh of a crystal, Cartesian ``[n_k, 3]``, 1/angstrom, and its weights ``[n_k]``."""
+    points, weight = time_reversed_mesh((mesh_size(n_atoms),) * 3)
+    reciprocal = 2 * math.pi * torch.linalg.inv(lattice).T
+    return lattice.new_tensor(points) @ reciprocal, lattice.new_tensor(weight)
 
 
 class ForceConstants(nn.Module):
@@ -133,69 +110,90 @@ class ForceConstants(nn.Module):
         return constants + mixed.view(-1, 3, 3)
 
 
-def vibrations(constants: Tensor, batch: Batch) -> Iterator[Vibrations]:
-    """The modes of each crystal of a batch whose graphs have a lattice.
+class Polarity(nn.Module):
+    """Born effective charges and the electronic dielectric tensor, from atom states.
 
-    The force of an atom on itself makes all forces vanish when the crystal moves as a whole.
-    Gradients reach the frequencies, to first order exact (Hellmann-Feynman), but not the shares of
-    the atoms.
+        Z_i = a_i + sum over neighbours j of (d_ij + c_ij (r r^T - 1/3)), less the mean over atoms
+        eps = 1 + s exp(mean over bonds of e_ij (r r^T - 1/3))
+
+    with scalars a, c, d, e that networks give for the atom states at both ends of a bond and its
+    length, and s for the crystal; r is the unit vector of the bond. So the charges add up to 0
+    (the acoustic sum rule), have the symmetry of their sites, and eps is positive and above 1.
+    """
+
+    def __init__(self, atom_dim: int, dim: int, n_basis: int, cutoff: float):
+        super().__init__()
+        self.cutoff = cutoff
+        self.basis = GaussianBasis(n_basis, cutoff)
+        self.at_source = nn.Linear(atom_dim, dim)
+        self.at_target = nn.Linear(atom_dim, dim)
+        self.from_distance = nn.Linear(n_basis, dim)
+        last = nn.Linear(dim, 3)
+        of_atom, of_crystal = nn.Linear(dim, 1), nn.Linear(dim, 1)
+        with torch.no_grad():
+            for layer in (last, of_atom, of_crystal):
+                layer.weight *= 0.1
+                nn.init.zeros_(layer.bias)
+        self.bond = nn.Sequential(
+            nn.LayerNorm(dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU(), last
+        )
+        self.atom = nn.Sequential(nn.Linear(atom_dim, dim), nn.SiLU(), of_atom)
+        self.crystal = nn.Sequential(nn.Linear(atom_dim, dim), nn.SiLU(), of_crystal)
+
+    def forward(self, atoms: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Charges ``[n_atoms_total, 3, 3]`` and dielectric tensors ``[n_crystals, 3, 3]``."""
+        source, target = batch.edge_index
+        distance = torch.linalg.vector_norm(batch.edge_vector, dim=-1)
+        direction = batch.edge_vector / distance.clamp(min=_SAME_PLACE)[:, None]
+        bonds = self.bond(
+            self.at_source(atoms).index_select(0, source)
+            + self.at_target(atoms).index_select(0, target)
+            + self.from_distance(self.basis(distance))
+        ).to(distance.dtype)
+        envelope = cosine_envelope(distance, self.cutoff) * (distance > _SAME_PLACE)
+        moved, turned, polarised = (bonds * envelope[:, None]).unbind(1)
+        one = torch.eye(3, dtype=distance.dtype, device=distance.device)
+        tensor = direction[:, :, None] * direction[:, None] - one / 3
+        each = moved[:, None, None] * one + turned[:, None, None] * tensor
+        charges = self.atom(atoms)[:, :, None] * one
+        charges = charges.index_add(0, target, each)
+        n_atoms = batch.n_atoms[:, None]
+        mean = batch.sum_over_atoms(charges.flatten(1)) / n_atoms
+        charges = charges - mean.index_select(0, batch.crystal_of_atom).view(-1, 3, 3)
+        turns = torch.zeros_like(charges).index_add(0, target, polarised[:, None, None] * tensor)
+        turns = (batch.sum_over_atoms(turns.flatten(1)) / n_atoms).view(-1, 3, 3)
+        size = self.crystal(batch.sum_over_atoms(atoms) / n_atoms)[:, :, None]
+        size = _SUSCEPTIBILITY * torch.exp(size.clamp(-4, 4))
+        return charges, one + size * torch.linalg.matrix_exp(turns.clamp(-2, 2))
+
+
+def harmonic_crystals(
+    springs: Tensor, batch: Batch, polarity: tuple[Tensor, Tensor] | None = None
+) -> Iterator[HarmonicCrystal]:
+    """The crystals of a batch, one by one.
 
     Args:
-        constants: ``[n_edges_total, 3, 3]``, eV/angstrom^2; where the two directions of a bond
+        springs: ``[n_edges_total, 3, 3]``, eV/angstrom^2; where the two directions of a bond
             differ (``max_neighbors`` cuts one of them off), their mean counts.
         batch: the crystals.
+        polarity: what `Polarity` gave; None without dipoles.
     """
     source, target = batch.edge_index
-    masses = torch.as_tensor(MASSES, dtype=constants.dtype, device=constants.device)
-    mass = masses[batch.atomic_numbers]
-    reduced = constants * (mass[source] * mass[target]).rsqrt()[:, None, None]
-    own = constants / mass[target][:, None, None]
-    own = own.new_zeros(len(mass), 3, 3).index_add(0, target, own)
-    reciprocal = 2 * math.pi * torch.linalg.inv(batch.lattice).transpose(1, 2)
+    masses = torch.as_tensor(MASSES, dtype=springs.dtype, device=springs.device)
     n_atoms = batch.n_atoms.tolist()
     n_edges = torch.bincount(batch.crystal_of_atom[target], minlength=len(n_atoms)).tolist()
+    charges = [None] * len(n_atoms) if polarity is None else polarity[0].split(n_atoms)
     parts = zip(
-        n_atoms,
-        reciprocal,
-        own.split(n_atoms),
+        masses[batch.atomic_numbers].split(n_atoms),
+        batch.lattice,
+        batch.positions.split(n_atoms),
         batch.position_in_crystal[source].split(n_edges),
         batch.position_in_crystal[target].split(n_edges),
-        reduced.split(n_edges),
         batch.edge_vector.split(n_edges),
+        springs.split(n_edges),
+        charges,
+        charges if polarity is None else polarity[1],
         strict=True,
     )
-    for n, basis, diagonal, start, end, springs, vector in parts:
-        points, weight = (vector.new_tensor(x) for x in wave_vectors(mesh_size(n)))
-        phase = (points @ basis) @ vector.T
-        pair = end * n + start
-
-        def summed(factor: Tensor, pair=pair, springs=springs, n=n) -> Tensor:
-            """Sum over the images of each pair of atoms, ``[n_wave_vectors, 3 n, 3 n]``."""
-            flat = springs.new_zeros(len(factor), n * n, 9)
-            flat = flat.index_add(1, pair, factor[:, :, None] * springs.flatten(1))
-            return flat.view(-1, n, n, 3, 3).transpose(2, 3).reshape(-1, 3 * n, 3 * n)
-
-        real, imaginary = torch.block_diag(*diagonal) - summed(phase.cos()), None
-        real = (real + real.transpose(1, 2)) / 2
-        if mesh_size(n) > 2:  # otherwise all are half of a reciprocal lattice vector
-            imaginary = -summed(phase.sin())
-            imaginary = (imaginary - imaginary.transpose(1, 2)) / 2
-        squared, share = _modes(real, imaginary)
-        frequency = FREQUENCY_UNIT * squared / torch.sqrt(squared.abs() + _SOFT)
-        yield Vibrations(frequency, weight, share.view(len(points), n, 3, 3 * n).sum(dim=2))
-
-
-def _modes(real: Tensor, imaginary: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Squared frequencies ``[n, m]``, and the shares ``[n, m, m]`` of coordinates (rows) in modes.
-
-    The eigenvectors are taken as constants: the derivative of an eigenvalue needs no more, and
-    that of an eigenvector does not exist where modes are degenerate.
-    """
-    with torch.no_grad():
-        matrix = real if imaginary is None else torch.complex(real, imaginary)
-        vectors = torch.linalg.eigh(matrix)[1]
-    if imaginary is None:
-        return (vectors * (real @ vectors)).sum(dim=1), vectors**2
-    x, y = vectors.real.contiguous(), vectors.imag.contiguous()
-    squared = (x * (real @ x - imaginary @ y) + y * (real @ y + imaginary @ x)).sum(dim=1)
-    return squared, x**2 + y**2
+    for part in parts:
+        yield HarmonicCrystal(*part)

@@ -21,13 +21,14 @@ def time_reversed_mesh(shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndar
         shape: points along each reciprocal axis.
 
     Returns:
-        Fractional, ``[n, 3]``, Gamma first, and weights ``[n]``, sum 1.
+        Fractional, -0.5 to 0.5, ``[n, 3]``, Gamma first, and weights ``[n]``, sum 1.
     """
     points = np.indices(shape).reshape(3, -1).T
     opposite = np.ravel_multi_index(tuple((-points % shape).T), shape)
     kept = np.flatnonzero(np.arange(len(points)) <= opposite)
     weight = np.where(opposite[kept] == kept, 1.0, 2.0)
-    return points[kept] / shape, weight / len(points)
+    fractional = points[kept] / shape
+    return fractional - np.rint(fractional), weight / len(points)
 
 
 def irreducible_mesh(

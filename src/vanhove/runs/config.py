@@ -79,6 +79,7 @@ class StartSettings(Settings):
     checkpoint: str | None = Field(
         None, description="shipped weights, a checkpoint file or a run folder to start from"
     )
+    member: int = Field(0, ge=0, description="of an ensemble, the one to start from")
     trainable: Trainable = Field(
         "all",
         description="prompts: the crystal-system prompts and the decoder's head; last_layers: the "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.crystal.tables import GraphTable
 from vanhove.datasets import SpectrumDataset, load_dataset
 from vanhove.datasets.graph_store import load_graphs
+from vanhove.datasets.petretto_full import CrystalPhonons
 from vanhove.errors import ConfigError, DataError, StructureError
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
@@ -48,11 +50,46 @@ class PreparedData:
     def batch(self, rows: Tensor) -> Batch:
         return collate([self.graph(int(row)) for row in rows])
 
+    def training_batch(self, rows: Tensor) -> Batch:
+        """With what else is known of the crystals, if anything is (see `phonon_labels`)."""
+        batch = self.batch(rows)
+        if self.dataset.phonons is None:
+            return batch
+        return replace(batch, labels=phonon_labels([self.dataset.phonons[int(r)] for r in rows]))
+
     def graph(self, row: int) -> CrystalGraph:
         graph = self.graphs.graph(row)
         if self.kpoints is None:
             return graph
         return replace(graph, kpoints=self.kpoints[row])
+
+
+SAMPLED_KPOINTS = 12
+"""Of each path in a training step, drawn anew each time."""
+
+
+def phonon_labels(phonons: Sequence[CrystalPhonons]) -> dict[str, Tensor]:
+    """What the decoder of lattice dynamics learns from besides spectra, float32.
+
+    Returns:
+        ``kpoints`` and ``directions``, ``[n_crystals, SAMPLED_KPOINTS, 3]``; ``frequencies``, NaN
+        where a crystal has fewer, ``[n_crystals, SAMPLED_KPOINTS, n_modes]``; ``charges``,
+        ``[n_atoms_total, 3, 3]``; ``dielectric``, ``[n_crystals, 3, 3]``.
+    """
+    n_modes = max(own.frequencies.shape[1] for own in phonons)
+    draws = [torch.randint(len(own.kpoints), (SAMPLED_KPOINTS,)).numpy() for own in phonons]
+    frequencies = np.full((len(phonons), SAMPLED_KPOINTS, n_modes), np.nan)
+    for row, (own, drawn) in enumerate(zip(phonons, draws, strict=True)):
+        frequencies[row, :, : own.frequencies.shape[1]] = own.frequencies[drawn]
+    pairs = list(zip(phonons, draws, strict=True))
+    arrays = {
+        "kpoints": np.stack([own.kpoints[drawn] for own, drawn in pairs]),
+        "directions": np.stack([own.directions[drawn] for own, drawn in pairs]),
+        "frequencies": frequencies,
+        "charges": np.concatenate([own.charges for own in phonons]),
+        "dielectric": np.stack([own.dielectric for own in phonons]),
+    }
+    return {name: torch.from_numpy(array.astype(np.float32)) for name, array in arrays.items()}
 
 
 def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> PreparedData:

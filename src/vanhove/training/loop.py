@@ -138,9 +138,8 @@ class Trainer:
             with torch.autocast(
                 self.device.type, torch.bfloat16, enabled=progress.precision == "bfloat16"
             ):
-                outputs, target = run.model.outputs(
-                    self.data.batch(own).to(self.device), self.data.targets[own].to(self.device)
-                )
+                batch = self.data.training_batch(own).to(self.device)
+                outputs, target = run.model.outputs(batch, self.data.targets[own].to(self.device))
             losses = training_loss(
                 outputs, target, settings.loss, settings.beta, settings.shape_weight
             )

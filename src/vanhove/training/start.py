@@ -86,13 +86,15 @@ def start_from(model: SpectrumModel, settings: StartSettings) -> None:
         ConfigError: "prompts" for a model without prompts.
     """
     assert settings.checkpoint is not None
-    # Of an ensemble, the first member: it has settings and seed of the whole.
     trained, info = load_model(find_weights(settings.checkpoint))
     if isinstance(trained, Ensemble):
-        trained = trained.models[0]
+        trained = trained.models[settings.member % len(trained.models)]
     try:
-        model.load_state_dict(trained.state_dict())
+        missing, unexpected = model.load_state_dict(trained.state_dict(), strict=False)
     except RuntimeError:
+        missing, unexpected = ["sizes"], []
+    new = tuple(f"decoder.{name}." for name in model.decoder.may_lack)
+    if unexpected or not all(name.startswith(new) for name in missing):
         raise CheckpointError(
             f"{settings.checkpoint} holds another model ({info.config.model.encoder.name}, "
             f"{info.config.model.decoder.name}, {len(info.grid)} points, or other sizes) than the "

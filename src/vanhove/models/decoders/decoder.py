@@ -59,6 +59,9 @@ class Decoder(nn.Module):
     answers_on_other_grids: ClassVar[bool] = False
     """Whether `set_places` works, at least with Gaussian energies."""
 
+    may_lack: ClassVar[tuple[str, ...]] = ()
+    """Names of modules that weights to start from need not have; they then start untrained."""
+
     def head(self) -> list[nn.Module]:
         """The last modules."""
         return [getattr(self, name) for name in self.heads]

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from vanhove.crystal.graph import Batch
 from vanhove.models.decoders.atomwise import AtomwiseDecoder, AtomwiseSettings
 from vanhove.models.decoders.decoder import Outputs
-from vanhove.models.lattice_dynamics import ForceConstants, vibrations
+from vanhove.models.lattice_dynamics import ForceConstants, Polarity, harmonic_crystals, mesh_of
 from vanhove.models.output import OutputKind
 from vanhove.models.registry import register_decoder
 from vanhove.spectra.quantities import PHONON_DOS
+from vanhove.physics.harmonic import HarmonicCrystal, softened, squared_frequency
 
 _TINY = 1e-4
 WIDTHS_CM1 = (14.0, 35.0)
@@ -36,26 +37,37 @@ class LatticeDynamicsSettings(AtomwiseSettings):
     modes_weight: float = Field(
         0.3, ge=0, description="of the error of the modes' own density of states in the loss"
     )
+    is_polar: bool = Field(
+        False, description="Born charges, a dielectric tensor and the forces between dipoles"
+    )
+    bands_weight: float = Field(
+        1.0, ge=0, description="of the mean error of frequencies along a path, per 100 1/cm"
+    )
+    charges_weight: float = Field(
+        0.2, ge=0, description="of the mean error of charges and the relative one of the tensor"
+    )
 
 
 @register_decoder(LatticeDynamicsSettings)
 class LatticeDynamicsDecoder(AtomwiseDecoder):
     """Phonons by way of a dynamical matrix.
 
-    Force constants between neighbours are learned from the atom states; the frequencies follow by
-    diagonalisation on a mesh of wave vectors (`vanhove.models.lattice_dynamics`). Each mode becomes
-    a Gaussian of two learned widths, once with weight 1 and once for each of ``n_channels``
-    learned numbers of the atoms that move in it. These densities of states, divided by the maximum
-    of the plain one, enter the network of `atomwise` along the energies, which corrects what
-    springs between near neighbours leave out. The plain density of states is also compared with
-    the target (``modes_weight``), so that springs become physical.
-
+    Force constants between neighbours are learned from the atom states, and with ``is_polar`` the
+    charges and the dielectric tensor that make atoms attract each other at a distance; the
+    frequencies follow by diagonalisation on a mesh of wave vectors
+    (`vanhove.models.lattice_dynamics`). Where the data know bands, charges or tensors, these are
+    learned as well. Each mode becomes a Gaussian of two learned widths, once with weight 1 and
+    once for each of ``n_channels`` learned numbers of the atoms that move in it. These densities of
+    states, divided by the maximum of the plain one, enter the network of `atomwise` along the
+    energies, which corrects what the springs leave out. The plain density of states is also
+    compared with the target (``modes_weight``), so that springs become physical.
     """
 
-    full_precision = ("force_constants", "channels")
+    full_precision = ("force_constants", "channels", "polarity")
     takes = ("cutoff", "grid")
     quantities = (PHONON_DOS.name,)
     grid: Tensor
+    may_lack = ("polarity",)
 
     def __init__(
         self,
@@ -78,6 +90,11 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
         self.force_constants = ForceConstants(
             atom_dim, settings.pair_dim, settings.n_tensors, settings.n_basis, cutoff
         )
+        self.polarity: Polarity | None = None
+        if settings.is_polar:
+            self.polarity = Polarity(atom_dim, settings.pair_dim, settings.n_basis, cutoff)
+        self.bands_weight = settings.bands_weight
+        self.charges_weight = settings.charges_weight
         self.log_width = nn.Parameter(torch.tensor(WIDTHS_CM1).log())
         self.channels = nn.Linear(atom_dim, settings.n_channels)
         self.from_modes = nn.Linear(
@@ -92,39 +109,99 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
         self.grid = self.grid.new_tensor(grid)
         self.parts = (len(grid) - 1) // (self.n_points - 1)
 
-    def densities(self, atoms: Tensor, batch: Batch) -> Tensor:
+    def crystals(self, atoms: Tensor, batch: Batch) -> list[HarmonicCrystal]:
+        """Springs, charges and dielectric tensor of each crystal, in the precision of its graph."""
+        with torch.autocast(atoms.device.type, enabled=False):
+            atoms = atoms.to(batch.edge_vector.dtype)
+            polarity = None if self.polarity is None else self.polarity(atoms, batch)
+            return list(harmonic_crystals(self.force_constants(atoms, batch), batch, polarity))
+
+    def densities(
+        self, atoms: Tensor, batch: Batch, crystals: list[HarmonicCrystal]
+    ) -> tuple[Tensor, list[Tensor]]:
         """Densities of states of the modes, ``[n_crystals, n_points, n_widths, 1 + n_channels]``.
 
-        The first channel counts all modes and has maximum 1.
+        The first channel counts all modes and has maximum 1. Beside them the frequencies at the
+        k-points of the batch's labels, if there are any, each ``[n_k, 3 n_atoms]``, 1/cm.
         """
+        path, towards = batch.labels.get("kpoints"), batch.labels.get("directions")
         # Frequencies to a part in a thousand need more than bfloat16.
         with torch.autocast(atoms.device.type, enabled=False):
             atoms = atoms.to(batch.edge_vector.dtype)
             of_atom = torch.cat([torch.ones_like(atoms[:, :1]), self.channels(atoms)], dim=1)
             width = self.log_width.exp()[:, None, None]
-            result = []
-            modes = vibrations(self.force_constants(atoms, batch), batch)
-            for crystal, numbers in zip(modes, of_atom.split(batch.n_atoms.tolist()), strict=True):
-                channels = crystal.of_atom.transpose(1, 2) @ numbers
-                channels = (channels * crystal.weight[:, None, None]).flatten(0, 1)
-                distance = (self.grid[:, None] - crystal.frequency_cm1.flatten()) / width
+            result, along = [], []
+            for row, (crystal, numbers) in enumerate(
+                zip(crystals, of_atom.split(batch.n_atoms.tolist()), strict=True)
+            ):
+                kpoints, weight = mesh_of(crystal.lattice, crystal.n_atoms)
+                directions = None
+                if path is not None and towards is not None:
+                    directions = torch.cat([torch.zeros_like(kpoints), towards[row]])
+                    kpoints = torch.cat([kpoints, path[row]])
+                squared, vectors = crystal.modes(kpoints, directions)
+                frequency, n = softened(squared), len(weight)
+                along.append(frequency[n:])
+                share = vectors[:n].abs().square().unflatten(1, (-1, 3)).sum(dim=2)
+                channels = share.transpose(1, 2) @ numbers
+                channels = (channels * weight[:, None, None]).flatten(0, 1)
+                distance = (self.grid[:, None] - frequency[:n].flatten()) / width
                 density = torch.exp(-0.5 * distance**2) @ channels / len(numbers)
                 # The maximum on the training grid, whatever other energies are asked for.
                 largest = density[:, :: self.parts, 0].amax(dim=1).clamp(min=_TINY)
                 result.append((density / largest[:, None, None]).transpose(0, 1))
-        return torch.stack(result)
+        return torch.stack(result), along
 
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
-        return self.corrected(self.densities(atoms, batch), atoms, batch, system)
+        densities, _ = self.densities(atoms, batch, self.crystals(atoms, batch))
+        return self.corrected(densities, atoms, batch, system)
 
     def corrected(self, densities: Tensor, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
         """The prediction from what `densities` gave."""
         return self.refined(atoms, batch, system, self.from_modes(densities.flatten(2)))
 
     def outputs(self, atoms: Tensor, batch: Batch, system: Tensor, target: Tensor) -> Outputs:
-        densities = self.densities(atoms, batch)
+        crystals = self.crystals(atoms, batch)
+        densities, along = self.densities(atoms, batch, crystals)
         spectrum = self.corrected(densities, atoms, batch, system)
         scaled = target / target.amax(dim=1, keepdim=True).clamp(min=_TINY)
         squared = ((densities[:, :, 0, 0] - scaled) ** 2).mean(dim=1)
         error = torch.sqrt(squared + _TINY**2)
-        return Outputs({"spectrum": spectrum}, {"modes": self.modes_weight * error})
+        penalties = {"modes": self.modes_weight * error}
+        if "frequencies" in batch.labels:
+            penalties["bands"] = self.bands_weight / 100 * _band_error(along, batch)
+        if self.polarity is not None and "charges" in batch.labels:
+            penalties["charges"] = self.charges_weight * _polarity_error(crystals, batch)
+        return Outputs({"spectrum": spectrum}, penalties)
+
+
+def _band_error(along: list[Tensor], batch: Batch) -> Tensor:
+    """Mean absolute error of the frequencies along the paths, 1/cm, ``[n_crystals]``."""
+    errors = []
+    for found, wanted in zip(along, batch.labels["frequencies"], strict=True):
+        wanted = softened(squared_frequency(wanted[:, : found.shape[1]]))
+        errors.append((found - wanted).abs().mean())
+    return torch.stack(errors)
+
+
+def _polarity_error(crystals: list[HarmonicCrystal], batch: Batch) -> Tensor:
+    """Mean error of the charges plus the relative one of the tensor, ``[n_crystals]``; 0 where
+    they are not known."""
+    errors = []
+    labels = zip(
+        batch.labels["charges"].split(batch.n_atoms.tolist()),
+        batch.labels["dielectric"],
+        strict=True,
+    )
+    for crystal, (charges, dielectric) in zip(crystals, labels, strict=True):
+        assert crystal.charges is not None
+        assert crystal.dielectric is not None
+        if not (charges.isfinite().all() and dielectric.isfinite().all()):
+            errors.append(charges.new_zeros(()))
+            continue
+        size = dielectric.diagonal().mean()
+        errors.append(
+            (crystal.charges - charges).abs().mean()
+            + (crystal.dielectric - dielectric).abs().mean() / size
+        )
+    return torch.stack(errors)

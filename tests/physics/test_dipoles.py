@@ -1,0 +1,72 @@
+"""Forces between dipoles: what they must not depend on."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from vanhove.physics.dipoles import dipole_matrices
+from vanhove.physics.ewald import COULOMB
+
+LATTICE = torch.tensor([[3.1, 0.2, 0.0], [0.4, 3.6, 0.1], [-0.3, 0.5, 4.2]], dtype=torch.float64)
+FRACTIONAL = torch.tensor([[0.0, 0.1, 0.2], [0.45, 0.5, 0.62], [0.8, 0.2, 0.7]]).double()
+POSITIONS = FRACTIONAL @ LATTICE
+
+
+@pytest.fixture(scope="module")
+def polar() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    charges = torch.randn(3, 3, 3, generator=generator, dtype=torch.float64)
+    half = torch.randn(3, 3, generator=generator, dtype=torch.float64)
+    return charges - charges.mean(dim=0), 3 * torch.eye(3).double() + 0.3 * half @ half.T
+
+
+def test_moving_the_crystal_costs_nothing(polar):
+    matrix = dipole_matrices(*polar, POSITIONS, LATTICE, torch.zeros(1, 3).double())[0]
+    forces = matrix.view(3, 3, 3, 3).sum(dim=2)
+    # Antisymmetric parts are torques, which the short-ranged forces have to balance.
+    assert (forces + forces.transpose(1, 2)).abs().max() < 1e-10
+
+
+def test_the_non_analytic_term(polar):
+    charges, dielectric = polar
+    towards = torch.tensor([[1.0, 2.0, -0.5]]).double()
+    zero = torch.zeros(1, 3).double()
+    along = dipole_matrices(charges, dielectric, POSITIONS, LATTICE, zero, towards)
+    difference = along - dipole_matrices(charges, dielectric, POSITIONS, LATTICE, zero)
+    moment = (towards @ charges.transpose(0, 1).flatten(1)).flatten()
+    volume = torch.linalg.det(LATTICE)
+    expected = COULOMB * 4 * math.pi / volume * torch.outer(moment, moment)
+    expected = expected / (towards @ dielectric @ towards.T)
+    torch.testing.assert_close(difference[0].real, expected, rtol=1e-8, atol=1e-8)
+    near = dipole_matrices(charges, dielectric, POSITIONS, LATTICE, 1e-5 * towards)
+    torch.testing.assert_close(near, along, rtol=1e-4, atol=1e-4)
+
+
+def test_gauge_and_equivalent_wave_vectors(polar):
+    """Atoms may be named in other cells; another k plus G changes phases alone."""
+    k = torch.tensor([[0.3, -0.2, 0.5]]).double()
+    shift = torch.tensor([[0, 0, 0], [1, -1, 0], [0, 2, 1]]).double() @ LATTICE
+    reciprocal = 2 * math.pi * torch.linalg.inv(LATTICE).T
+    home = dipole_matrices(*polar, POSITIONS, LATTICE, k, None)[0]
+    moved = dipole_matrices(*polar, POSITIONS + shift, LATTICE, k)[0]
+    torch.testing.assert_close(moved, home)
+    g = torch.tensor([1.0, 0.0, -1.0]).double() @ reciprocal
+    other = dipole_matrices(*polar, POSITIONS, LATTICE, k + g)[0]
+    phase = torch.exp(1j * (POSITIONS @ g)).repeat_interleave(3)
+    torch.testing.assert_close(other, home * phase.conj()[:, None] * phase, rtol=1e-3, atol=2e-3)
+
+
+def test_what_the_damping_leaves_out_is_short_ranged(polar):
+    """Two dampings differ by something that is the same from all directions at Gamma."""
+    ways = torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [0.6, 0, 0.8]]).double() * 1e-5
+
+    def found(inverse_range: float) -> torch.Tensor:
+        return dipole_matrices(*polar, POSITIONS, LATTICE, ways, inverse_range=inverse_range)
+
+    difference = found(0.5) - found(0.8)
+    torch.testing.assert_close(difference[0], difference[1], rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(difference[0], difference[2], rtol=1e-5, atol=1e-4)
+    assert (found(0.5)[0] - found(0.5)[1]).abs().max() > 0.1
