@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -110,6 +111,132 @@ class ForceConstants(nn.Module):
         return constants + mixed.view(-1, 3, 3)
 
 
+@dataclass(frozen=True)
+class Springs:
+    """Springs between atoms of a batch, those of the graph and others.
+
+    Attributes:
+        source, target: atoms, ``[n_springs]``.
+        vector: from target to source, angstrom, ``[n_springs, 3]``.
+        constants: eV/angstrom^2, ``[n_springs, 3, 3]``.
+    """
+
+    source: Tensor
+    target: Tensor
+    vector: Tensor
+    constants: Tensor
+
+    def joined(self, other: Springs) -> Springs:
+        """Both together."""
+        return Springs(
+            *(torch.cat([getattr(own, f.name) for own in (self, other)]) for f in fields(self))
+        )
+
+
+class AngleConstants(nn.Module):
+    """Force constants of angles: two bonds b, c at one atom resist, or help, each other.
+
+    With d_b, d_c the displacements of the two outer atoms relative to the middle one, the energy of
+    each angle theta is
+
+        k (x_b d_b + x_c d_c)^2 / 2 + p (r_b d_b)(r_c d_c) + s (n d_b)(n d_c)
+            + m (x_b d_b + x_c d_c)(r_b d_b + r_c d_c)
+
+    where x is the gradient of cos theta, r the unit vectors of the bonds and n that of their
+    normal: bending, stretch with stretch, moves out of the plane, bending with stretch (a valence
+    force field). Bending costs nothing when a group of atoms turns as a whole, as springs alone do
+    only by cancellation. A network gives k, p, s, m for the atom states and the shape of the
+    angle; untrained they are 0.
+
+    Args:
+        atom_dim: of the atom states.
+        dim: width of the network.
+        n_basis: Gaussians of the cosine and of each distance.
+        cutoff: longest bond, angstrom.
+    """
+
+    def __init__(self, atom_dim: int, dim: int, n_basis: int, cutoff: float):
+        super().__init__()
+        self.cutoff = cutoff
+        self.cosine_basis = GaussianBasis(n_basis, 2.0)  # of 1 + cosine
+        self.distance_basis = GaussianBasis(n_basis, cutoff)
+        self.middle = nn.Linear(atom_dim, dim)
+        self.outer = nn.Linear(atom_dim, dim)
+        self.multiplied = nn.Linear(atom_dim, dim)
+        self.from_cosine = nn.Linear(n_basis, dim)
+        self.from_distance = nn.Linear(n_basis, dim)
+        last = nn.Linear(dim, 4)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.scalars = nn.Sequential(
+            nn.LayerNorm(dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU(), last
+        )
+
+    def forward(self, atoms: Tensor, batch: Batch) -> Springs:
+        source, target = batch.edge_index
+        length = torch.linalg.vector_norm(batch.edge_vector, dim=-1)
+        kept = torch.nonzero((length < self.cutoff) & (length > _SAME_PLACE)).squeeze(1)
+        first, second = _pairs_at(target[kept], len(atoms))
+        b, c = kept[first], kept[second]
+        middle, end_b, end_c = target[b], source[b], source[c]
+        vector_b, vector_c = batch.edge_vector[b], batch.edge_vector[c]
+        length_b, length_c = length[b][:, None], length[c][:, None]
+        r_b, r_c = vector_b / length_b, vector_c / length_c
+        cosine = (r_b * r_c).sum(dim=1, keepdim=True).clamp(-1, 1)
+        states = self.outer(atoms)
+        factors = self.multiplied(atoms)
+        of_length = self.from_distance(self.distance_basis(length))
+        scalars = self.scalars(
+            self.middle(atoms).index_select(0, middle)
+            + states.index_select(0, end_b)
+            + states.index_select(0, end_c)
+            + factors.index_select(0, middle)
+            * (factors.index_select(0, end_b) + factors.index_select(0, end_c))
+            + of_length.index_select(0, b)
+            + of_length.index_select(0, c)
+            + self.from_cosine(self.cosine_basis(1 + cosine[:, 0]))
+        ).to(length.dtype)
+        envelope = cosine_envelope(length, self.cutoff)
+        scalars = scalars * (envelope[b] * envelope[c])[:, None]
+        k, p, s, m = (x[:, None, None] for x in scalars.unbind(1))
+        x_b, x_c = (r_c - cosine * r_b) / length_b, (r_b - cosine * r_c) / length_c
+        normal = torch.linalg.cross(r_b, r_c)
+
+        def outer(left: Tensor, right: Tensor) -> Tensor:
+            return left[:, :, None] * right[:, None]
+
+        both = k * outer(x_b, x_c) + p * outer(r_b, r_c) + s * outer(normal, normal)
+        both = both + m * (outer(x_b, r_c) + outer(r_b, x_c))
+        own_b = k * outer(x_b, x_b) + m * (outer(x_b, r_b) + outer(r_b, x_b))
+        own_c = k * outer(x_c, x_c) + m * (outer(x_c, r_c) + outer(r_c, x_c))
+        turned = both.transpose(1, 2)
+        to_b, to_c = own_b + both, own_c + turned
+        return Springs(
+            source=torch.cat([middle, end_b, middle, end_c, end_c, end_b]),
+            target=torch.cat([end_b, middle, end_c, middle, end_b, end_c]),
+            vector=torch.cat(
+                [-vector_b, vector_b, -vector_c, vector_c, vector_c - vector_b, vector_b - vector_c]
+            ),
+            constants=torch.cat(
+                [to_b, to_b.transpose(1, 2), to_c, to_c.transpose(1, 2), -both, -turned]
+            ),
+        )
+
+
+def _pairs_at(target: Tensor, n_atoms: int) -> tuple[Tensor, Tensor]:
+    """Pairs of edges into the same atom, each once: two lists of places in ``target``."""
+    order = torch.argsort(target, stable=True)
+    count = torch.bincount(target, minlength=n_atoms)
+    start = torch.cumsum(count, 0) - count
+    ranked = target[order]
+    place = torch.arange(len(order), device=target.device) - start[ranked]
+    after = count[ranked] - place - 1
+    first = torch.repeat_interleave(after)
+    step = torch.arange(len(first), device=target.device)
+    step = step - (torch.cumsum(after, 0) - after)[first]
+    return order[first], order[first + step + 1]
+
+
 class Polarity(nn.Module):
     """Born effective charges and the electronic dielectric tensor, from atom states.
 
@@ -168,29 +295,34 @@ class Polarity(nn.Module):
 
 
 def harmonic_crystals(
-    springs: Tensor, batch: Batch, polarity: tuple[Tensor, Tensor] | None = None
+    springs: Springs, batch: Batch, polarity: tuple[Tensor, Tensor] | None = None
 ) -> Iterator[HarmonicCrystal]:
     """The crystals of a batch, one by one.
 
     Args:
-        springs: ``[n_edges_total, 3, 3]``, eV/angstrom^2; where the two directions of a bond
-            differ (``max_neighbors`` cuts one of them off), their mean counts.
+        springs: of all crystals; where the two directions of a bond differ (``max_neighbors`` cuts
+            one of them off), their mean counts.
         batch: the crystals.
         polarity: what `Polarity` gave; None without dipoles.
     """
-    source, target = batch.edge_index
-    masses = torch.as_tensor(MASSES, dtype=springs.dtype, device=springs.device)
+    masses = torch.as_tensor(MASSES, dtype=springs.constants.dtype, device=springs.constants.device)
     n_atoms = batch.n_atoms.tolist()
-    n_edges = torch.bincount(batch.crystal_of_atom[target], minlength=len(n_atoms)).tolist()
+    crystal = batch.crystal_of_atom[springs.target]
+    order = torch.argsort(crystal, stable=True)
+    n_springs = torch.bincount(crystal, minlength=len(n_atoms)).tolist()
     charges = [None] * len(n_atoms) if polarity is None else polarity[0].split(n_atoms)
+
+    def by_crystal(values: Tensor) -> tuple[Tensor, ...]:
+        return values.index_select(0, order).split(n_springs)
+
     parts = zip(
         masses[batch.atomic_numbers].split(n_atoms),
         batch.lattice,
         batch.positions.split(n_atoms),
-        batch.position_in_crystal[source].split(n_edges),
-        batch.position_in_crystal[target].split(n_edges),
-        batch.edge_vector.split(n_edges),
-        springs.split(n_edges),
+        by_crystal(batch.position_in_crystal[springs.source]),
+        by_crystal(batch.position_in_crystal[springs.target]),
+        by_crystal(springs.vector),
+        by_crystal(springs.constants),
         charges,
         charges if polarity is None else polarity[1],
         strict=True,

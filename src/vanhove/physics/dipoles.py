@@ -17,7 +17,7 @@ from vanhove.physics.ewald import COULOMB, lattice_points
 
 RANGE = 0.55
 """1/angstrom: beyond 4 angstrom hardly anything of the interaction is left out."""
-_ACCURACY = 3.0
+ACCURACY = 2.6
 """The sum ends where the damping is ``exp(-x^2)`` of this x."""
 
 
@@ -29,6 +29,7 @@ def dipole_matrices(
     kpoints: Tensor,
     directions: Tensor | None = None,
     inverse_range: float = RANGE,
+    accuracy: float = ACCURACY,
 ) -> Tensor:
     """Force constants of dipoles of one crystal at wave vectors.
 
@@ -47,12 +48,13 @@ def dipole_matrices(
         directions: from which a k-point that is a reciprocal lattice vector is approached,
             ``[n_k, 3]``, of any length; 0 or None leaves out the non-analytic term there.
         inverse_range: 1/angstrom.
+        accuracy: the sum ends where the damping is ``exp(-accuracy^2)``.
 
     Returns:
         Complex, eV/angstrom^2, ``[n_k, 3 n_atoms, 3 n_atoms]``.
     """
     n = len(charges)
-    reach = 2 * inverse_range * _ACCURACY
+    reach = 2 * inverse_range * accuracy
     about = float(torch.linalg.vector_norm(kpoints, dim=1).max()) if len(kpoints) else 0.0
     basis = 2 * math.pi * np.linalg.inv(lattice.detach().cpu().double().numpy()).T
     waves = torch.from_numpy(lattice_points(basis, reach, about)).to(positions)
@@ -64,12 +66,12 @@ def dipole_matrices(
     def summed(k: Tensor, along: Tensor | None) -> tuple[Tensor, Tensor]:
         """Real and imaginary part, each ``[n_k, 3 n_atoms, 3 n_atoms]``."""
         wave = k[:, None] + waves
-        quadratic = torch.einsum("kga,ab,kgb->kg", wave, dielectric, wave)
+        quadratic = ((wave @ dielectric) * wave).sum(dim=-1)
         at_zero = (wave**2).sum(dim=-1) < 1e-10
         damping = torch.exp(-quadratic / spread)
         if along is not None:
             wave = torch.where(at_zero[..., None], along[:, None], wave)
-            quadratic = torch.einsum("kga,ab,kgb->kg", wave, dielectric, wave)
+            quadratic = ((wave @ dielectric) * wave).sum(dim=-1)
             at_zero = (wave**2).sum(dim=-1) < 1e-10
         safe = torch.where(at_zero, torch.ones_like(quadratic), quadratic)
         weight = torch.where(at_zero, torch.zeros_like(safe), scale * damping / safe)

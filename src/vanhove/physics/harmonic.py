@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vanhove.physics.bloch import bloch_matrices, eigenvalues
-from vanhove.physics.dipoles import RANGE, dipole_matrices
+from vanhove.physics.dipoles import ACCURACY, RANGE, dipole_matrices
 
 FREQUENCY_UNIT = 521.4709
 """1/cm, of sqrt(eV / (angstrom^2 u)) / (2 pi c)."""
@@ -32,6 +32,7 @@ class HarmonicCrystal:
             costs nothing.
         charges: Born effective charges, ``[n_atoms, 3, 3]``; None without dipoles.
         dielectric: electronic dielectric tensor, ``[3, 3]``; None without dipoles.
+        inverse_range, accuracy: of the dipoles, see `dipole_matrices`.
     """
 
     masses: Tensor
@@ -44,6 +45,7 @@ class HarmonicCrystal:
     charges: Tensor | None = None
     dielectric: Tensor | None = None
     inverse_range: float = RANGE
+    accuracy: float = ACCURACY
 
     @property
     def n_atoms(self) -> int:
@@ -79,6 +81,7 @@ class HarmonicCrystal:
             kpoints,
             directions,
             self.inverse_range,
+            self.accuracy,
         )
         each = root.repeat_interleave(3)
         return matrix + dipoles * each[:, None] * each

@@ -77,9 +77,21 @@ def tetrahedra_of(
                 "the weights of the k-points are not those of the unfolded mesh (they differ by "
                 f"up to {off:.2g})"
             )
-    corners = np.sort(full[_cells(shape, crystal.lattice)], axis=1)
+    return mesh_tetrahedra(shape, crystal.lattice, full)
+
+
+def mesh_tetrahedra(shape: np.ndarray, lattice: np.ndarray, whole: np.ndarray) -> Tetrahedra:
+    """The tetrahedra of a mesh around Gamma.
+
+    Args:
+        shape: points along each reciprocal axis, ``[3]``.
+        lattice: of the crystal, row vectors, ``[3, 3]``.
+        whole: for each point of the mesh, in the order of `numpy.indices`, the number of the
+            irreducible point it is equal to, ``[n_full]``.
+    """
+    corners = np.sort(whole[_cells(np.asarray(shape), lattice)], axis=1)
     # One number for each set of corners: much faster than unique rows.
-    base = (len(kpoints),) * 4
+    base = (int(whole.max()) + 1,) * 4
     keys, counts = np.unique(np.ravel_multi_index(tuple(corners.T), base), return_counts=True)
     return Tetrahedra(np.stack(np.unravel_index(keys, base), axis=1), counts / counts.sum())
 

@@ -64,7 +64,7 @@ class PreparedData:
         return replace(graph, kpoints=self.kpoints[row])
 
 
-SAMPLED_KPOINTS = 12
+SAMPLED_KPOINTS = 8
 """Of each path in a training step, drawn anew each time."""
 
 

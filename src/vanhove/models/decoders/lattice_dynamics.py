@@ -13,11 +13,18 @@ from torch import Tensor, nn
 from vanhove.crystal.graph import Batch
 from vanhove.models.decoders.atomwise import AtomwiseDecoder, AtomwiseSettings
 from vanhove.models.decoders.decoder import Outputs
-from vanhove.models.lattice_dynamics import ForceConstants, Polarity, harmonic_crystals, mesh_of
+from vanhove.models.lattice_dynamics import (
+    AngleConstants,
+    ForceConstants,
+    Polarity,
+    Springs,
+    harmonic_crystals,
+    mesh_of,
+)
 from vanhove.models.output import OutputKind
 from vanhove.models.registry import register_decoder
-from vanhove.spectra.quantities import PHONON_DOS
 from vanhove.physics.harmonic import HarmonicCrystal, softened, squared_frequency
+from vanhove.spectra.quantities import PHONON_DOS
 
 _TINY = 1e-4
 WIDTHS_CM1 = (14.0, 35.0)
@@ -40,6 +47,10 @@ class LatticeDynamicsSettings(AtomwiseSettings):
     is_polar: bool = Field(
         False, description="Born charges, a dielectric tensor and the forces between dipoles"
     )
+    angle_cutoff: float | None = Field(
+        None, gt=0, description="longest bonds whose angles have force constants, angstrom"
+    )
+    n_angle_basis: int = Field(16, ge=2, description="Gaussians per cosine, of these")
     bands_weight: float = Field(
         1.0, ge=0, description="of the mean error of frequencies along a path, per 100 1/cm"
     )
@@ -63,11 +74,11 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
     compared with the target (``modes_weight``), so that springs become physical.
     """
 
-    full_precision = ("force_constants", "channels", "polarity")
+    full_precision = ("force_constants", "channels", "polarity", "angles")
     takes = ("cutoff", "grid")
     quantities = (PHONON_DOS.name,)
     grid: Tensor
-    may_lack = ("polarity",)
+    may_lack = ("polarity", "angles")
 
     def __init__(
         self,
@@ -93,6 +104,11 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
         self.polarity: Polarity | None = None
         if settings.is_polar:
             self.polarity = Polarity(atom_dim, settings.pair_dim, settings.n_basis, cutoff)
+        self.angles: AngleConstants | None = None
+        if settings.angle_cutoff is not None:
+            self.angles = AngleConstants(
+                atom_dim, settings.pair_dim, settings.n_angle_basis, settings.angle_cutoff
+            )
         self.bands_weight = settings.bands_weight
         self.charges_weight = settings.charges_weight
         self.log_width = nn.Parameter(torch.tensor(WIDTHS_CM1).log())
@@ -114,7 +130,11 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
         with torch.autocast(atoms.device.type, enabled=False):
             atoms = atoms.to(batch.edge_vector.dtype)
             polarity = None if self.polarity is None else self.polarity(atoms, batch)
-            return list(harmonic_crystals(self.force_constants(atoms, batch), batch, polarity))
+            constants = self.force_constants(atoms, batch)
+            springs = Springs(*batch.edge_index, batch.edge_vector, constants)
+            if self.angles is not None:
+                springs = springs.joined(self.angles(atoms, batch))
+            return list(harmonic_crystals(springs, batch, polarity))
 
     def densities(
         self, atoms: Tensor, batch: Batch, crystals: list[HarmonicCrystal]

@@ -1,0 +1,110 @@
+"""From structures to `Phonons` with a trained model of lattice dynamics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.graph import CrystalGraph, collate
+from vanhove.errors import ConfigError
+from vanhove.models.decoders.lattice_dynamics import LatticeDynamicsDecoder
+from vanhove.models.ensemble import Ensemble
+from vanhove.models.model import SpectrumModel
+from vanhove.physics.harmonic import HarmonicCrystal
+from vanhove.spectra.phonons import Phonons
+
+_ACCURACY = 5.0
+"""Of the sum over dipoles, see `dipole_matrices`: here exact, in training fast."""
+
+
+def has_phonons(model: SpectrumModel | Ensemble) -> bool:
+    """Whether a model knows force constants."""
+    return all(isinstance(own.decoder, LatticeDynamicsDecoder) for own in members_of(model))
+
+
+def members_of(model: SpectrumModel | Ensemble) -> list[SpectrumModel]:
+    """The members of an ensemble, or the one model."""
+    return model.models if isinstance(model, Ensemble) else [model]
+
+
+@torch.inference_mode()
+def predict_phonons(
+    model: SpectrumModel | Ensemble, graph: CrystalGraph, crystal: Crystal, name: str = ""
+) -> Phonons:
+    """The phonons of one crystal in its cell: the mean of the members' force constants.
+
+    Args:
+        model: in evaluation mode, with a decoder of lattice dynamics.
+        graph: of ``crystal`` in this very cell.
+        crystal: the cell.
+        name: of the result.
+
+    Raises:
+        ConfigError: a model without force constants.
+    """
+    if not has_phonons(model):
+        raise ConfigError(
+            "this model knows densities alone: phonons need one with the decoder lattice_dynamics, "
+            "such as vanhove-phonon"
+        )
+    found = []
+    for member in members_of(model):
+        batch = collate([graph]).to(member.atom_features.table.device)
+        with member.own_precision():
+            atoms, _ = member.encode(batch)
+            decoder = member.decoder
+            assert isinstance(decoder, LatticeDynamicsDecoder)
+            (own,) = decoder.crystals(atoms, batch)
+        found.append(_exact(own, crystal))
+    with torch.inference_mode(False):
+        cloned = [_cloned(own) for own in found]
+        return Phonons(
+            crystal=crystal,
+            harmonic=_mean(cloned),
+            members=tuple(cloned) if len(cloned) > 1 else (),
+            name=name or crystal.name or crystal.formula,
+        )
+
+
+def _exact(own: HarmonicCrystal, crystal: Crystal) -> HarmonicCrystal:
+    """In float64, with the places of the crystal instead of their roundings."""
+    positions = torch.from_numpy(crystal.cartesian_coordinates.copy())
+    lattice = torch.from_numpy(crystal.lattice.copy())
+    source, target = own.source.cpu(), own.target.cpu()
+    between = positions[source] - positions[target]
+    cells = (own.vector.cpu().double() - between) @ torch.linalg.inv(lattice)
+    return replace(
+        own,
+        masses=own.masses.cpu().double(),
+        lattice=lattice,
+        positions=positions,
+        source=source,
+        target=target,
+        vector=between + torch.round(cells) @ lattice,
+        springs=own.springs.cpu().double(),
+        charges=None if own.charges is None else own.charges.cpu().double(),
+        dielectric=None if own.dielectric is None else own.dielectric.cpu().double(),
+        accuracy=_ACCURACY,
+    )
+
+
+def _cloned(own: HarmonicCrystal) -> HarmonicCrystal:
+    """Tensors that were made in inference mode cannot be used outside it; copies can."""
+    tensors = {name: x.clone() for name, x in vars(own).items() if isinstance(x, Tensor)}
+    return replace(own, **tensors)
+
+
+def _mean(members: Sequence[HarmonicCrystal]) -> HarmonicCrystal:
+    first = members[0]
+
+    def of(name: str) -> Tensor | None:
+        values = [getattr(own, name) for own in members]
+        return None if values[0] is None else torch.stack(values).mean(dim=0)
+
+    springs = of("springs")
+    assert springs is not None
+    return replace(first, springs=springs, charges=of("charges"), dielectric=of("dielectric"))
