@@ -13,14 +13,16 @@ from vanhove.crystal.elements import MASSES
 from vanhove.crystal.graph import Batch, GraphSettings, build_graph, collate
 from vanhove.datasets import load_tiny
 from vanhove.models.lattice_dynamics import (
-    FREQUENCY_UNIT,
+    AngleConstants,
     ForceConstants,
-    Vibrations,
+    Polarity,
+    Springs,
+    harmonic_crystals,
+    mesh_of,
     mesh_size,
-    vibrations,
-    wave_vectors,
 )
 from vanhove.models.model import ModelSettings, SpectrumModel
+from vanhove.physics.harmonic import FREQUENCY_UNIT, HarmonicCrystal, softened
 
 GRAPH = GraphSettings()
 
@@ -37,8 +39,13 @@ def springs(batch: Batch, seed: int = 0) -> torch.Tensor:
     return network(kinds[batch.atomic_numbers], batch)
 
 
-def modes(constants: torch.Tensor, batch: Batch) -> list[Vibrations]:
-    return list(vibrations(constants, batch))
+def crystals(constants: torch.Tensor, batch: Batch) -> list[HarmonicCrystal]:
+    return list(harmonic_crystals(Springs(*batch.edge_index, batch.edge_vector, constants), batch))
+
+
+def on_mesh(crystal: HarmonicCrystal) -> torch.Tensor:
+    """Squared frequencies on the mesh of training, ``[n_k, 3 n_atoms]``."""
+    return crystal.modes(mesh_of(crystal.lattice, crystal.n_atoms)[0])[0]
 
 
 def test_simple_cubic_with_nearest_neighbours():
@@ -48,13 +55,12 @@ def test_simple_cubic_with_nearest_neighbours():
     batch = batch_of(crystal)
     assert batch.edge_index.shape[1] == 6
     direction = batch.edge_vector / side
-    (found,) = modes(stiffness * direction[:, :, None] * direction[:, None, :], batch)
-    points, _ = wave_vectors(mesh_size(1))
-    squared = np.sort(2 * stiffness * (1 - np.cos(2 * np.pi * points)) / MASSES[84], axis=1)
-    expected = FREQUENCY_UNIT * squared / np.sqrt(squared + 4e-4)
-    order = found.frequency_cm1.sort(dim=1).values.numpy()
-    # The axes of the primitive cell may be named otherwise: compare all modes as one set.
-    np.testing.assert_allclose(np.sort(order.ravel()), np.sort(expected.ravel()), atol=1e-6)
+    (found,) = crystals(stiffness * direction[:, :, None] * direction[:, None, :], batch)
+    points = np.random.default_rng(0).normal(size=(7, 3))
+    squared, _ = found.modes(torch.from_numpy(points))
+    # The axes of the primitive cell are those of the cube, in some order.
+    expected = np.sort(2 * stiffness * (1 - np.cos(points * side)) / MASSES[84], axis=1)
+    np.testing.assert_allclose(squared, expected, atol=1e-6)
 
 
 def test_the_unit_is_that_of_a_spring():
@@ -65,24 +71,14 @@ def test_the_unit_is_that_of_a_spring():
     assert abs(FREQUENCY_UNIT / in_1_cm - 1) < 1e-5
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6])
-def test_the_mesh_holds_each_wave_vector_or_its_opposite(size):
-    points, weight = wave_vectors(size)
-    assert weight.sum() == pytest.approx(1)
-    whole = {tuple(p) for p in np.round(points * size).astype(int)}
-    whole |= {tuple(-p % size) for p in np.round(points * size).astype(int)}
-    assert len(whole) == size**3
-    assert len(points) == (size**3 + (8 if size % 2 == 0 else 1)) // 2
-
-
 def test_moving_the_whole_crystal_costs_nothing():
     batch = batch_of(*load_tiny().crystals[:6])
-    for crystal, n in zip(modes(springs(batch), batch), batch.n_atoms.tolist(), strict=True):
-        assert crystal.frequency_cm1.shape[1] == 3 * n
-        at_gamma = crystal.frequency_cm1[0].abs().sort().values
-        assert at_gamma[:3].max() < 1e-6
-        assert crystal.weight.sum().item() == pytest.approx(1)
-        shares = crystal.of_atom.sum(dim=1)
+    for crystal, n in zip(crystals(springs(batch), batch), batch.n_atoms.tolist(), strict=True):
+        squared, vectors = crystal.modes(torch.zeros(1, 3, dtype=torch.float64))
+        assert squared.shape == (1, 3 * n)
+        assert squared.abs().sort().values[0, :3].max() < 1e-10
+        assert mesh_of(crystal.lattice, n)[1].sum().item() == pytest.approx(1)
+        shares = vectors.abs().square().sum(dim=1)
         torch.testing.assert_close(shares, torch.ones_like(shares))
 
 
@@ -91,12 +87,11 @@ def test_dynamical_matrices_against_a_slow_sum():
     batch = batch_of(*load_tiny().crystals[:5])
     constants = springs(batch).detach()
     first = 0
-    for number, found in enumerate(modes(constants, batch)):
+    for number, found in enumerate(crystals(constants, batch)):
         n = int(batch.n_atoms[number])
-        points, _ = wave_vectors(mesh_size(n))
-        reciprocal = 2 * np.pi * np.linalg.inv(batch.lattice[number].numpy()).T
+        points, _ = mesh_of(found.lattice, n)
         mass = MASSES[batch.atomic_numbers[first : first + n].numpy()]
-        for q, frequencies in zip(points @ reciprocal, found.frequency_cm1, strict=True):
+        for q, squared in zip(points.numpy(), on_mesh(found), strict=True):
             matrix = np.zeros((n, 3, n, 3), dtype=complex)
             for edge in torch.nonzero(batch.crystal_of_atom[batch.edge_index[1]] == number)[:, 0]:
                 j, i = (batch.edge_index[:, edge] - first).tolist()
@@ -104,10 +99,30 @@ def test_dynamical_matrices_against_a_slow_sum():
                 phase = np.exp(1j * q @ batch.edge_vector[edge].numpy())
                 matrix[i, :, j] -= spring * phase / np.sqrt(mass[i] * mass[j])
                 matrix[i, :, i] += spring / mass[i]
-            squared = np.linalg.eigvalsh(matrix.reshape(3 * n, 3 * n))
-            expected = FREQUENCY_UNIT * squared / np.sqrt(np.abs(squared) + 4e-4)
-            np.testing.assert_allclose(frequencies.sort().values, expected, atol=1e-6)
+            expected = np.linalg.eigvalsh(matrix.reshape(3 * n, 3 * n))
+            np.testing.assert_allclose(squared, expected, atol=1e-9)
         first += n
+
+
+def test_frequencies_do_not_depend_on_the_cell():
+    """Of a crystal of 12 atoms, whose mesh has two points a side: skewed cell, moved origin."""
+    places = np.indices((2, 2, 3)).reshape(3, -1).T / [2, 2, 3]
+    jitter = np.random.default_rng(1).normal(scale=0.02, size=(12, 3))
+    crystal = Crystal(np.diag([5.2, 5.6, 8.1]), places + jitter, np.tile([12, 8, 14, 8], 3))
+    assert mesh_size(crystal.n_atoms) == 2
+    basis = np.array([[1, 0, 0], [1, 1, 0], [0, -1, 1]])
+    other = Crystal(
+        basis @ crystal.lattice,
+        crystal.fractional_coordinates @ np.linalg.inv(basis) + [0.3, 0.1, 0.7],
+        crystal.atomic_numbers,
+    )
+    found = []
+    for cell in (crystal, other):
+        graph = build_graph(cell, GraphSettings(primitive=False))
+        batch = collate([graph]).to("cpu", torch.float64)
+        (own,) = crystals(springs(batch), batch)
+        found.append(on_mesh(own).sort().values.flatten().sort().values)
+    torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-5)
 
 
 @settings(max_examples=8, deadline=None)
@@ -115,15 +130,8 @@ def test_dynamical_matrices_against_a_slow_sum():
 def test_stiffer_springs_sound_higher(factor, seed):
     batch = batch_of(load_tiny().crystals[seed % 20])
     constants = springs(batch, seed).detach()
-    (soft,), (hard,) = modes(constants, batch), modes(factor * constants, batch)
-
-    def squared(found: Vibrations) -> np.ndarray:
-        y = (found.frequency_cm1 / FREQUENCY_UNIT).numpy()  # x / sqrt(|x| + s): solved for x
-        return np.sign(y) * (y**2 + np.sqrt(y**4 + 4 * y**2 * 4e-4)) / 2
-
-    np.testing.assert_allclose(
-        np.sort(squared(hard), axis=1), factor * np.sort(squared(soft), axis=1), atol=1e-9
-    )
+    (soft,), (hard,) = crystals(constants, batch), crystals(factor * constants, batch)
+    torch.testing.assert_close(on_mesh(hard), factor * on_mesh(soft), rtol=1e-7, atol=1e-9)
 
 
 def test_gradients_against_finite_differences():
@@ -134,9 +142,10 @@ def test_gradients_against_finite_differences():
     symmetric = symmetric + symmetric.transpose(1, 2)
 
     def total(step: torch.Tensor) -> torch.Tensor:
-        (found,) = modes(constants + step * symmetric, batch)
-        weight = found.weight[:, None]
-        return (weight * torch.exp(-0.5 * ((found.frequency_cm1 - 150) / 60) ** 2)).sum()
+        (found,) = crystals(constants + step * symmetric, batch)
+        weight = mesh_of(found.lattice, found.n_atoms)[1][:, None]
+        frequency = softened(on_mesh(found))
+        return (weight * torch.exp(-0.5 * ((frequency - 150) / 60) ** 2)).sum()
 
     step = torch.zeros((), dtype=torch.float64, requires_grad=True)
     (slope,) = torch.autograd.grad(total(step), step)
@@ -171,7 +180,9 @@ def test_springs_stay_in_single_precision(small_model):
     assert 0 < (low - exact).abs().max() < 0.05 * exact.max()
     with small_model.own_precision():
         atoms, _ = small_model.encode(collate(graphs))
-        densities = small_model.decoder.densities(atoms, collate(graphs))
+        batch = collate(graphs)
+        own = small_model.decoder.crystals(atoms, batch)
+        densities, _ = small_model.decoder.densities(atoms, batch, own)
     assert densities.dtype == torch.float32
 
 
@@ -183,3 +194,69 @@ def small_model() -> SpectrumModel:
     return SpectrumModel(
         ModelSettings.model_validate(content), GRAPH.cutoff, np.linspace(0, 1000, 51)
     ).eval()
+
+
+def angles(batch: Batch, seed: int = 0) -> Springs:
+    torch.manual_seed(seed)
+    network = AngleConstants(4, 16, 10, 3.6).double()
+    torch.nn.init.normal_(network.scalars[-1].weight)
+    kinds = torch.randn(120, 4, dtype=torch.float64)
+    return network(kinds[batch.atomic_numbers], batch)
+
+
+def test_angles_do_not_resist_moves_and_bending_no_turns():
+    batch = batch_of(*load_tiny().crystals[:6])
+    found = angles(batch)
+    assert len(found.source)
+    (own,) = list(harmonic_crystals(found, batch))[:1]
+    squared, _ = own.modes(torch.zeros(1, 3, dtype=torch.float64))
+    assert squared.abs().sort().values[0, :3].max() < 1e-10
+    matrix = own.dynamical_matrices(torch.tensor([[0.2, 0.1, -0.3]], dtype=torch.float64))
+    torch.testing.assert_close(matrix, matrix.mH)
+
+
+def test_a_water_molecule_has_its_bending_mode():
+    """One angle alone, k (d cos theta)^2 / 2: one mode, whose frequency is known in closed form."""
+    side, bond, theta = 12.0, 0.96, np.radians(104.5)
+    ends = bond * np.array([[1, 0, 0], [np.cos(theta), np.sin(theta), 0]])
+    places = np.concatenate([np.zeros((1, 3)), ends])
+    water = Crystal(np.eye(3) * side, places / side, np.array([8, 1, 1]))
+    batch = collate([build_graph(water, GraphSettings(primitive=False, cutoff=1.2))])
+    batch = batch.to("cpu", torch.float64)
+    network = AngleConstants(4, 8, 6, 1.2).double()
+    with torch.no_grad():
+        network.scalars[-1].bias[:] = torch.tensor([1.0, 0, 0, 0])
+    with torch.no_grad():
+        found = network(torch.zeros(3, 4, dtype=torch.float64), batch)
+    (own,) = harmonic_crystals(found, batch)
+    squared, _ = own.modes(torch.zeros(1, 3, dtype=torch.float64))
+    fade = 0.5 * (np.cos(np.pi * bond / 1.2) + 1)
+    to_b = (ends[1] - np.cos(theta) * ends[0]) / bond**2
+    to_c = (ends[0] - np.cos(theta) * ends[1]) / bond**2
+    gradient = np.concatenate([-(to_b + to_c), to_b, to_c])
+    mass = np.repeat(MASSES[[8, 1, 1]], 3)
+    np.testing.assert_allclose(squared[0, :8], 0, atol=1e-9)
+    assert squared[0, 8].item() == pytest.approx(fade**2 * (gradient**2 / mass).sum(), rel=1e-4)
+
+
+def test_charges_add_up_to_nothing_and_turn_with_the_crystal():
+    crystal = next(c for c in load_tiny().crystals if len(set(c.atomic_numbers)) > 1)
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    turned = Crystal(crystal.lattice @ turn, crystal.fractional_coordinates, crystal.atomic_numbers)
+    torch.manual_seed(0)
+    network = Polarity(4, 16, 10, 4.0).double()
+    for layer in (network.bond[-1], network.atom[-1], network.crystal[-1]):
+        torch.nn.init.normal_(layer.weight, std=0.3)
+    kinds = torch.randn(120, 4, dtype=torch.float64)
+    found = []
+    for cell in (crystal, turned):
+        graph = build_graph(cell, GraphSettings(primitive=False))
+        batch = collate([graph]).to("cpu", torch.float64)
+        found.append(network(kinds[batch.atomic_numbers], batch))
+    (charges, dielectric), (other, of_other) = found
+    assert charges.sum(dim=0).abs().max() < 1e-10
+    assert charges.abs().max() > 0.1
+    r = torch.from_numpy(turn)
+    torch.testing.assert_close(other, r.T @ charges @ r, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(of_other, r.T @ dielectric @ r, rtol=1e-4, atol=1e-5)
+    assert torch.linalg.eigvalsh(dielectric).min() > 1

@@ -36,6 +36,7 @@ def molecule(angle: float, rotation: np.ndarray | None = None) -> Batch:
         crystal_system=0,
         lattice_lengths=torch.ones(3),
         lattice=torch.eye(3),
+        positions=torch.zeros(3, 3),
     )
     return collate([graph])
 

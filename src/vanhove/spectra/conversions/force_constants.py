@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from vanhove.spectra.phonons import Phonons
 
-# Exact agreement of atomic masses and units, not phonopy's own tables.
-_THZ_FACTOR = 521.4709 * 2.99792458e10 * 1e-12
-
 
 def supercell_sides(lattice: np.ndarray, reach: float) -> np.ndarray:
     """Cells along each axis, so that the supercell holds a sphere of radius ``reach``, ``[3]``."""
@@ -37,7 +34,7 @@ def to_phonopy(phonons: Phonons, reach: float) -> Phonopy:
         masses=phonons.harmonic.masses.numpy(),
     )
     sides = supercell_sides(phonons.crystal.lattice, reach)
-    result = Phonopy(cell, np.diag(sides), primitive_matrix=np.eye(3), factor=_THZ_FACTOR)
+    result = Phonopy(cell, np.diag(sides), primitive_matrix=np.eye(3))
     result.force_constants = supercell_force_constants(phonons, sides, result)
     if phonons.born_charges is not None:
         result.nac_params = {
@@ -64,7 +61,6 @@ def supercell_force_constants(phonons: Phonons, sides: np.ndarray, phonopy: Any)
     position = supercell.positions
     primitive = phonopy.primitive
     of_atom = [primitive.p2p_map[atom] for atom in primitive.s2p_map]
-    own = harmonic.positions.numpy()
     result = np.zeros((n, len(supercell), 3, 3))
     for i in range(n):
         origin = position[primitive.p2s_map[i]]
@@ -73,5 +69,4 @@ def supercell_force_constants(phonons: Phonons, sides: np.ndarray, phonopy: Any)
             apart = position[other] - origin
             phase = np.exp(-1j * points @ apart)
             result[i, other] = np.einsum("q,qab->ab", phase, matrices[:, i, :, j]).real
-    del own
     return result / len(points)
