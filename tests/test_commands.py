@@ -65,7 +65,7 @@ def test_train_takes_what_the_command_takes(monkeypatch, tmp_path):
     assert (seen[2].seed, seen[2].training.epochs) == (0, 8)
     assert seen[3].data.dataset == "tiny"
     assert seen[3].model.encoder.hidden_dim == 256
-    with pytest.raises(ConfigError, match="catalog"):
+    with pytest.raises(ConfigError, match="named models"):
         vanhove.train(config, size="published")
 
 

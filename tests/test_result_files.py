@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 
 from vanhove.results import LONG, read_result, to_json, write_result
 
-NUMBERS = st.none() | st.integers(-999, 999).map(lambda n: n / 1000)
-PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | NUMBERS,
-    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=12,
-)
-LISTS = st.lists(NUMBERS, min_size=LONG + 1, max_size=LONG + 9) | st.lists(
-    st.text("abc123-", min_size=1), min_size=LONG + 1, max_size=LONG + 1
-)
+NUMBER = st.none() | st.integers(-999, 999).map(lambda n: n / 1000)
+SHORT = st.lists(st.text() | st.booleans() | st.integers() | NUMBER, max_size=3)
+LONG_LIST = st.tuples(
+    st.lists(NUMBER, min_size=1, max_size=3) | st.lists(st.text("ab1-", min_size=1), min_size=1),
+    st.integers(LONG + 1, LONG + 3),
+).map(lambda drawn: (drawn[0] * drawn[1])[: drawn[1]])
 
 
-@given(st.dictionaries(st.text(), PLAIN | LISTS | st.lists(st.dictionaries(st.text(), LISTS))))
+INNER = st.dictionaries(st.text(), SHORT | LONG_LIST, max_size=3)
+
+
+@given(st.dictionaries(st.text(), SHORT | LONG_LIST | INNER | st.lists(INNER, max_size=2)))
 def test_what_is_written_is_read(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("result") / "result.json"
     write_result(content, path)

@@ -1,24 +1,105 @@
-"""Every table and figure that can be reproduced, by name."""
+"""Every table and figure that can be reproduced, by name, read from ``tables/*.yaml``.
+
+A file has five parts; settings and runs serve in the later files too:
+
+- ``settings``: dotted settings under a name.
+- ``columns``: numbers of ours under a name, which is the metric unless ``key`` says another; the
+  other keys are those of `Column`.
+- ``notes``: sentences under a name, which several tables show.
+- ``runs``: name of a run -> the named model, which ``settings`` it takes (``use``) and which of its
+  own (``set``); or the run that it is fine-tuned from (``start``). A run with the name of a model,
+  whose settings are as they are, is not listed.
+- ``tables``: name -> what `Experiment` holds. ``paper`` says where the printed rows stand; a row
+  gives its model and variant there (``printed``), or a place of its own (``published``).
+"""
 
 from __future__ import annotations
 
-from vanhove.errors import ConfigError
-from vanhove.papers.electron_tables import ELECTRON_EXPERIMENTS
-from vanhove.papers.embedding_tables import EMBEDDING_EXPERIMENTS
-from vanhove.papers.flagship_tables import FLAGSHIP_EXPERIMENTS
-from vanhove.papers.phonon_tables import PHONON_EXPERIMENTS
-from vanhove.papers.study_tables import STUDY_EXPERIMENTS
-from vanhove.papers.table import Experiment, Row
-from vanhove.papers.transfer_tables import TRANSFER_EXPERIMENTS
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
 
-EXPERIMENTS: dict[str, Experiment] = {
-    **PHONON_EXPERIMENTS,
-    **FLAGSHIP_EXPERIMENTS,
-    **TRANSFER_EXPERIMENTS,
-    **ELECTRON_EXPERIMENTS,
-    **STUDY_EXPERIMENTS,
-    **EMBEDDING_EXPERIMENTS,
-}
+import yaml
+
+from vanhove.errors import ConfigError
+from vanhove.evaluation.conditions import Conditions
+from vanhove.papers.table import Column, Experiment, Row
+
+FILES = ("phonon", "vanhove-phonon", "transfer", "electron", "studies", "embeddings")
+"""In the order of the pages of results."""
+
+
+class _Reader:
+    """Reads one file after the other."""
+
+    def __init__(self) -> None:
+        self.settings: dict[str, dict[str, object]] = {}
+        self.runs: dict[str, dict[str, Any]] = {}
+
+    def read(self, content: Mapping[str, Any]) -> dict[str, Experiment]:
+        self.settings |= content.get("settings", {})
+        self.runs |= content.get("runs", {})
+        columns = {
+            name: Column(**{"key": name, **column}) for name, column in content["columns"].items()
+        }
+        notes = content.get("notes", {})
+        return {
+            name: Experiment(
+                rows=tuple(self.row(row, table.get("paper")) for row in table["rows"]),
+                beside=tuple(self.row(row, table.get("paper")) for row in table.get("beside", ())),
+                columns=tuple(columns[column] for column in table["columns"]),
+                notes=tuple(notes.get(note, note) for note in table.get("notes", ())),
+                **{key: _plain(value) for key, value in table.items() if key not in _BUILT},
+            )
+            for name, table in content["tables"].items()
+        }
+
+    def row(self, content: Mapping[str, Any], paper: Mapping[str, str] | None) -> Row:
+        row = dict(content)
+        run = row.pop("run")
+        printed = row.pop("printed", None)
+        if printed is not None:
+            assert paper is not None
+            model, variant = (printed, "") if isinstance(printed, str) else printed
+            place = (paper.get("dataset", "phonon_dos"), paper.get("split", ""))
+            row["published"] = (paper["source"], paper["table"], model, variant, *place)
+        elif "published" in row:
+            row["published"] = tuple(row["published"])
+        if "conditions" in row:
+            row["conditions"] = Conditions(**row["conditions"])
+        return self.run(run, **row)
+
+    def run(self, name: str, label: str = "", **row: Any) -> Row:
+        """The row of a run; rows that it starts from or is scaled with have no label."""
+        own = dict(self.runs.get(name, {"model": name}))
+        overrides: dict[str, object] = {}
+        for used in own.pop("use", ()):
+            overrides |= self.settings[used]
+        overrides |= own.pop("set", {})
+        for other in ("start", "scale"):
+            if other in own:
+                own[other] = self.run(own[other])
+        model = own.pop("model", None) or own["start"].model
+        return Row(label, model, name, overrides, **own, **row)
+
+
+_BUILT = ("rows", "beside", "columns", "notes", "paper")
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _read_all() -> dict[str, Experiment]:
+    reader = _Reader()
+    found: dict[str, Experiment] = {}
+    for name in FILES:
+        path = files("vanhove.papers") / "tables" / f"{name}.yaml"
+        found |= reader.read(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return found
+
+
+EXPERIMENTS: dict[str, Experiment] = _read_all()
 
 
 def find_experiment(name: str) -> Experiment:

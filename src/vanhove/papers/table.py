@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any, Literal
+from typing import Literal
 
 from vanhove.evaluation.conditions import AS_THEY_ARE, Conditions
 from vanhove.papers.published import PublishedRow, find_published
@@ -118,10 +118,6 @@ class Row:
         conditions = str(self.conditions)
         return f"{self.run}, {conditions}" if conditions else self.run
 
-    def relabelled(self, label: str, published: tuple[str, ...] | None = None) -> Row:
-        """The same run in another table."""
-        return replace(self, label=label, published=published)
-
 
 @dataclass(frozen=True)
 class Experiment:
@@ -155,30 +151,3 @@ class Experiment:
     properties: tuple[str, ...] = ()
     common_materials: bool = False
     several_grids: bool = False
-
-
-def baseline_rows(
-    prefix: str, overrides: Mapping[str, Mapping[str, object]], published: Any
-) -> tuple[Row, ...]:
-    """The six baselines of DOSTransformer's tables: three encoders without and with energies.
-
-    Args:
-        prefix: of the names of the runs.
-        overrides: catalog name -> dotted settings.
-        published: ``published(title, variant)`` names the printed row.
-    """
-    rows = []
-    for variant in ("no energy", "energy"):
-        for name, title in (("mlp", "MLP"), ("graph-network", "Graph Network"), ("e3nn", "E3NN")):
-            model = name if variant == "no energy" else f"{name}-energy"
-            label = title if variant == "no energy" else f"{title} + energy"
-            rows.append(
-                Row(
-                    label,
-                    model,
-                    prefix + model,
-                    overrides.get(model, {}),
-                    published(title, variant),
-                )
-            )
-    return tuple(rows)
