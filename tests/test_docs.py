@@ -136,32 +136,6 @@ def test_blocks_run(page, folder, module, monkeypatch, capsys):
             run_python(block.code, block.place, module)
 
 
-def test_how_tos_of_contributing_work(module, folder):
-    """The encoder, the decoder and the data set that CONTRIBUTING.md builds."""
-    import torch
-
-    from vanhove.crystal.graph import GraphSettings, build_graph, collate
-    from vanhove.datasets import SpectrumDataset
-
-    for block in blocks(ROOT / "CONTRIBUTING.md"):
-        if block.language == "python" and not block.order:
-            run_python(block.code, block.place, module)
-    dataset = module.load_two_solids()
-    assert isinstance(dataset, SpectrumDataset)
-    batch = collate([build_graph(crystal, GraphSettings()) for crystal in dataset.crystals])
-    encoder = module.AtomTable(module.AtomTableSettings(hidden_dim=8), atom_dim=3, cutoff=4.0)
-    decoder = module.LinearDecoder(
-        module.LinearSettings(), atom_dim=8, system_dim=2, n_points=51, output="raw"
-    )
-    with torch.inference_mode():
-        atoms = encoder(torch.zeros(4, 3), batch)
-        values = decoder(atoms, batch, torch.zeros(2, 2))
-        spectra = decoder.outputs(atoms, batch, torch.zeros(2, 2), values).spectra
-    assert atoms.shape == (4, 8)
-    assert values.shape == (2, 51)
-    assert torch.equal(spectra["spectrum"], values)
-
-
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
 WITH_A_RUN = ("01_", "04_", "05_")
 """Examples that get the small run as their model: quick, and there without shipped weights."""

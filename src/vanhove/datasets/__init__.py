@@ -4,7 +4,7 @@ from vanhove.datasets.band_files import read_bands
 from vanhove.datasets.band_folder import bands_dataset, load_band_folder
 from vanhove.datasets.cache import RemoteFile, cache_folder, data_file
 from vanhove.datasets.calculated_dos import ElectronDOS
-from vanhove.datasets.catalog import DATASETS, load_dataset
+from vanhove.datasets.catalog import load_dataset
 from vanhove.datasets.dataset import PARTS, SpectrumDataset, describe
 from vanhove.datasets.electron_folder import iterate_electron_folder, load_electron_folder
 from vanhove.datasets.electron_pbe import (
@@ -17,6 +17,7 @@ from vanhove.datasets.electron_pbe import (
 from vanhove.datasets.electron_pbe_bands import band_structure_of, load_electron_pbe_bands
 from vanhove.datasets.folder import load_folder
 from vanhove.datasets.petretto import load_phonon_petretto
+from vanhove.datasets.registry import DATASETS, register_dataset
 from vanhove.datasets.splits import given_split, grouped_split, hashed_split, random_split
 from vanhove.datasets.tiny import load_tiny
 from vanhove.datasets.vasp import read_electron_dos
@@ -51,4 +52,5 @@ __all__ = [
     "random_split",
     "read_bands",
     "read_electron_dos",
+    "register_dataset",
 ]

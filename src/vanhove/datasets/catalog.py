@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -13,14 +13,9 @@ from vanhove.crystal.elements import ATOMIC_NUMBERS
 from vanhove.datasets.band_folder import load_band_folder
 from vanhove.datasets.dataset import SpectrumDataset, describe
 from vanhove.datasets.electron_folder import load_electron_dataset
-from vanhove.datasets.electron_pbe import load_electron_pbe, load_electron_pbe_128
-from vanhove.datasets.electron_pbe_bands import load_electron_pbe_bands
 from vanhove.datasets.folder import holds_table, load_folder
 from vanhove.datasets.graph_store import crystal_systems
-from vanhove.datasets.jarvis import load_phonon_jarvis, load_phonon_jarvis_clean
-from vanhove.datasets.petretto import load_phonon_petretto
-from vanhove.datasets.petretto_full import load_phonon_petretto_full
-from vanhove.datasets.pretraining import load_petretto_pretraining
+from vanhove.datasets.registry import DATASETS
 from vanhove.datasets.splits import (
     counted_tuning_split,
     fold_split,
@@ -31,21 +26,7 @@ from vanhove.datasets.splits import (
     tuning_split,
 )
 from vanhove.datasets.subclasses import SubclassName, of_subclass
-from vanhove.datasets.tiny import load_tiny
 from vanhove.errors import DataError
-
-DATASETS: dict[str, Callable[[], SpectrumDataset]] = {
-    "electron_pbe": load_electron_pbe,
-    "electron_pbe_128": load_electron_pbe_128,
-    "electron_pbe_bands": load_electron_pbe_bands,
-    "petretto_pretraining": load_petretto_pretraining,
-    "phonon_petretto": load_phonon_petretto,
-    "phonon_petretto_full": load_phonon_petretto_full,
-    "phonon_jarvis": load_phonon_jarvis,
-    "phonon_jarvis_clean": load_phonon_jarvis_clean,
-    "tiny": load_tiny,
-}
-
 
 SplitName = Literal["random", "grouped", "species", "crystal_system", "elements", "all"]
 TRAINED_SPECIES = (2, 3)

@@ -26,6 +26,7 @@ from vanhove.crystal.symmetry import crystal_system_of
 from vanhove.datasets.cache import read_content
 from vanhove.datasets.dataset import PARTS, SpectrumDataset
 from vanhove.datasets.electron_store import PATH_STEP, STEP, Record, unpack
+from vanhove.datasets.registry import register_dataset
 from vanhove.datasets.splits import hashed_split
 from vanhove.errors import DataError
 from vanhove.physics.tetrahedra import tetrahedra_of
@@ -108,6 +109,7 @@ class ElectronStates:
         return band_edges(self.eigenvalues, self.path_energies)
 
 
+@register_dataset("electron_pbe")
 def load_electron_pbe() -> SpectrumDataset:
     """Electron DOS (PBE, computed for this project) as in DOSTransformer: -5 to 5 eV, 201 points.
 
@@ -120,6 +122,7 @@ def load_electron_pbe() -> SpectrumDataset:
     return _dataset("electron_pbe", ELECTRON_TARGETS["dostransformer"])
 
 
+@register_dataset("electron_pbe_128")
 def load_electron_pbe_128() -> SpectrumDataset:
     """Electron DOS (PBE, computed for this project) as in Mat2Spec: 128 bins, the gap left out.
 

@@ -16,6 +16,7 @@ from vanhove.datasets.electron_pbe import (
     load_electron_states,
     parts_of,
 )
+from vanhove.datasets.registry import register_dataset
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.eigenvalues import BandEdges
 
@@ -23,6 +24,7 @@ _ON_PATH = 1e-3
 """1/angstrom: positions of special points in the file are of single precision."""
 
 
+@register_dataset("electron_pbe_bands")
 def load_electron_pbe_bands() -> SpectrumDataset:
     """Electron bands (PBE, computed for this project): 6 bands at the Fermi level, 256 k-points.
 

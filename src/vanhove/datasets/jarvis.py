@@ -14,6 +14,7 @@ import numpy as np
 from vanhove.crystal.crystal import Crystal
 from vanhove.datasets.cache import RemoteFile, data_file, read_content
 from vanhove.datasets.dataset import PARTS, SpectrumDataset
+from vanhove.datasets.registry import register_dataset
 from vanhove.spectra.quantities import PHONON_DOS
 
 DATA = RemoteFile(
@@ -34,6 +35,7 @@ _NOTES = (
 )
 
 
+@register_dataset("phonon_jarvis")
 def load_phonon_jarvis() -> SpectrumDataset:
     """Phonon DOS of 11,651 crystals, -290 to 1010 1/cm in steps of 20, maximum 1; published split.
 
@@ -43,6 +45,7 @@ def load_phonon_jarvis() -> SpectrumDataset:
     return _load("phonon_jarvis", clean=False)
 
 
+@register_dataset("phonon_jarvis_clean")
 def load_phonon_jarvis_clean() -> SpectrumDataset:
     """The 8,180 crystals of phonon_jarvis with less than 1 % of the weight below zero frequency.
 

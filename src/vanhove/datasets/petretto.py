@@ -18,6 +18,7 @@ import numpy as np
 from vanhove.crystal.crystal import Crystal
 from vanhove.datasets.cache import RemoteFile, data_file, read_content
 from vanhove.datasets.dataset import PARTS, SpectrumDataset
+from vanhove.datasets.registry import register_dataset
 from vanhove.errors import DataError
 from vanhove.spectra.quantities import PHONON_DOS
 
@@ -59,6 +60,7 @@ NOTES = (
 )
 
 
+@register_dataset("phonon_petretto")
 def load_phonon_petretto() -> SpectrumDataset:
     """Phonon DOS on 0 to 1000 1/cm in steps of 20, maximum 1; split 1191 / 141 / 189.
 

@@ -16,6 +16,7 @@ from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.datasets.cache import RemoteFile, data_file, read_content
 from vanhove.datasets.dataset import SpectrumDataset
 from vanhove.datasets.petretto import load_phonon_petretto
+from vanhove.datasets.registry import register_dataset
 from vanhove.errors import DataError
 
 DATA = RemoteFile(
@@ -70,6 +71,7 @@ class CrystalPhonons:
 _CM1_PER_EV = 8065.543937
 
 
+@register_dataset("phonon_petretto_full")
 def load_phonon_petretto_full() -> SpectrumDataset:
     """`phonon_petretto` with `CrystalPhonons` of each crystal, in the cells of the calculations.
 

@@ -7,12 +7,14 @@ import numpy as np
 from vanhove.datasets.dataset import SpectrumDataset
 from vanhove.datasets.jarvis import read_phonon_jarvis
 from vanhove.datasets.petretto import load_phonon_petretto
+from vanhove.datasets.registry import register_dataset
 from vanhove.spectra.quantities import PHONON_DOS
 
 IMAGINARY_FRACTION = 0.05
 """Crystals with at least this weight below zero frequency are left out."""
 
 
+@register_dataset("petretto_pretraining")
 def load_petretto_pretraining() -> SpectrumDataset:
     """Phonon DOS of JARVIS on the 51 points of `phonon_petretto`, maximum 1.
 

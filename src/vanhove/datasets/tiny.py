@@ -13,9 +13,11 @@ import numpy as np
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.datasets.dataset import PARTS, SpectrumDataset
+from vanhove.datasets.registry import register_dataset
 from vanhove.spectra.quantities import PHONON_DOS
 
 
+@register_dataset("tiny")
 def load_tiny() -> SpectrumDataset:
     """48 small crystals of all seven crystal systems; split 32 / 8 / 8.
 

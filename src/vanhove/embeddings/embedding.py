@@ -21,8 +21,8 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import symbols_of
 from vanhove.crystal.embeddings import SUFFIX, read_embedding
 from vanhove.datasets import load_dataset
-from vanhove.datasets.catalog import DATASETS
 from vanhove.datasets.graph_store import load_graphs
+from vanhove.datasets.registry import DATASETS
 from vanhove.embeddings.latents import Latents, encoded
 from vanhove.embeddings.plot import latent_map
 from vanhove.embeddings.potential import potential_features

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 
-from vanhove.datasets.catalog import DATASETS
+from vanhove.datasets.registry import DATASETS
 from vanhove.datasets.splits import fold_split
 from vanhove.errors import ConfigError, DataError
 from vanhove.evaluation.measures import material_errors

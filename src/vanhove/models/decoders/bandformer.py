@@ -17,7 +17,7 @@ from vanhove.models.free_electrons import FreeElectrons
 from vanhove.models.output import OutputKind
 from vanhove.models.reciprocal_encoding import ReciprocalEncoding
 from vanhove.models.registry import register_decoder
-from vanhove.spectra.quantities import ELECTRON_BANDS
+from vanhove.spectra.quantities import ELECTRON_BANDS, PHONON_BANDS
 
 TYPICAL_ATOMS = 4.0
 
@@ -86,7 +86,7 @@ class BandformerDecoder(Decoder):
 
     heads = ("dispersion", "centre")
     takes = ("cutoff",)
-    quantities = (ELECTRON_BANDS.name,)
+    quantities = (ELECTRON_BANDS.name, PHONON_BANDS.name)
     gives_bands = True
 
     def __init__(
