@@ -22,9 +22,9 @@ METRICS = {
     "heat_capacity_300K_mae": ("C_V(300 K)", 3),
 }
 PROPERTIES = {
-    "mean_frequency_cm1": "mean frequency, 1/cm",
-    "heat_capacity_J_per_K_mol_atoms": "C_V(300 K), J/(K mol of atoms)",
-    "entropy_J_per_K_mol_atoms": "entropy(300 K), J/(K mol of atoms)",
+    "mean_frequency": "mean frequency, 1/cm",
+    "heat_capacity": "C_V(300 K), J/(K mol of atoms)",
+    "entropy": "entropy(300 K), J/(K mol of atoms)",
 }
 
 

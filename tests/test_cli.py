@@ -96,7 +96,7 @@ def test_two_hundred_files_ten_of_them_broken(small_run, tmp_path):
     assert done.stderr.splitlines()[-1] == "190 predicted, 10 failed"
     result = content["results"][0]
     assert len(result["grid"]) == len(result["values"]) == 51
-    assert result["properties"]["heat_capacity_J_per_K_mol_atoms"] > 0
+    assert result["properties"]["heat_capacity_300K"] > 0
 
 
 def test_lower_precision_is_an_option(small_run, tmp_path):

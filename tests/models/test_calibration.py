@@ -41,7 +41,7 @@ def test_intervals_cover_what_they_say_on_new_materials():
         low, high = calibration.interval(members.mean(axis=0), std, level)
         assert np.mean((target >= low) & (target <= high)) == pytest.approx(level, abs=0.04)
         assert low.min() >= 0
-    for name, of in (("mean_frequency_cm1", lambda values: mean_frequency(GRID, values)),):
+    for name, of in (("mean_frequency", lambda values: mean_frequency(GRID, values)),):
         _, half = calibration.property_std(name, of(members), 300.0)
         error = np.abs(of(members.mean(axis=0)) - of(target))
         assert np.mean(error <= half) == pytest.approx(0.9, abs=0.06)
@@ -64,14 +64,13 @@ def test_one_member_has_error_bars_too():
 
 def test_thermal_properties_are_calibrated_at_each_temperature():
     calibration = fit_calibration(*draws(100, seed=0), GRID, "phonon_dos")
-    heat = calibration.properties["heat_capacity_J_per_K_mol_atoms"]
+    heat = calibration.properties["heat_capacity"]
     assert len(heat.floor) == len(heat.slope) == len(heat.factors["0.9"]) == len(TEMPERATURES)
     samples = np.array([[20.0], [21.0]])
     low, high = (
-        calibration.property_std("heat_capacity_J_per_K_mol_atoms", samples, t)[0][0]
-        for t in (100.0, 200.0)
+        calibration.property_std("heat_capacity", samples, t)[0][0] for t in (100.0, 200.0)
     )
-    between = calibration.property_std("heat_capacity_J_per_K_mol_atoms", samples, 150.0)[0][0]
+    between = calibration.property_std("heat_capacity", samples, 150.0)[0][0]
     assert min(low, high) <= between <= max(low, high)
 
 

@@ -45,7 +45,7 @@ def test_an_evaluation_says_whether_the_error_bars_hold(small_ensemble):
     for level, share in found["coverage"].items():
         assert share >= float(level)
     assert found["coverage"]["0.9"] < 0.95
-    assert set(found["properties"]) > {"mean_frequency_cm1"}
+    assert set(found["properties"]) > {"mean_frequency"}
 
 
 def test_half_precision_changes_little(small_runs, small_ensemble, graphs, tmp_path):

@@ -101,7 +101,7 @@ def test_table_json_csv_and_plot(tmp_path, capsys):
     (result,) = json.loads(json_path.read_text())["results"]
     properties = result["properties"]
     bands = BandStructure.from_dict(result)
-    assert properties["band_gap_eV"] == pytest.approx(bands.gap.energy)
+    assert properties["band_gap"] == pytest.approx(bands.gap.energy)
     assert properties["vbm"]["at"] == bands.where(bands.gap.vbm_at)
     assert len(properties["band_widths_eV"]) == 6
     half = np.mean(bands.interval(0.9)[1] - bands.energies, axis=0)

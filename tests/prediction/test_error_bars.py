@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from tests.conftest import STRUCTURES, SUPPORTED
 from vanhove.cli import app
 from vanhove.errors import ConfigError
-from vanhove.prediction.error_bars import phonon_properties
 from vanhove.prediction.predictor import load
+from vanhove.prediction.properties import Properties
 from vanhove.spectra.spectrum import Spectrum
 
 
@@ -55,10 +55,12 @@ def test_error_bars_follow_scale_and_grid(spectrum):
 
 def test_derived_properties_have_half_widths(spectrum, small_ensemble):
     calibration = load(small_ensemble).calibration
-    found = phonon_properties(spectrum, 300.0, calibration)
-    assert found["mean_frequency_cm1_half_width_90"] > 0
-    assert found["heat_capacity_J_per_K_mol_atoms_half_width_90"] > 0
-    assert not any("half_width" in key for key in phonon_properties(spectrum, 300.0, None))
+    known = Properties(load(small_ensemble).info)
+    found = known.values(spectrum, calibration)
+    assert found["mean_frequency_half_width_90"] > 0
+    assert found["heat_capacity_300K_half_width_90"] > 0
+    assert known.values(spectrum, calibration, 50.0)["entropy_50K_half_width_90"] > 0
+    assert not any("half_width" in key for key in known.values(spectrum))
 
 
 def test_the_command_shows_and_writes_them(small_ensemble, tmp_path):
@@ -69,7 +71,7 @@ def test_the_command_shows_and_writes_them(small_ensemble, tmp_path):
     assert "±" in shown.output
     (result,) = json.loads((tmp_path / "out.json").read_text())["results"]
     assert min(result["std"]) > 0
-    assert result["properties"]["entropy_J_per_K_mol_atoms_half_width_90"] > 0
+    assert result["properties"]["entropy_300K_half_width_90"] > 0
 
 
 def test_the_command_joins_runs(small_runs, tmp_path):

@@ -18,11 +18,11 @@ import pytest
 import vanhove
 from tests.screening.conftest import N_STRUCTURES, OPTIONS, content
 from vanhove.errors import ConfigError, ScreeningError
+from vanhove.prediction.properties import Properties
 from vanhove.runs.checkpoint import load_model, save_model
 from vanhove.screening import screen
 from vanhove.screening.local_engine import run_local
 from vanhove.screening.partition import Job, PartitionWorker
-from vanhove.screening.properties import Properties
 from vanhove.screening.source import ArraySource, open_source
 from vanhove.screening.writer import Tables
 from vanhove.spectra import heat_capacity, mean_frequency
@@ -277,7 +277,10 @@ def test_another_order_only_writes_the_report_again(unbroken, structures, small_
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"properties": ("gap",)}, "no property 'gap' with this model; allowed: formula, n_atoms"),
+        (
+            {"properties": ("gap",)},
+            "no property 'band_gap' with this model; allowed: formula, n_atoms",
+        ),
         ({"where": "mean_frequncy > 3"}, "no property 'mean_frequncy'"),
         ({"where": "mean_frequency"}, "gives a number; needed: true or false"),
         ({"sort": "crystal_system"}, "gives a text; needed: a number"),
@@ -302,14 +305,14 @@ def test_electron_properties(small_run, structures, tmp_path):
     path = tmp_path / "electrons.safetensors"
     save_model(path, dict(model.named_parameters()), electrons)
     known = Properties(electrons)
-    names = tuple(item.name for item in known.choose((*known.defaults, "gap", "sommerfeld")))
-    assert set(names) >= {"gap", "valence_band_gap", "fermi_density", "sommerfeld"}
+    names = tuple(item.name for item in known.choose((*known.defaults, "band_gap", "sommerfeld")))
+    assert set(names) >= {"band_gap", "valence_band_gap", "fermi_density", "sommerfeld"}
     job = Job(
         tmp_path,
         str(path),
         ArraySource,
         names,
-        "fermi_density > 0.05 or gap > 0.5",
+        "fermi_density > 0.05 or band_gap > 0.5",
         True,
         "float32",
     )
@@ -317,8 +320,8 @@ def test_electron_properties(small_run, structures, tmp_path):
     rows = PartitionWorker(job).predict(chunk).properties
     assert len(rows) == 10
     for row in rows:
-        assert row["selected"] == (row["fermi_density"] > 0.05 or row["gap"] > 0.5)
-        assert row["gap"] >= 0
+        assert row["selected"] == (row["fermi_density"] > 0.05 or row["band_gap"] > 0.5)
+        assert row["band_gap"] >= 0
         assert row["valence_band_gap"] in (True, False)
         assert row["sommerfeld"] == pytest.approx(
             2.357 * row["fermi_density"] / row["n_atoms"], rel=1e-3
@@ -326,7 +329,7 @@ def test_electron_properties(small_run, structures, tmp_path):
 
     lost = Properties(electrons.model_copy(update={"normalisation": "min-max"}))
     assert lost.defaults == ("n_atoms", "crystal_system", "dos_at_zero_over_peak")
-    for name in ("fermi_density", "gap"):
+    for name in ("fermi_density", "band_gap"):
         with pytest.raises(ConfigError, match=f"no property '{name}'"):
             lost[name]
 
@@ -354,3 +357,11 @@ def test_models_with_error_bars_tell_how_familiar_a_crystal_is(structures, small
     for row in rows:
         assert 0 <= row["familiarity"] <= 1
         assert row["mean_std"] > 0
+
+
+def test_old_names_are_understood_with_a_warning(structures, small_run, tmp_path):
+    where = "mean_frequency_cm1 > 150 and heat_capacity_J_per_K_mol_atoms > 0"
+    with pytest.warns(FutureWarning, match="'mean_frequency_cm1' is now called 'mean_frequency'"):
+        screen(structures, tmp_path, model=small_run, where=where, limit=12, workers=1, quiet=True)
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    assert plan["where"] == "mean_frequency > 150 and heat_capacity_300K > 0"

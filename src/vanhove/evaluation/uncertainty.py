@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from vanhove.models.band_calibration import BandCalibration, gap_error, material_shares
-from vanhove.models.calibration import LEVELS, PHONON_PROPERTIES, Calibration
+from vanhove.models.calibration import CALIBRATED, LEVELS, Calibration
 from vanhove.models.ensemble import Ensemble, EnsemblePrediction, predict_members
 from vanhove.models.model import SpectrumModel
 from vanhove.runs.prepared import PreparedData
@@ -159,7 +159,7 @@ def _property_coverage(
     kept = (members.max(axis=-1) > 0).all(axis=0) & (target.max(axis=-1) > 0)
     members, target = members[:, kept], target[kept]
     found = {}
-    for name, of in PHONON_PROPERTIES.items():
+    for name, of in CALIBRATED.items():
         own = of(grid, members, _TEMPERATURE)
         error = np.abs(
             of(grid, members.mean(axis=0), _TEMPERATURE) - of(grid, target, _TEMPERATURE)

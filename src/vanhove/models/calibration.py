@@ -10,9 +10,10 @@ and materials; not for each material by itself.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 from scipy.ndimage import maximum_filter1d
 from scipy.optimize import nnls
 
@@ -26,12 +27,13 @@ TEMPERATURES = (50.0, 100.0, 200.0, 300.0, 500.0, 1000.0)
 _NEARBY = 5  # points
 SMALLEST = 1e-6
 
-PHONON_PROPERTIES: dict[str, Callable[[np.ndarray, np.ndarray, float], np.ndarray]] = {
-    "mean_frequency_cm1": lambda grid, values, temperature: mean_frequency(grid, values),
-    "heat_capacity_J_per_K_mol_atoms": heat_capacity,
-    "entropy_J_per_K_mol_atoms": entropy,
+CALIBRATED: dict[str, Callable[[np.ndarray, np.ndarray, float], np.ndarray]] = {
+    "mean_frequency": lambda grid, values, temperature: mean_frequency(grid, values),
+    "heat_capacity": heat_capacity,
+    "entropy": entropy,
 }
-"""Of a grid, spectra ``[..., n_points]`` and a temperature (K): ``[...]``."""
+"""Properties with error bars, of a grid, spectra ``[..., n_points]`` and a temperature (K):
+``[...]``."""
 
 
 class PropertyCalibration(BaseModel):
@@ -63,6 +65,14 @@ class Calibration(BaseModel):
     factors: dict[str, float]
     properties: dict[str, PropertyCalibration] = {}
     n_materials: int
+
+    @field_validator("properties", mode="before")
+    @classmethod
+    def _current_names(cls, value: Any) -> Any:
+        """Version 0.1 had units in the names."""
+        if not isinstance(value, dict):
+            return value
+        return {name.split("_cm1")[0].split("_J_per")[0]: of for name, of in value.items()}
 
     def std(self, members: np.ndarray) -> np.ndarray:
         """Error bars, one standard deviation, ``[..., n_points]``, of ``[n, ..., n_points]``."""
@@ -192,7 +202,7 @@ def _fit_properties(
     mean = members.mean(axis=0)
 
     def fit(name: str) -> PropertyCalibration:
-        of, floors, slopes = PHONON_PROPERTIES[name], [], []
+        of, floors, slopes = CALIBRATED[name], [], []
         factors: dict[str, list[float]] = {f"{level:g}": [] for level in LEVELS}
         for kelvin in TEMPERATURES:
             own = np.abs(of(grid, mean, kelvin) - of(grid, target, kelvin))
@@ -206,4 +216,4 @@ def _fit_properties(
                 factors[f"{level:g}"].append(conformal_quantile(own / (scale * std), level))
         return PropertyCalibration(floor=floors, slope=slopes, factors=factors)
 
-    return {name: fit(name) for name in PHONON_PROPERTIES}
+    return {name: fit(name) for name in CALIBRATED}

@@ -6,22 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from vanhove.errors import DataError
-from vanhove.models.band_calibration import BandCalibration
-from vanhove.models.calibration import Calibration
 from vanhove.prediction.error_bars import error_bar_rows
 from vanhove.spectra.bands import BandGap, BandStructure
 
 
-def band_properties(
-    bands: BandStructure, calibration: Calibration | BandCalibration | None = None
-) -> dict[str, Any]:
-    """Gap, edges and masses of electrons, widths of all bands; plain JSON types.
-
-    Args:
-        bands: predicted.
-        calibration: of the model's error bars, if it has any: then also their half widths.
-    """
-    unit = bands.unit.replace("-", "")
+def band_details(bands: BandStructure) -> dict[str, Any]:
+    """Band edges and masses of electrons, centres and widths of all bands; plain JSON types."""
+    unit = bands.kind.axis_unit.suffix
     found: dict[str, Any] = {
         f"band_centres_{unit}": bands.centres.tolist(),
         f"band_widths_{unit}": bands.widths.tolist(),
@@ -32,15 +23,10 @@ def band_properties(
     if not bands.kind.fermi_level:
         return found
     gap = _gap(bands)
-    found |= {"is_metal": gap is None, "band_gap_eV": 0.0 if gap is None else gap.energy}
     if gap is None:
         return found
     n_filled = bands.n_filled
-    if isinstance(calibration, BandCalibration) and calibration.gap_half_widths is not None:
-        found["band_gap_eV_half_width_90"] = calibration.gap_half_widths["0.9"]
     return found | {
-        "is_direct": gap.is_direct,
-        "direct_gap_eV": gap.direct,
         "vbm": {"energy_eV": gap.vbm, "at": bands.where(gap.vbm_at)},
         "cbm": {"energy_eV": gap.cbm, "at": bands.where(gap.cbm_at)},
         "hole_masses": bands.effective_mass(n_filled - 1, gap.vbm_at),
@@ -69,9 +55,9 @@ def _kind(properties: dict[str, Any]) -> str:
     if properties["is_metal"]:
         return "metal"
     kind = "direct" if properties["is_direct"] else "indirect"
-    half = properties.get("band_gap_eV_half_width_90")
+    half = properties.get("band_gap_half_width_90")
     bar = "" if half is None else f" ± {half:.2f}"
-    return f"gap {properties['band_gap_eV']:.2f}{bar} eV, {kind}"
+    return f"gap {properties['band_gap']:.2f}{bar} eV, {kind}"
 
 
 def band_table(bands: BandStructure, properties: dict[str, Any], written: list[Path]) -> str:
@@ -96,11 +82,11 @@ def band_table(bands: BandStructure, properties: dict[str, Any], written: list[P
         for name in ("hole_masses", "electron_masses"):
             masses = ", ".join(f"{way} {mass:.2f}" for way, mass in properties[name].items())
             rows.append((name.replace("_", " "), masses))
-    halves = properties.get(f"band_half_widths_90_{bands.unit.replace('-', '')}")
+    halves = properties.get(f"band_half_widths_90_{bands.kind.axis_unit.suffix}")
     if halves is not None:
         shown = ", ".join(f"{half:.2f}" for half in halves)
         rows.append(("± of energies", f"{shown} (bands 1 to {bands.n_bands}, mean over the path)"))
-        if not properties.get("is_metal", True) and "band_gap_eV_half_width_90" not in properties:
+        if not properties.get("is_metal", True) and "band_gap_half_width_90" not in properties:
             rows.append(("± of the gap", "not known: too few gaps in the validation data"))
     rows += error_bar_rows(bands)
     rows += [("written", str(path)) for path in written]

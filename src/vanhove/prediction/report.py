@@ -15,16 +15,16 @@ import numpy as np
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.kpath import PathConvention
 from vanhove.crystal.reading import find_structure_files, read_crystals
-from vanhove.errors import ConfigError, DataError, StructureError
+from vanhove.errors import ConfigError, StructureError
 from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
 from vanhove.models.inference import Precision
-from vanhove.prediction.bands import band_line, band_properties, band_table
-from vanhove.prediction.error_bars import error_bar_rows, phonon_properties
+from vanhove.prediction.bands import band_details, band_line, band_table
+from vanhove.prediction.error_bars import error_bar_rows
 from vanhove.prediction.predictor import Predictor, load
+from vanhove.prediction.properties import Properties
 from vanhove.progress import track
 from vanhove.spectra.bands import BandStructure
-from vanhove.spectra.electrons import has_gap_near_edge
 from vanhove.spectra.plotting import terminal_plot
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.version import __version__
@@ -64,6 +64,7 @@ class PredictCommand:
         predictor = load(model, path=self.path, grid=self.grid, precision=self.precision)
         if predictor.has_bands and self.html:
             raise ConfigError("--html draws spectra; of bands give --plot, --csv or --json")
+        self.known = Properties(predictor.info)
         results: list[dict[str, Any]] = []
         errors: list[dict[str, str]] = []
         outcomes = predictor.stream(
@@ -80,7 +81,9 @@ class PredictCommand:
                 results.append({**outcome.to_dict(), "properties": properties})
             if self.json_path != STDOUT:
                 print(
-                    _table(outcome, properties, written) if single else _line(outcome, properties),
+                    self._table(outcome, properties, written, predictor)
+                    if single
+                    else _line(outcome, properties),
                     flush=True,
                 )
         if self.json_path is not None:
@@ -143,15 +146,22 @@ class PredictCommand:
     def _properties(
         self, spectrum: Any, calibration: Calibration | BandCalibration | None
     ) -> dict[str, Any]:
-        """Derived numbers of bands, or of a density of states if it has any weight."""
-        if isinstance(spectrum, BandStructure):
-            return band_properties(spectrum, calibration)
-        if spectrum.kind.fermi_level:
-            return _electron_properties(spectrum)
-        try:
-            return phonon_properties(spectrum, self.temperature, calibration)
-        except DataError:
-            return {}
+        """Derived numbers, and of bands their edges, masses, centres and widths."""
+        found: dict[str, Any] = dict(self.known.values(spectrum, calibration, self.temperature))
+        return found | (band_details(spectrum) if isinstance(spectrum, BandStructure) else {})
+
+    def _table(
+        self, outcome: Any, properties: dict[str, Any], written: list[Path], predictor: Predictor
+    ) -> str:
+        if isinstance(outcome, BandStructure):
+            return band_table(outcome, properties, written)
+        items = [self.known[name] for name in self.known.derived(self.temperature)]
+        derived = [
+            (item.title or item.name.replace("_", " "), item.shown(outcome, predictor.calibration))
+            for item in items
+            if item.name in properties
+        ]
+        return _table(outcome, derived, written)
 
     def _write_json(
         self, predictor: Predictor, results: list[dict], errors: list[dict[str, str]]
@@ -176,32 +186,16 @@ class PredictCommand:
         os.replace(temporary, path)
 
 
-def _electron_properties(spectrum: Spectrum) -> dict[str, Any]:
-    """What an electron density of states tells at and near the band edge (energy 0)."""
-    grid, values = spectrum.grid, spectrum.values
-    if spectrum.normalisation != "states/eV/cell":
-        # Smoothed and scaled: how many states there are at the band edge, compared with the peak.
-        return {
-            "dos_at_zero_over_peak": float(np.interp(0, grid, values) / max(values.max(), 1e-9))
-        }
-    found = {
-        band: has_gap_near_edge(grid, values[None], band) for band in ("valence", "conduction")
-    }
-    return {f"{band}_band_gap": bool(gap[0]) for band, gap in found.items()}
-
-
 def _line(spectrum: Any, properties: dict[str, Any]) -> str:
     if isinstance(spectrum, BandStructure):
         return band_line(spectrum, properties)
-    mean = properties.get("mean_frequency_cm1")
+    mean = properties.get("mean_frequency")
     shown = f" mean {mean:7.1f} 1/cm" if mean is not None else ""
     meta = spectrum.metadata
     return f"{spectrum.name:32s} {meta['formula']:16s} {meta['crystal_system']:12s}{shown}".rstrip()
 
 
-def _table(spectrum: Any, properties: dict[str, Any], written: list[Path]) -> str:
-    if isinstance(spectrum, BandStructure):
-        return band_table(spectrum, properties, written)
+def _table(spectrum: Spectrum, derived: list[tuple[str, str]], written: list[Path]) -> str:
     meta = spectrum.metadata
     unit = spectrum.kind.axis_unit.text
     peak = float(spectrum.grid[spectrum.values.argmax()])
@@ -217,18 +211,7 @@ def _table(spectrum: Any, properties: dict[str, Any], written: list[Path]) -> st
     ]
     if spectrum.kind.fermi_level:
         rows.append(("energy 0", spectrum.kind.zero))
-        rows += [(_TITLES[name], _shown(value)) for name, value in properties.items()]
-    elif properties:
-        at = f"{properties['temperature_K']:g} K"
-        shown = {
-            "mean frequency": ("mean_frequency_cm1", ".1f", "1/cm"),
-            f"C_V({at})": ("heat_capacity_J_per_K_mol_atoms", ".2f", "J/(K mol of atoms)"),
-            f"entropy({at})": ("entropy_J_per_K_mol_atoms", ".2f", "J/(K mol of atoms)"),
-        }
-        for title, (name, digits, of_unit) in shown.items():
-            half = properties.get(f"{name}_half_width_90")
-            bar = "" if half is None else f" ± {half:{digits}}"
-            rows.append((title, f"{properties[name]:{digits}}{bar} {of_unit}"))
+    rows += derived
     rows += error_bar_rows(spectrum)
     rows += [("written", str(path)) for path in written]
     table = "\n".join(f"{name:16s} {value}" for name, value in rows)
@@ -245,16 +228,3 @@ def _table(spectrum: Any, properties: dict[str, Any], written: list[Path]) -> st
         f"{table}\n\n{terminal_plot(spectrum)}\n\n"
         f"{unit:>8s}  DOS (normalisation: {spectrum.normalisation}; zeros left out)\n{numbers}"
     )
-
-
-_TITLES = {
-    "dos_at_zero_over_peak": "DOS at 0 / peak",
-    "valence_band_gap": "gap in valence",
-    "conduction_band_gap": "gap in conduct.",
-}
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.2f}"

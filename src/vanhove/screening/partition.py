@@ -13,8 +13,8 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.errors import StructureError
 from vanhove.models.inference import Precision
 from vanhove.prediction.predictor import load
-from vanhove.screening.expression import parse_expression
-from vanhove.screening.properties import Properties
+from vanhove.prediction.properties import Properties
+from vanhove.screening.expression import Variable, parse_expression
 from vanhove.screening.source import Chunk, Source
 from vanhove.screening.writer import Partition, Tables
 from vanhove.spectra.spectrum import Spectrum
@@ -51,7 +51,7 @@ class PartitionWorker:
         self.job = job
         self.predictor = load(job.model, precision=job.precision)
         self.properties = Properties(self.predictor.info).choose(job.properties)
-        variables = {item.name: item.variable for item in self.properties}
+        variables = {item.name: Variable(item.kind, item.choices) for item in self.properties}
         self.where = None if job.where is None else parse_expression(job.where, variables, "flag")
         self.tables = Tables(job.out, self.properties, self.predictor.info, self.predictor.name)
 

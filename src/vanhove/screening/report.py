@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from vanhove.prediction.property import Property
 from vanhove.runs.checkpoint import ModelInfo
 from vanhove.screening.expression import Expression
 from vanhove.screening.plan import write_atomically
-from vanhove.screening.properties import Property
 from vanhove.screening.writer import FAILURES, PROPERTIES, read_partitions, read_spectra
 from vanhove.spectra.plotting import COLOUR, REFERENCE_COLOUR, TEXT_COLOUR, figure, png
 from vanhove.spectra.spectrum import Spectrum

@@ -14,13 +14,14 @@ from typing import Literal
 from vanhove.errors import ConfigError
 from vanhove.models.inference import Precision
 from vanhove.prediction.predictor import model_name
+from vanhove.prediction.properties import Properties, current_names
+from vanhove.prediction.property import Property
 from vanhove.progress import track
 from vanhove.runs.checkpoint import read_info
-from vanhove.screening.expression import names_in, parse_expression
+from vanhove.screening.expression import Variable, names_in, parse_expression
 from vanhove.screening.local_engine import run_local
 from vanhove.screening.partition import Job
 from vanhove.screening.plan import PARTITION_SIZE, Plan, library_versions
-from vanhove.screening.properties import Properties, Property
 from vanhove.screening.ray_engine import run_ray
 from vanhove.screening.report import BEST, REPORT, collect, write_best, write_report
 from vanhove.screening.source import Source, open_source
@@ -120,8 +121,10 @@ def screen(
             f"{model_name(checkpoint)} predicts {info.quantity}; a screening needs densities of "
             "states: phonon-dos or electron-dos"
         )
+    where = where if where is None else current_names(where)
+    sort = sort if sort is None else current_names(sort)
     chosen = _columns(Properties(info), columns, where, sort)
-    variables = {item.name: item.variable for item in chosen}
+    variables = {item.name: Variable(item.kind, item.choices) for item in chosen}
     if where is not None:
         parse_expression(where, variables, "flag")
     order = None if sort is None else parse_expression(sort, variables, "number")

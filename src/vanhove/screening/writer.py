@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from vanhove.errors import MissingExtraError
+from vanhove.prediction.property import Property
 from vanhove.runs.checkpoint import ModelInfo
 from vanhove.screening.plan import write_atomically
-from vanhove.screening.properties import Property
 
 try:
     import pyarrow as pa

@@ -25,10 +25,10 @@ from vanhove.datasets.tiny import load_tiny
 from vanhove.errors import ConfigError, DataError, StructureError, VanhoveError
 from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
-from vanhove.prediction.bands import band_properties
-from vanhove.prediction.error_bars import half_width, phonon_properties
+from vanhove.prediction.definitions import CRYSTAL_PROPERTIES, ROOM, THERMAL, thermal_property
 from vanhove.prediction.predictor import Predictor, load
-from vanhove.screening.properties import CRYSTAL_PROPERTIES, Properties, Property
+from vanhove.prediction.properties import Properties
+from vanhove.prediction.property import Property
 from vanhove.server import answers, uploads
 from vanhove.server.settings import ServerSettings
 from vanhove.spectra.bands import BandStructure
@@ -40,24 +40,7 @@ from vanhove.weights import shipped_weights
 
 EXAMPLES = ("NaCl", "Si", "MgO", "GaAs", "CaF2", "SrTiO3", "ZnO", "TiO2", "BaTiO3", "SiC")
 """Crystals of the tiny data set."""
-ROOM = 300
-"""K, of thermal properties."""
 TEMPERATURES = np.arange(0.0, 1001.0, 20.0)
-THERMAL_PROPERTIES = tuple(
-    f"{name}_{ROOM}K" for name in ("heat_capacity", "entropy", "free_energy", "internal_energy")
-)
-WIDTH_KEYS = {
-    "mean_frequency": "mean_frequency_cm1_half_width_90",
-    f"heat_capacity_{ROOM}K": "heat_capacity_J_per_K_mol_atoms_half_width_90",
-    f"entropy_{ROOM}K": "entropy_J_per_K_mol_atoms_half_width_90",
-}
-"""Where `phonon_properties` has the half widths of properties."""
-BAND_PROPERTIES = {
-    "is_metal": ("whether a band crosses the Fermi level along the path", ""),
-    "band_gap_eV": ("smallest gap along the path", "eV"),
-    "direct_gap_eV": ("smallest gap at one k-point", "eV"),
-    "is_direct": ("whether the gap is direct", ""),
-}
 
 
 def work(connection: Connection, settings: ServerSettings) -> None:
@@ -317,7 +300,7 @@ def _thermal(
 
     def widths(name: str) -> list[float] | None:
         found = [
-            half_width(spectrum, calibration, f"{name}_J_per_K_mol_atoms", kelvin)
+            thermal_property(name, kelvin).half_width(spectrum, calibration)
             for kelvin in TEMPERATURES.tolist()
         ]
         return [half for half in found if half is not None] or None
@@ -349,29 +332,12 @@ def _property(
 
 
 def _properties(predictor: Predictor, outcome: Any) -> list[answers.PropertyAnswer]:
-    if isinstance(outcome, BandStructure):
-        found = band_properties(outcome, predictor.calibration)
-        return [
-            answers.PropertyAnswer(
-                name=name,
-                description=description,
-                value=found[name],
-                unit=unit,
-                half_width_90=found.get(f"{name}_half_width_90"),
-            )
-            for name, (description, unit) in BAND_PROPERTIES.items()
-            if name in found
-        ]
     known = Properties(predictor.info)
-    names = tuple(name for name in known.own if name != "familiarity")  # which has its own field
-    widths: dict[str, float] = {}
+    names = [name for name in known.own if name != "familiarity"]  # which has its own field
     if outcome.kind.thermal:
-        names += THERMAL_PROPERTIES
-        try:
-            widths = phonon_properties(outcome, ROOM, predictor.calibration)
-        except DataError:
-            return []
-    return [
-        _property(known[name], known[name].of(outcome), widths.get(WIDTH_KEYS.get(name, "")))
-        for name in names
+        names += [f"{name}_{ROOM:g}K" for name in THERMAL]
+    found = [
+        _property(item, item.of(outcome), item.half_width(outcome, predictor.calibration))
+        for item in map(known.__getitem__, names)
     ]
+    return [answer for answer in found if answer.value is not None]
