@@ -68,11 +68,10 @@ def write_damaged(folder: Path) -> dict[str, str]:
 
     begin, end = vasp.index("<dos>"), vasp.index("</dos>") + len("</dos>")
     rows = vasp[begin:end].splitlines(keepends=True)
-    first = next(k for k, row in enumerate(rows) if row.strip().startswith("<r>"))
-    stars = [*rows]
-    stars[first + 40] = "<r> -7.5000 ******* 1.0000 </r>\n"
-    negative = [*rows]
-    negative[first + 40] = f"<r> {rows[first + 40].split()[1]} -9.0000 1.0000 </r>\n"
+    place = 40 + next(k for k, row in enumerate(rows) if row.strip().startswith("<r>"))
+
+    def with_row(text: str) -> str:
+        return "".join([vasp[:begin], *rows[:place], text, *rows[place + 1 :], vasp[end:]])
 
     add("empty.xml", "", "is empty")
     add("empty.json.gz", b"", "is empty")
@@ -81,8 +80,8 @@ def write_damaged(folder: Path) -> dict[str, str]:
     add("truncated.xml", vasp[: len(vasp) // 2], "cut off at line")
     add("truncated.xml.gz", gzip.compress(vasp.encode())[:2000], "cannot be read")
     add("nodos.xml", vasp[:begin] + vasp[end:], "holds no DOS")
-    add("stars.xml", vasp[:begin] + "".join(stars) + vasp[end:], "NaN")
-    add("negative.xml", vasp[:begin] + "".join(negative) + vasp[end:], "negative densities")
+    add("stars.xml", with_row("<r> -7.5000 ******* 1.0000 </r>\n"), "NaN")
+    add("negative.xml", with_row("<r> -7.5000 -9.0000 1.0000 </r>\n"), "negative densities")
     add("coarse.xml", vasp, "NEDOS = 1194 or more")
     stopped = re.sub(r'(name="NELM">)\s*\d+', r"\1 2", DIAMOND.read_text())
     add("stopped.xml", stopped, "did not converge")

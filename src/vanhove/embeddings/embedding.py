@@ -20,7 +20,7 @@ from torch import Tensor
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import symbols_of
 from vanhove.crystal.embeddings import SUFFIX, read_embedding
-from vanhove.datasets import load_dataset
+from vanhove.datasets import SpectrumDataset, load_dataset
 from vanhove.datasets.graph_store import load_graphs
 from vanhove.datasets.registry import DATASETS
 from vanhove.embeddings.latents import Latents, encoded
@@ -103,20 +103,15 @@ def embed(
     if limit is not None and limit < 2:
         raise ConfigError(f"limit {limit}; allowed: 2 or more")
 
-    if str(source) in DATASETS or (chosen.kind == "contrastive-labels" and weights is None):
-        dataset = load_dataset(str(source))
-        crystals, rows = list(dataset.crystals), np.asarray(dataset.split("train"))
-    else:
-        dataset, crystals = None, _structures(Path(source))
-        rows = np.arange(len(crystals))
+    labelled = chosen.kind == "contrastive-labels" and weights is None
+    is_dataset = labelled or str(source) in DATASETS
+    dataset = load_dataset(str(source)) if is_dataset else None
+    crystals = _structures(Path(source)) if dataset is None else list(dataset.crystals)
+    rows = np.arange(len(crystals)) if dataset is None else np.asarray(dataset.split("train"))
     rows = _choice(crystals, rows, chosen.seed, limit, max_atoms, leave_out)
-    spectra = None
     if dataset is None:  # the graphs of a data set are kept for all of it, whoever asks
         crystals, rows = [crystals[row] for row in rows], np.arange(len(rows))
-    elif chosen.kind == "contrastive-labels" and weights is None:
-        if dataset.kpoints is not None:
-            raise ConfigError(f"{source} holds bands; contrast by labels needs spectra")
-        spectra = torch.from_numpy(np.asarray(dataset.values, dtype=np.float32))
+    spectra = _labels(dataset) if dataset is not None and labelled else None
     material = _material(crystals, rows, spectra, chosen, quiet)
 
     info: dict[str, Any] = {
@@ -139,8 +134,7 @@ def embed(
             state = _state_path(out_path)
             objective, info["held_out"] = train_objective(chosen, material, state, quiet)
         else:
-            objective = build_objective(chosen)
-            _load(objective, weights, str(encoder))
+            objective = _loaded(chosen, weights, str(encoder))
             info["encoder"] = str(encoder)
         found = encoded(objective, material, crystals, quiet)
         own = dict(objective.named_parameters())
@@ -157,6 +151,12 @@ def embed(
         _write(out_path, table, own, info)
         _state_path(out_path).unlink(missing_ok=True)
     return EmbedResult(table, found, info)
+
+
+def _labels(dataset: SpectrumDataset) -> Tensor:
+    if dataset.kpoints is not None:
+        raise ConfigError(f"{dataset.name} holds bands; contrast by labels needs spectra")
+    return torch.from_numpy(np.asarray(dataset.values, dtype=np.float32))
 
 
 def _state_path(out: Path) -> Path:
@@ -238,13 +238,18 @@ def _material(
     return Material(graphs, usable, spectra, digest.hexdigest())
 
 
-def _load(objective: torch.nn.Module, weights: dict[str, np.ndarray], name: str) -> None:
+def _loaded(
+    settings: EmbeddingSettings, weights: dict[str, np.ndarray], name: str
+) -> torch.nn.Module:
+    """The objective with the weights of a trained encoder."""
+    objective = build_objective(settings)
     try:
         objective.load_state_dict(
             {key: torch.from_numpy(value).float() for key, value in weights.items()}
         )
     except RuntimeError:
         raise CheckpointError(f"{name} holds no encoder that fits its settings") from None
+    return objective
 
 
 def _write(path: Path, table: np.ndarray, weights: dict[str, Tensor], info: dict) -> None:

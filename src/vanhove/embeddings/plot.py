@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vanhove.crystal.elements import SYMBOLS
@@ -44,11 +46,42 @@ def latent_map(latents: Latents, title: str) -> str:
         import plotly.graph_objects as go
     except ImportError as error:
         raise MissingExtraError("plotly", "html", "an interactive plot") from error
-    from plotly.colors import sample_colorscale
 
     chart = go.Figure()
+    crystal_axes = _add_crystals(chart, latents)
+    atom_axes = _add_atoms(chart, latents)
+    by_system = [index < len(CRYSTAL_SYSTEMS) for index in range(len(chart.data))]
+    chart.update_layout(
+        title=title,
+        template="plotly_white",
+        xaxis_title=crystal_axes[0],
+        yaxis_title=crystal_axes[1],
+        updatemenus=[
+            {
+                "type": "buttons",
+                "direction": "right",
+                "x": 0,
+                "xanchor": "left",
+                "y": 1.08,
+                "buttons": [
+                    _button("crystals by crystal system", by_system, crystal_axes),
+                    _button("atoms by element", [not shown for shown in by_system], atom_axes),
+                ],
+            }
+        ],
+    )
+    return chart.to_html(include_plotlyjs=True, full_html=True)
+
+
+def _button(label: str, visible: list[bool], axes: list[str]) -> dict[str, Any]:
+    titles = {"xaxis.title.text": axes[0], "yaxis.title.text": axes[1]}
+    return {"label": label, "method": "update", "args": [{"visible": visible}, titles]}
+
+
+def _add_crystals(chart: Any, latents: Latents) -> list[str]:
+    """Crystals, coloured by crystal system; titles of the axes."""
     crystals = _thinned(len(latents.n_atoms))
-    places, crystal_axes = _flat(latents.crystals)
+    places, axes = _flat(latents.crystals)
     for index, system in enumerate(CRYSTAL_SYSTEMS):
         shown = crystals[latents.crystal_system[crystals] == index]
         chart.add_scatter(
@@ -59,8 +92,15 @@ def latent_map(latents: Latents, title: str) -> str:
             mode="markers",
             marker={"size": 4, "opacity": 0.7},
         )
+    return axes
+
+
+def _add_atoms(chart: Any, latents: Latents) -> list[str]:
+    """Atoms, coloured by element, whose symbol stands at their centre; titles of the axes."""
+    from plotly.colors import sample_colorscale
+
     atoms = _thinned(len(latents.atomic_numbers))
-    places, atom_axes = _flat(latents.atoms)
+    places, axes = _flat(latents.atoms)
     present = np.unique(latents.atomic_numbers)
     colours = sample_colorscale("Turbo", np.linspace(0, 1, max(len(present), 2)).tolist())
     for z, colour in zip(present, colours, strict=False):
@@ -80,39 +120,7 @@ def latent_map(latents: Latents, title: str) -> str:
             textposition="top center",
             visible=False,
         )
-    n_systems = len(CRYSTAL_SYSTEMS)
-    by_system = [index < n_systems for index in range(len(chart.data))]
-    buttons = [
-        ("crystals by crystal system", by_system, crystal_axes),
-        ("atoms by element", [not shown for shown in by_system], atom_axes),
-    ]
-    chart.update_layout(
-        title=title,
-        template="plotly_white",
-        xaxis_title=crystal_axes[0],
-        yaxis_title=crystal_axes[1],
-        updatemenus=[
-            {
-                "type": "buttons",
-                "direction": "right",
-                "x": 0,
-                "xanchor": "left",
-                "y": 1.08,
-                "buttons": [
-                    {
-                        "label": label,
-                        "method": "update",
-                        "args": [
-                            {"visible": visible},
-                            {"xaxis.title.text": axes[0], "yaxis.title.text": axes[1]},
-                        ],
-                    }
-                    for label, visible, axes in buttons
-                ],
-            }
-        ],
-    )
-    return chart.to_html(include_plotlyjs=True, full_html=True)
+    return axes
 
 
 def _flat(values: np.ndarray) -> tuple[np.ndarray, list[str]]:

@@ -30,7 +30,7 @@ from vanhove.experiments.output import write_table
 from vanhove.experiments.timing import Effort, time_models
 from vanhove.experiments.trained_runs import has_run, say
 from vanhove.papers.definitions import EXPERIMENTS, chosen_rows, find_experiment
-from vanhove.papers.table import Experiment, Row
+from vanhove.papers.table import Column, Experiment, Row
 from vanhove.runs.catalog import Size
 from vanhove.runs.checkpoint import DatasetInfo
 from vanhove.runs.config import RunConfig
@@ -340,33 +340,25 @@ def _timed_rows(
     seconds = time_models(dataset, configs, effort, partial(say, quiet=options.quiet))
     own = seconds[chosen.index(reference)]
     columns = list(experiment.columns)
-    rows: list[dict[str, Any]] = []
-    published_reference = published_content(reference, columns)
-    for row, config, times in zip(chosen, configs, seconds, strict=True):
-        published = published_content(row, columns)
-        if published is not None and published_reference is not None:
-            published["values"] = {
-                key: value / published_reference["values"][key]
-                for key, value in published["values"].items()
-            }
-        rows.append(
-            {
-                "label": row.label,
-                "model": row.model,
-                "run": row.run,
-                "seeds": [],
-                "mean": {
-                    "train_ratio": times["train_seconds"] / own["train_seconds"],
-                    "inference_ratio": times["inference_seconds"] / own["inference_seconds"],
-                    **times,
-                },
-                "std": None,
-                "published": published,
-                "distance": {},
-                "runs": [],
-                "config": config.model_dump(mode="json"),
-            }
-        )
+    rows = [
+        {
+            "label": row.label,
+            "model": row.model,
+            "run": row.run,
+            "seeds": [],
+            "mean": {
+                "train_ratio": times["train_seconds"] / own["train_seconds"],
+                "inference_ratio": times["inference_seconds"] / own["inference_seconds"],
+                **times,
+            },
+            "std": None,
+            "published": _published_ratios(row, reference, columns),
+            "distance": {},
+            "runs": [],
+            "config": config.model_dump(mode="json"),
+        }
+        for row, config, times in zip(chosen, configs, seconds, strict=True)
+    ]
     notes = [
         *experiment.notes,
         f"Each number is the median of {effort.rounds} rounds, in which the models take turns: "
@@ -387,3 +379,13 @@ def _timed_rows(
         "columns": [column_content(column) for column in columns],
         "rows": rows,
     }
+
+
+def _published_ratios(row: Row, reference: Row, columns: list[Column]) -> dict[str, Any] | None:
+    """The printed seconds of a row over those of the reference."""
+    published, whole = (published_content(one, columns) for one in (row, reference))
+    if published is not None and whole is not None:
+        published["values"] = {
+            key: value / whole["values"][key] for key, value in published["values"].items()
+        }
+    return published

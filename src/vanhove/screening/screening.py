@@ -147,11 +147,8 @@ def screen(
     plan.enter(out)
     tables.prepare()
     job = Job(out, str(checkpoint), type(reader), plan.properties, where, primitive, precision)
-    chunks = (
-        chunk
-        for chunk in reader.chunks(partition_size, limit)
-        if not tables.is_finished(chunk.number)
-    )
+    every = reader.chunks(partition_size, limit)
+    chunks = (chunk for chunk in every if not tables.is_finished(chunk.number))
     if engine == "local":
         done = run_local(job, chunks, workers or _processors())
     else:
