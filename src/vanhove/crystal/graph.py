@@ -27,10 +27,14 @@ from vanhove.settings import Settings
 class GraphSettings(Settings):
     """How a crystal becomes a graph; part of every checkpoint."""
 
-    cutoff: float = Field(4.0, gt=0, description="neighbour cutoff, angstrom")
-    max_neighbors: int | None = Field(None, ge=1, description="nearest ones kept, in whole shells")
-    self_edges: bool = Field(False, description="a zero-length edge per atom (released code)")
-    primitive: bool = Field(True, description="reduce to the primitive cell first")
+    cutoff: float = Field(4.0, gt=0, description="cutoff distance of neighbours, angstrom")
+    max_neighbors: int | None = Field(
+        None, ge=1, description="number of nearest neighbours to keep, in whole shells; null: all"
+    )
+    self_edges: bool = Field(
+        False, description="add an edge of length zero to each atom (released code)"
+    )
+    primitive: bool = Field(True, description="reduce each crystal to its primitive cell first")
     symmetry_tolerance: float = Field(SYMMETRY_TOLERANCE, gt=0, description="angstrom")
 
 

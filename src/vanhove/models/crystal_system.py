@@ -18,10 +18,14 @@ class CrystalSystemSettings(Settings):
     """What a model is told of the crystal system, and where (DOSTransformer, tables 4 and 9)."""
 
     kind: Literal["none", "one_hot", "prompt"] = Field(
-        "prompt", description="prompt: one learnable vector per crystal system"
+        "prompt",
+        description="how the crystal system enters; prompt: one learnable vector per crystal "
+        "system",
     )
     where: Literal["atoms", "decoder"] = Field(
-        "decoder", description="joined to the atom features, or to the crystal in the decoder"
+        "decoder",
+        description="where it enters: joined to the atom features, or to the crystal in the "
+        "decoder",
     )
     dim: int = Field(128, ge=1, description="width of a prompt")
 

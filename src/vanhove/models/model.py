@@ -27,9 +27,9 @@ class ModelSettings(Settings):
     encoder: AnyEncoderSettings = GraphNetworkSettings()  # type: ignore[call-arg]
     decoder: AnyDecoderSettings = DOSTransformerSettings()  # type: ignore[call-arg]
     crystal_system: CrystalSystemSettings = CrystalSystemSettings()  # type: ignore[call-arg]
-    output: OutputKind = Field("raw", description="normalisation of the output")
+    output: OutputKind = Field("raw", description="normalisation of the predicted spectrum")
     trainable_features: bool = Field(
-        False, description="train the element tables of encoder.atom_features further"
+        False, description="train the element tables of encoder.atom_features as well"
     )
 
 

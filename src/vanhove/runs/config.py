@@ -27,49 +27,58 @@ LoggerName = Literal["tensorboard", "wandb"]
 
 
 class DataSettings(Settings):
-    dataset: str = Field("phonon_petretto", description="a named data set or the path of a folder")
+    dataset: str = Field(
+        "phonon_petretto", description="name of a data set, or path of a folder of one"
+    )
     split: SplitName | None = Field(
         None,
-        description="null: the stored split; grouped: one formula, one part; species, "
-        "crystal_system, elements: test on kinds of crystals that were not trained on; all: train "
-        "on all",
+        description="null: the stored split; grouped: materials of one formula in the same split; "
+        "species, crystal_system, elements: test on kinds of crystals that were not trained on; "
+        "all: train on all materials",
     )
-    split_seed: int = Field(0, description="of a new split")
+    split_seed: int = Field(0, description="seed of a split that is drawn anew")
     tuning_fraction: float | None = Field(
         None,
         gt=0,
         le=TUNING_POOL,
-        description="train on this fraction of the test part, test on what no fraction trains on",
+        description="share of the test split to train on; what no share trains on is tested on",
     )
     tuning_count: int | None = Field(
-        None, ge=1, description="train on so many materials of the test part, test on a fixed rest"
+        None,
+        ge=1,
+        description="number of materials of the test split to train on; a fixed rest is tested on",
     )
-    tuning_seed: int = Field(0, ge=0, description="which materials tuning_count takes")
+    tuning_seed: int = Field(0, ge=0, description="seed of the materials that tuning_count takes")
     folds: int | None = Field(
-        None, ge=2, description="cross-validation: share train and valid parts over so many folds"
+        None,
+        ge=2,
+        description="number of cross-validation folds that the train and valid splits are shared "
+        "over",
     )
     fold: int | None = Field(
         None,
         ge=0,
-        description="the fold that validates, its predictions are kept; null: all train",
+        description="the fold to validate on, whose predictions are kept; null: all folds train",
     )
     train_fraction: float | None = Field(
-        None, gt=0, le=1, description="train on this fraction of the training part"
+        None, gt=0, le=1, description="share of the training split to use"
     )
     subclass: SubclassName | None = Field(
-        None, description="keep the crystals of this kind alone, in all parts"
+        None, description="kind of crystals to keep, in all splits"
     )
     elements: tuple[str, ...] = Field(
-        (), description="of split elements: symbols whose crystals are tested on"
+        (), description="elements whose crystals are tested on, for split: elements"
     )
     electron_target: Literal["dostransformer", "mat2spec", "bands"] = Field(
         "dostransformer",
-        description="grid and scale made of a folder of electron DOS; bands: it holds bands",
+        description="grid and scale that a folder of electron DOS is brought to; bands: the folder "
+        "holds bands",
     )
     grid_points: int | None = Field(
         None,
         ge=2,
-        description="interpolate the spectra to so many points from the first energy to the last",
+        description="number of grid points that the spectra are interpolated to, first to last "
+        "energy",
     )
 
 
@@ -77,78 +86,102 @@ class StartSettings(Settings):
     """Weights to start from (fine-tuning)."""
 
     checkpoint: str | None = Field(
-        None, description="shipped weights, a checkpoint file or a run folder to start from"
+        None,
+        description="weights to start from: shipped weights, a checkpoint file or a run folder",
     )
-    member: int = Field(0, ge=0, description="of an ensemble, the one to start from")
+    member: int = Field(0, ge=0, description="member of an ensemble to start from")
     trainable: Trainable = Field(
         "all",
-        description="prompts: the crystal-system prompts and the decoder's head; last_layers: the "
-        "decoder's last block and head; adapters: low-rank additions to all matrices, and the head",
+        description="weights to train; prompts: the crystal-system prompts and the decoder's head; "
+        "last_layers: the decoder's last block and head; adapters: low-rank additions to all "
+        "matrices, and the head",
     )
-    adapter_rank: int = Field(4, ge=1, description="of adapters")
-    adapter_scale: float = Field(1.0, gt=0, description="factor of adapters")
+    adapter_rank: int = Field(4, ge=1, description="rank of the adapters")
+    adapter_scale: float = Field(
+        1.0, gt=0, description="factor that the adapters are multiplied with"
+    )
 
 
 class TrainingSettings(Settings):
-    epochs: int = Field(90, ge=1, description="at most")
-    batch_size: int = Field(8, ge=1, description="crystals per step, over all processes")
-    learning_rate: float = Field(1e-3, gt=0, description="of AdamW, after the warm-up")
-    weight_decay: float = Field(1e-2, ge=0, description="of AdamW")
+    epochs: int = Field(90, ge=1, description="largest number of epochs")
+    batch_size: int = Field(
+        8, ge=1, description="number of crystals per optimiser step, over all processes"
+    )
+    learning_rate: float = Field(1e-3, gt=0, description="learning rate of AdamW after the warm-up")
+    weight_decay: float = Field(1e-2, ge=0, description="weight decay of AdamW")
     warmup_steps: int = Field(
-        300, ge=0, description="steps of linear warm-up; at most a tenth of all steps"
+        300, ge=0, description="number of steps of linear warm-up, at most a tenth of all steps"
     )
     schedule: ScheduleName = Field(
-        "cosine", description="of the learning rate after the warm-up; cosine falls to 1 %"
+        "cosine", description="schedule of the learning rate after the warm-up; cosine falls to 1 %"
     )
     decay: float = Field(
-        0.5, gt=0, le=1, description="exponential: factor per epoch; step: per decay_epochs"
+        0.5,
+        gt=0,
+        le=1,
+        description="factor of the learning rate: each epoch (exponential), each decay_epochs "
+        "(step)",
     )
-    decay_epochs: int = Field(50, ge=1, description="epochs between the steps of schedule step")
+    decay_epochs: int = Field(
+        50, ge=1, description="number of epochs between the steps of schedule step"
+    )
     ema_decay: float | None = Field(
         0.995,
         gt=0,
         lt=1,
-        description="average the weights with this decay per step; the average is validated and "
-        "saved; null: no averaging",
+        description="decay per step of the averaged weights, which are validated and saved; null: "
+        "no averaging",
     )
     gradient_clip: float | None = Field(
-        1.0, gt=0, description="largest norm of the gradient; null: no limit"
+        1.0, gt=0, description="largest norm of the gradient; null: no clipping"
     )
-    loss: LossName = Field("rmse", description="of each crystal, then the mean")
+    loss: LossName = Field(
+        "rmse", description="loss of each crystal; the mean over crystals is minimised"
+    )
     shape_weight: float = Field(
-        0.0, ge=0, description="of the Wasserstein distance of shapes, added to the loss"
+        0.0,
+        ge=0,
+        description="weight of the Wasserstein distance of normalised spectra, added to the loss",
     )
     beta: float = Field(
         1.0,
         ge=0,
-        description="DOSTransformer: L_global + beta L_system; bands: centre + beta dispersion",
+        description="weight beta: L_global + beta L_system (DOSTransformer), centre + beta "
+        "dispersion (bands)",
     )
     select_by: SelectionName = Field(
-        "rmse", description="validation metric of the best epoch; last: keep the last, validate not"
+        "rmse",
+        description="validation metric that selects the best epoch; last: keep the last epoch, no "
+        "validation",
     )
     patience: int = Field(
-        45, ge=1, description="stop after this many epochs without a better validation metric"
+        45,
+        ge=1,
+        description="number of epochs without a better validation metric after which training "
+        "stops",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
-        description="bfloat16: mixed, weights and optimiser stay float32; auto: bfloat16 where the "
-        "processor or GPU has instructions for it, else float32",
+        description="precision of training; bfloat16: mixed, weights and optimiser stay float32; "
+        "auto: bfloat16 where the processor or GPU has instructions for it, else float32",
     )
-    deterministic: bool = Field(False, description="only deterministic kernels (CUDA: slower)")
+    deterministic: bool = Field(
+        False, description="use deterministic kernels only (slower on CUDA)"
+    )
     checkpoint_seconds: float = Field(
-        60.0, ge=0, description="seconds between saves of the whole state"
+        60.0, ge=0, description="seconds between saves of the state that --resume needs"
     )
     loggers: tuple[LoggerName, ...] = Field(
-        (), description="besides metrics.csv and metrics.jsonl: tensorboard, wandb"
+        (), description="loggers besides metrics.csv and metrics.jsonl"
     )
 
 
 class RunConfig(Settings):
     """One training run. `load` reads it from YAML; ``seed`` sets weights, order and dropout."""
 
-    name: str = Field("run", description="of the run and of its folder")
+    name: str = Field("run", description="name of the run and of its folder")
     seed: int = Field(
-        0, ge=0, description="of the first weights, the order of the crystals and dropout"
+        0, ge=0, description="seed of the initial weights, the order of the crystals and dropout"
     )
     data: DataSettings = DataSettings()  # type: ignore[call-arg]
     graph: GraphSettings = GraphSettings()  # type: ignore[call-arg]

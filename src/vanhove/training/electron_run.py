@@ -34,7 +34,9 @@ class ElectronRun(Settings):
         BandTraining(epochs=12, learning_rate=3e-3, n_kpoints=4),
         description="first stage, on electron_tb3; none leaves it out",
     )
-    teacher_crystals: int = Field(6000, ge=1, description="of electron_tb3, at random by seed")
+    teacher_crystals: int = Field(
+        6000, ge=1, description="number of crystals of electron_tb3, at random"
+    )
     pbe: BandTraining = Field(
         BandTraining(epochs=60, gap_batch=4), description="second stage, on electron_pbe"
     )

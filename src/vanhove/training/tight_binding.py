@@ -35,7 +35,7 @@ class BandTraining(Settings):
     learning_rate: float = Field(1e-3, gt=0, description="the largest, of one cycle")
     weight_decay: float = Field(1e-4, ge=0)
     batch_size: int = Field(8, ge=1, description="crystals with eigenvalues in each step")
-    n_kpoints: int = Field(12, ge=1, description="of each crystal in each step")
+    n_kpoints: int = Field(12, ge=1, description="number of k-points of a crystal in each step")
     six_bands: float = Field(0.2, ge=0, description="weight of the bands next to the Fermi level")
     edges: float = Field(0.2, ge=0, description="weight of the gap between known band edges")
     gap: float = Field(0.3, ge=0, description="weight of gaps of crystals without eigenvalues")

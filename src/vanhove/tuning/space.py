@@ -160,30 +160,36 @@ class PrunerSettings(Settings):
         "median",
         description="median: worse after an epoch than the median of the trials before",
     )
-    startup_trials: int = Field(5, ge=0, description="of median: trials that are never pruned")
-    warmup_epochs: int = Field(1, ge=0, description="of median: epochs that are never looked at")
-    reduction_factor: int = Field(3, ge=2, description="of hyperband")
+    startup_trials: int = Field(
+        5, ge=0, description="number of trials that the median pruner never stops"
+    )
+    warmup_epochs: int = Field(
+        1, ge=0, description="number of epochs before the median pruner looks at a trial"
+    )
+    reduction_factor: int = Field(3, ge=2, description="reduction factor of hyperband")
 
 
 class SearchSpace(Settings):
     """A search. `load` reads it from YAML; `resolved` is what a study runs."""
 
-    name: str = Field(pattern=r"^[\w.-]+$", description="of the study and its runs")
+    name: str = Field(pattern=r"^[\w.-]+$", description="name of the study and of its runs")
     about: str = Field("", description="where the ranges come from")
     base: str | dict[str, Any] = Field(
-        description="a model of the catalog, shipped weights, a run file, or settings"
+        description="a named model, shipped weights, a run file, or settings"
     )
-    size: Size = Field("compact", description="of a model of the catalog")
+    size: Size = Field("compact", description="which settings of a named model")
     set: dict[str, Any] = Field(
         default_factory=dict, description="dotted settings that differ from the base"
     )
-    epochs: int = Field(ge=1, description="the budget of a trial")
-    metric: SelectionName = Field("rmse", description="on the validation part; smaller is better")
-    seed: int = Field(0, ge=0, description="of the sampler; that of the runs is the base's")
+    epochs: int = Field(ge=1, description="number of epochs of a trial")
+    metric: SelectionName = Field(
+        "rmse", description="metric of the validation split; smaller is better"
+    )
+    seed: int = Field(0, ge=0, description="seed of the sampler; the runs take that of the base")
     sampler: Literal["tpe", "random"] = Field(
         "tpe", description="tpe: learns from the trials before"
     )
-    startup_trials: int = Field(10, ge=1, description="of tpe: random trials before it learns")
+    startup_trials: int = Field(10, ge=1, description="number of random trials before tpe learns")
     pruner: PrunerSettings = PrunerSettings()  # type: ignore[call-arg]
     space: dict[str, Range] = Field(min_length=1, description="dotted setting -> range")
 

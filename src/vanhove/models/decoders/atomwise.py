@@ -29,11 +29,13 @@ class AtomwiseSettings(DecoderSettings):
 
     name: Literal["atomwise"] = "atomwise"
     hidden_dim: int = Field(128, ge=1, description="width per energy")
-    n_layers: int = Field(2, ge=0, description="convolutions along the energies")
-    kernel_size: int = Field(7, ge=1, description="energies a convolution sees; an odd number")
+    n_layers: int = Field(2, ge=0, description="number of convolutions along the energies")
+    kernel_size: int = Field(
+        7, ge=1, description="number of energies that a convolution sees, an odd number"
+    )
     energies: EnergyEmbeddingKind = Field("gaussian", description=ENERGIES)
     energy_centers: int = Field(40, ge=2, description=ENERGY_CENTERS)
-    dropout: float = Field(0.1, ge=0, lt=1, description="probability")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout probability")
 
     @field_validator("kernel_size")
     @classmethod

@@ -27,11 +27,12 @@ class BandformerSettings(DecoderSettings):
 
     name: Literal["bandformer"] = "bandformer"
     hidden_dim: int = Field(128, ge=4, description="width of k-point states; a multiple of n_heads")
-    n_layers: int = Field(3, ge=1, description="decoder layers")
-    n_heads: int = Field(4, ge=1, description="of both attentions")
-    n_bands: int = Field(6, ge=1, description="bands to predict, as in the data set")
+    n_layers: int = Field(3, ge=1, description="number of decoder layers")
+    n_heads: int = Field(4, ge=1, description="number of heads of both attentions")
+    n_bands: int = Field(6, ge=1, description="number of bands to predict, as in the data set")
     encoding: Literal["bloch", "reciprocal"] = Field(
-        "bloch", description="of k: Bloch sums, or waves of its fractional coordinates (as printed)"
+        "bloch",
+        description="encoding of k: Bloch sums, or waves of its fractional coordinates (printed)",
     )
     channels: int = Field(8, ge=1, description="radial functions per wave of the encoding of k")
     n_basis: int = Field(24, ge=2, description="Gaussians per distance in the encoding of k")
@@ -44,7 +45,7 @@ class BandformerSettings(DecoderSettings):
     kpoints_per_step: int | None = Field(
         None, ge=2, description="random points of each path that a training step looks at"
     )
-    dropout: float = Field(0.1, ge=0, lt=1, description="probability")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout probability")
 
     @model_validator(mode="after")
     def _fits(self) -> BandformerSettings:

@@ -30,18 +30,23 @@ class DOSTransformerSettings(DecoderSettings):
 
     name: Literal["dostransformer"] = "dostransformer"
     hidden_dim: int = Field(128, ge=1, description="width of energy states")
-    n_layers: int = Field(2, ge=1, description="attention layers per stack")
-    attention: AttentionKind = Field("released", description="bare: as printed in the paper")
-    projections: bool = Field(False, description="learned query, key, value, output projections")
-    n_heads: int = Field(1, ge=1, description="of the attention; must divide hidden_dim")
-    value_layers: Literal[1, 2] = Field(
-        1, description="layers from an energy's state to its value; the paper says MLP (2)"
+    n_layers: int = Field(2, ge=1, description="number of attention layers per stack")
+    attention: AttentionKind = Field(
+        "released", description="form of the attention; bare: as printed in the paper"
     )
-    pooling: Pooling = Field("sum", description="of atoms")
-    global_branch: bool = Field(True, description="train the branch without the crystal system")
+    projections: bool = Field(False, description="learn query, key, value and output projections")
+    n_heads: int = Field(1, ge=1, description="number of attention heads; must divide hidden_dim")
+    value_layers: Literal[1, 2] = Field(
+        1,
+        description="number of layers from an energy's state to its value; the paper says MLP (2)",
+    )
+    pooling: Pooling = Field("sum", description="pooling of atoms to the crystal")
+    global_branch: bool = Field(
+        True, description="train the branch without the crystal system as well"
+    )
     energies: EnergyEmbeddingKind = Field("learned", description=ENERGIES)
     energy_centers: int = Field(40, ge=2, description=ENERGY_CENTERS)
-    dropout: float = Field(0.1, ge=0, lt=1, description="probability")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout probability")
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> DOSTransformerSettings:

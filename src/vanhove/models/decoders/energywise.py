@@ -28,10 +28,10 @@ class EnergywiseSettings(DecoderSettings):
 
     name: Literal["energywise"] = "energywise"
     hidden_dim: int = Field(256, ge=1, description="hidden width")
-    pooling: Pooling = Field("sum", description="of atoms")
+    pooling: Pooling = Field("sum", description="pooling of atoms to the crystal")
     energies: EnergyEmbeddingKind = Field("learned", description=ENERGIES)
     energy_centers: int = Field(40, ge=2, description=ENERGY_CENTERS)
-    dropout: float = Field(0.0, ge=0, lt=1, description="probability")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout probability")
 
 
 @register_decoder(EnergywiseSettings)

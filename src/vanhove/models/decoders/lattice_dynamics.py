@@ -39,25 +39,34 @@ class LatticeDynamicsSettings(AtomwiseSettings):
     name: Literal["lattice_dynamics"] = "lattice_dynamics"  # type: ignore[assignment]
     pair_dim: int = Field(64, ge=1, description="width of the network of the force constants")
     n_tensors: int = Field(
-        4, ge=0, description="ways in which other bonds at its ends change a bond's springs"
+        4,
+        ge=0,
+        description="number of ways in which other bonds at its ends change a bond's springs",
     )
-    n_basis: int = Field(40, ge=2, description="Gaussians per distance, of the force constants")
-    n_channels: int = Field(16, ge=0, description="densities of states weighted by atom")
+    n_basis: int = Field(
+        40, ge=2, description="number of Gaussians per distance, for the force constants"
+    )
+    n_channels: int = Field(16, ge=0, description="number of densities of states weighted by atom")
     modes_weight: float = Field(
-        0.3, ge=0, description="of the error of the modes' own density of states in the loss"
+        0.3, ge=0, description="weight of the error of the modes' own density of states in the loss"
     )
     is_polar: bool = Field(
-        False, description="Born charges, a dielectric tensor and the forces between dipoles"
+        False,
+        description="predict Born charges, a dielectric tensor and the forces between dipoles",
     )
     angle_cutoff: float | None = Field(
         None, gt=0, description="longest bonds whose angles have force constants, angstrom"
     )
-    n_angle_basis: int = Field(16, ge=2, description="Gaussians per cosine, of these")
+    n_angle_basis: int = Field(
+        16, ge=2, description="number of Gaussians per cosine of these angles"
+    )
     bands_weight: float = Field(
-        1.0, ge=0, description="of the mean error of frequencies along a path, per 100 1/cm"
+        1.0, ge=0, description="weight of the mean error of frequencies along a path, per 100 1/cm"
     )
     charges_weight: float = Field(
-        0.2, ge=0, description="of the mean error of charges and the relative one of the tensor"
+        0.2,
+        ge=0,
+        description="weight of the mean error of charges and the relative error of the tensor",
     )
 
 

@@ -26,19 +26,31 @@ class Mat2SpecSettings(DecoderSettings):
         "released", description="as the released code computes it, or as the paper prints it"
     )
     hidden_dim: int = Field(
-        256, ge=1, description="of the two Gaussian encoders, whose layers are 1, 2, 1 times this"
+        256,
+        ge=1,
+        description="width of the two Gaussian encoders, whose layers are 1, 2 and 1 times as wide",
     )
-    n_gaussians: int = Field(10, ge=1, description="K, mixture components of a crystal")
+    n_gaussians: int = Field(10, ge=1, description="number K of mixture components of a crystal")
     latent_dim: int = Field(128, ge=1, description="dimension of the Gaussians")
     state_dim: int = Field(512, ge=1, description="width of the translator")
-    projection_dim: int = Field(1024, ge=1, description="where the contrastive loss compares")
-    pooling: Pooling = Field("sum", description="of atoms")
-    dropout: float = Field(0.5, ge=0, lt=1, description="in the two Gaussian encoders")
-    kl_weight: float = Field(1.1, ge=0, description="of the divergence of the two mixtures")
-    contrastive_weight: float = Field(0.1, ge=0, description="released 0.1, in the paper 1")
+    projection_dim: int = Field(
+        1024, ge=1, description="width of the projections that the contrastive loss compares"
+    )
+    pooling: Pooling = Field("sum", description="pooling of atoms to the crystal")
+    dropout: float = Field(
+        0.5, ge=0, lt=1, description="dropout probability in the two Gaussian encoders"
+    )
+    kl_weight: float = Field(
+        1.1, ge=0, description="weight of the divergence of the two mixtures in the loss"
+    )
+    contrastive_weight: float = Field(
+        0.1,
+        ge=0,
+        description="weight of the contrastive loss; 0.1 in the released code, 1 in the paper",
+    )
     label_path: bool = Field(True, description="embed the true spectrum in training (ablation)")
     projector: bool = Field(True, description="project states before they are compared (ablation)")
-    temperature: float = Field(1.0, gt=0, description="of the contrastive loss")
+    temperature: float = Field(1.0, gt=0, description="temperature of the contrastive loss")
 
 
 class Mixture(NamedTuple):

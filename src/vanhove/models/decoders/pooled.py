@@ -20,8 +20,8 @@ class PooledSettings(DecoderSettings):
 
     name: Literal["pooled"] = "pooled"
     hidden_dim: int = Field(256, ge=1, description="hidden width")
-    pooling: Pooling = Field("sum", description="of atoms")
-    dropout: float = Field(0.0, ge=0, lt=1, description="probability")
+    pooling: Pooling = Field("sum", description="pooling of atoms to the crystal")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout probability")
 
 
 @register_decoder(PooledSettings)

@@ -23,14 +23,18 @@ class RecurrentSettings(DecoderSettings):
 
     name: Literal["recurrent"] = "recurrent"
     hidden_dim: int = Field(256, ge=1, description="width of the GRU")
-    n_layers: int = Field(1, ge=1, description="of the GRU")
-    attention: bool = Field(True, description="each step looks at the atoms")
-    chunk: int = Field(1, ge=1, description="points per step; more than 1: chunk RNN")
-    pooling: Pooling = Field("mean", description="of atoms, for the context")
-    composition: bool = Field(True, description="element fractions join the crystal's context")
-    dropout: float = Field(0.1, ge=0, lt=1, description="before the values and between layers")
+    n_layers: int = Field(1, ge=1, description="number of layers of the GRU")
+    attention: bool = Field(True, description="let each step attend to the atoms")
+    chunk: int = Field(1, ge=1, description="number of points per step; more than 1: chunk RNN")
+    pooling: Pooling = Field("mean", description="pooling of atoms to the crystal's context")
+    composition: bool = Field(
+        True, description="join the element fractions to the crystal's context"
+    )
+    dropout: float = Field(
+        0.1, ge=0, lt=1, description="dropout probability before the values and between layers"
+    )
     input_dropout: float = Field(
-        0.3, ge=0, lt=1, description="values fed back in training that are hidden"
+        0.3, ge=0, lt=1, description="share of the values fed back in training that are hidden"
     )
 
 

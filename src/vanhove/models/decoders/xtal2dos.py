@@ -33,8 +33,10 @@ class Xtal2DoSSettings(DecoderSettings):
     n_layers: int = Field(3, ge=1, description="published 6")
     n_heads: int = Field(4, ge=1, description="published 8; must divide hidden_dim")
     expansion: int = Field(4, ge=1, description="width of the feed-forward over hidden_dim")
-    pooling: Pooling = Field("mean", description="of atoms, for the context")
-    composition: bool = Field(True, description="element fractions join the crystal's context")
+    pooling: Pooling = Field("mean", description="pooling of atoms to the crystal's context")
+    composition: bool = Field(
+        True, description="join the element fractions to the crystal's context"
+    )
     dropout: float = Field(0.1, ge=0, lt=1, description="after each sublayer")
     input_dropout: float = Field(
         0.3, ge=0, lt=1, description="values fed back in training that are hidden (autoregressive)"

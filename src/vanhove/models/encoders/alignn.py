@@ -25,16 +25,22 @@ class ALIGNNSettings(EncoderSettings):
 
     name: Literal["alignn"] = "alignn"
     hidden_dim: int = Field(256, ge=1, description="width of atom, bond and angle states")
-    embedding_dim: int = Field(64, ge=1, description="between the Gaussians and hidden_dim")
-    n_alignn_layers: int = Field(4, ge=1, description="convolutions of line graph and atoms")
-    n_gcn_layers: int = Field(4, ge=0, description="convolutions of the atoms alone, after those")
-    n_basis: int = Field(80, ge=2, description="Gaussians per distance")
-    n_angle_basis: int = Field(40, ge=2, description="Gaussians per cosine")
+    embedding_dim: int = Field(64, ge=1, description="width between the Gaussians and hidden_dim")
+    n_alignn_layers: int = Field(
+        4, ge=1, description="number of convolutions of line graph and atoms"
+    )
+    n_gcn_layers: int = Field(
+        4, ge=0, description="number of convolutions of the atoms alone, after those"
+    )
+    n_basis: int = Field(80, ge=2, description="number of Gaussians per distance")
+    n_angle_basis: int = Field(40, ge=2, description="number of Gaussians per cosine of an angle")
     line_graph_cutoff: float = Field(
-        4.0, gt=0, description="bonds whose angles are looked at, angstrom; at most the graph's"
+        4.0,
+        gt=0,
+        description="longest bonds whose angles are used, angstrom; at most the graph's cutoff",
     )
     atom_features: tuple[str, ...] = Field(("one_hot", "matscholar"), description=ATOM_FEATURES)
-    dropout: float = Field(0.0, ge=0, lt=1, description="probability")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout probability")
 
 
 class LineGraph(NamedTuple):

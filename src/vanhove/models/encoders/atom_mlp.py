@@ -18,9 +18,9 @@ class AtomMLPSettings(EncoderSettings):
 
     name: Literal["atom_mlp"] = "atom_mlp"
     hidden_dim: int = Field(256, ge=1, description="width of atom states")
-    n_layers: int = Field(1, ge=1, description="hidden layers")
+    n_layers: int = Field(1, ge=1, description="number of hidden layers")
     atom_features: tuple[str, ...] = Field(("one_hot", "matscholar"), description=ATOM_FEATURES)
-    dropout: float = Field(0.0, ge=0, lt=1, description="probability")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout probability")
 
 
 @register_encoder(AtomMLPSettings)

@@ -26,14 +26,20 @@ class E3NNSettings(EncoderSettings):
     """Settings of `E3NN`."""
 
     name: Literal["e3nn"] = "e3nn"
-    hidden_dim: int = Field(64, ge=1, description="scalars per atom given out")
-    embedding_dim: int = Field(64, ge=1, description="scalars per atom before the convolutions")
-    multiplicity: int = Field(32, ge=1, description="channels per degree and parity")
+    hidden_dim: int = Field(64, ge=1, description="number of scalars per atom at the output")
+    embedding_dim: int = Field(
+        64, ge=1, description="number of scalars per atom before the convolutions"
+    )
+    multiplicity: int = Field(32, ge=1, description="number of channels per degree and parity")
     lmax: int = Field(1, ge=0, le=3, description="largest degree of the spherical harmonics")
-    n_layers: int = Field(2, ge=1, description="gated convolutions; an ungated one follows")
-    n_basis: int = Field(10, ge=2, description="Gaussians per distance")
+    n_layers: int = Field(
+        2, ge=1, description="number of gated convolutions; an ungated one follows"
+    )
+    n_basis: int = Field(10, ge=2, description="number of Gaussians per distance")
     radial_dim: int = Field(100, ge=1, description="width of the radial MLP's hidden layer")
-    typical_degree: float = Field(16.0, gt=0, description="sums are divided by its square root")
+    typical_degree: float = Field(
+        16.0, gt=0, description="constant whose square root sums over neighbours are divided by"
+    )
     atom_features: tuple[str, ...] = Field(("mass_weighted_one_hot",), description=ATOM_FEATURES)
 
 

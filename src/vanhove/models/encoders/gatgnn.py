@@ -24,16 +24,20 @@ class GATGNNSettings(EncoderSettings):
 
     name: Literal["gatgnn"] = "gatgnn"
     hidden_dim: int = Field(128, ge=1, description="width of atom states")
-    n_layers: int = Field(3, ge=1, description="attention layers")
-    n_heads: int = Field(4, ge=1, description="each as wide as hidden_dim; averaged")
-    n_basis: int = Field(41, ge=2, description="Gaussians per distance")
+    n_layers: int = Field(3, ge=1, description="number of attention layers")
+    n_heads: int = Field(
+        4,
+        ge=1,
+        description="number of attention heads, each as wide as hidden_dim; they are averaged",
+    )
+    n_basis: int = Field(41, ge=2, description="number of Gaussians per distance")
     global_dim: int = Field(32, ge=1, description="hidden width of the attention over atoms")
     composition: Literal["attention", "coefficients"] = Field(
         "attention",
         description="composition in the attention over atoms, or also in that over neighbours",
     )
     atom_features: tuple[str, ...] = Field(("one_hot", "matscholar"), description=ATOM_FEATURES)
-    dropout: float = Field(0.0, ge=0, lt=1, description="probability")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout probability")
 
 
 class LocalAttention(nn.Module):

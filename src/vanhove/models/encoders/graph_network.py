@@ -23,15 +23,21 @@ class GraphNetworkSettings(EncoderSettings):
 
     name: Literal["graph_network"] = "graph_network"
     hidden_dim: int = Field(128, ge=1, description="width of atom and edge states")
-    n_layers: int = Field(3, ge=0, description="rounds of message passing")
+    n_layers: int = Field(3, ge=0, description="number of rounds of message passing")
     atom_features: tuple[str, ...] = Field(("one_hot", "matscholar"), description=ATOM_FEATURES)
     edge_features: Literal["distance", "spherical_harmonics"] = Field(
-        "distance", description="spherical_harmonics: released code, not rotation-invariant"
+        "distance",
+        description="features of an edge; spherical_harmonics: released code, not "
+        "rotation-invariant",
     )
-    n_basis: int = Field(32, ge=2, description="Gaussians per distance")
-    aggregation: Literal["sum", "mean"] = Field("sum", description="of messages")
-    typical_degree: float = Field(16.0, gt=0, description="sums are divided by this constant")
-    dropout: float = Field(0.1, ge=0, lt=1, description="probability")
+    n_basis: int = Field(32, ge=2, description="number of Gaussians per distance")
+    aggregation: Literal["sum", "mean"] = Field(
+        "sum", description="aggregation of the messages at an atom"
+    )
+    typical_degree: float = Field(
+        16.0, gt=0, description="constant that sums over neighbours are divided by"
+    )
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout probability")
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,12 @@ class GraphTransformerSettings(EncoderSettings):
     """Settings of `GraphTransformer`."""
 
     name: Literal["graph_transformer"] = "graph_transformer"
-    hidden_dim: int = Field(128, ge=1, description="of all heads together")
-    n_layers: int = Field(3, ge=1, description="attention layers")
-    n_heads: int = Field(4, ge=1, description="divides hidden_dim")
-    n_basis: int = Field(41, ge=2, description="Gaussians per distance")
+    hidden_dim: int = Field(128, ge=1, description="width of all heads together")
+    n_layers: int = Field(3, ge=1, description="number of attention layers")
+    n_heads: int = Field(4, ge=1, description="number of attention heads; must divide hidden_dim")
+    n_basis: int = Field(41, ge=2, description="number of Gaussians per distance")
     atom_features: tuple[str, ...] = Field(("one_hot", "matscholar"), description=ATOM_FEATURES)
-    dropout: float = Field(0.1, ge=0, lt=1, description="probability")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout probability")
 
     @model_validator(mode="after")
     def _heads_divide(self) -> GraphTransformerSettings:

@@ -21,15 +21,19 @@ class MatformerSettings(EncoderSettings):
     """Settings of `Matformer`; the defaults are the published ones."""
 
     name: Literal["matformer"] = "matformer"
-    hidden_dim: int = Field(128, ge=1, description="of the states")
-    n_layers: int = Field(5, ge=1, description="attention layers")
-    n_heads: int = Field(4, ge=1, description="attention heads")
+    hidden_dim: int = Field(128, ge=1, description="width of atom states")
+    n_layers: int = Field(5, ge=1, description="number of attention layers")
+    n_heads: int = Field(4, ge=1, description="number of attention heads")
     head_dim: int | None = Field(None, ge=1, description="width of a head; null: hidden_dim")
-    n_basis: int = Field(128, ge=2, description="Gaussians per distance")
-    periodic_patterns: bool = Field(True, description="self edges that carry the lattice lengths")
-    lattice_range: float = Field(16.0, gt=0, description="longest length resolved, angstrom")
+    n_basis: int = Field(128, ge=2, description="number of Gaussians per distance")
+    periodic_patterns: bool = Field(
+        True, description="add self edges that carry the lattice lengths"
+    )
+    lattice_range: float = Field(
+        16.0, gt=0, description="longest lattice length that is resolved, angstrom"
+    )
     atom_features: tuple[str, ...] = Field(("one_hot", "matscholar"), description=ATOM_FEATURES)
-    dropout: float = Field(0.0, ge=0, lt=1, description="probability")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout probability")
 
 
 class MatformerLayer(nn.Module):

@@ -22,16 +22,18 @@ class UniMPSettings(EncoderSettings):
     """Settings of `UniMP`."""
 
     name: Literal["unimp"] = "unimp"
-    hidden_dim: int = Field(512, ge=1, description="of all heads together")
-    n_layers: int = Field(3, ge=1, description="attention layers")
-    n_heads: int = Field(4, ge=1, description="concatenated; divides hidden_dim")
-    n_basis: int = Field(41, ge=2, description="Gaussians per distance")
-    atom_features: tuple[str, ...] = Field(("one_hot", "matscholar"), description=ATOM_FEATURES)
-    dropout: float = Field(0.2, ge=0, lt=1, description="probability")
-    shared_edges: bool = Field(
-        False, description="one linear map of the bonds for all layers, as Xtal2DoS prints it"
+    hidden_dim: int = Field(512, ge=1, description="width of all heads together")
+    n_layers: int = Field(3, ge=1, description="number of attention layers")
+    n_heads: int = Field(
+        4, ge=1, description="number of attention heads, concatenated; must divide hidden_dim"
     )
-    last_norm: bool = Field(True, description="normalise after the last layer too")
+    n_basis: int = Field(41, ge=2, description="number of Gaussians per distance")
+    atom_features: tuple[str, ...] = Field(("one_hot", "matscholar"), description=ATOM_FEATURES)
+    dropout: float = Field(0.2, ge=0, lt=1, description="dropout probability")
+    shared_edges: bool = Field(
+        False, description="use one linear map of the bonds for all layers, as Xtal2DoS prints it"
+    )
+    last_norm: bool = Field(True, description="normalise after the last layer as well")
 
     @model_validator(mode="after")
     def _heads_divide(self) -> UniMPSettings:

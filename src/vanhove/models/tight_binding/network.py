@@ -38,12 +38,14 @@ _N = len(INTEGRALS)
 class TightBindingSettings(Settings):
     """Settings of `TightBinding`."""
 
-    cutoff: float = Field(6.0, gt=0, description="of hoppings and messages, angstrom")
+    cutoff: float = Field(
+        6.0, gt=0, description="cutoff distance of hoppings and messages, angstrom"
+    )
     hidden_dim: int = Field(64, ge=1, description="width of atom states")
-    n_rounds: int = Field(2, ge=1, description="of messages")
-    n_channels: int = Field(12, ge=1, description="of vectors, and of tensors, of an atom")
-    n_basis: int = Field(24, ge=2, description="Gaussians per distance")
-    dropout: float = Field(0.1, ge=0, lt=1, description="in training")
+    n_rounds: int = Field(2, ge=1, description="number of rounds of message passing")
+    n_channels: int = Field(12, ge=1, description="number of vectors, and of tensors, of an atom")
+    n_basis: int = Field(24, ge=2, description="number of Gaussians per distance")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout probability")
 
 
 @dataclass(frozen=True)
