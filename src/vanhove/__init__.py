@@ -34,6 +34,7 @@ _HOME = {
     "list_models": "vanhove.runs.catalog",
     "load": "vanhove.prediction.predictor",
     "load_dataset": "vanhove.datasets",
+    "phonons": "vanhove.prediction.predictor",
     "predict": "vanhove.prediction.predictor",
     "read_crystal": "vanhove.crystal.reading",
     "read_crystals": "vanhove.crystal.reading",
@@ -65,6 +66,7 @@ __all__ = [
     "list_models",
     "load",
     "load_dataset",
+    "phonons",
     "predict",
     "read_crystal",
     "read_crystals",
@@ -86,7 +88,7 @@ if TYPE_CHECKING:
     from vanhove.evaluation.evaluate import evaluate
     from vanhove.experiments.reproduce import reproduce
     from vanhove.experiments.sweep import sweep
-    from vanhove.prediction.predictor import Predictor, load, predict
+    from vanhove.prediction.predictor import Predictor, load, phonons, predict
     from vanhove.runs.catalog import list_models
     from vanhove.runs.checkpoint import export
     from vanhove.runs.config import RunConfig

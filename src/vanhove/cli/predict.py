@@ -18,7 +18,7 @@ def predict(
         typer.Argument(help="Structure files (CIF, POSCAR, extxyz, JSON), or folders of them."),
     ],
     property_name: Annotated[
-        Literal["phonon-dos", "electron-dos", "bands"],
+        Literal["phonon-dos", "phonon-bands", "electron-dos", "bands"],
         typer.Option("--property", "-p", help="What to predict, with the weights shipped for it."),
     ] = "phonon-dos",
     model: ModelOption = None,
@@ -61,7 +61,7 @@ def predict(
     precision: PrecisionOption = "auto",
     quiet: QuietOption = False,
 ) -> None:
-    """Predict the density of states of phonons (or electrons) of crystals, or electron bands.
+    """Predict densities of states or bands of crystals, of phonons or electrons.
 
     One structure: a table and a plot. Several, or a folder: one line each. A structure that cannot
     be used costs one line on stderr; the others are predicted, and the exit status is 1.
@@ -69,6 +69,7 @@ def predict(
     \b
     Example: vanhove predict crystal.cif
     Example: vanhove predict crystal.cif --property electron-dos
+    Example: vanhove predict crystal.cif --property phonon-bands
     Example: vanhove predict crystal.cif --property bands --json bands.json
     Example: vanhove predict crystal.cif --grid 0 1000 10
     Example: vanhove predict structures/ --json - | jq '.results[].name'

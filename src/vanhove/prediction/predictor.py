@@ -28,11 +28,13 @@ from vanhove.models.calibration import Calibration
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.inference import Precision
 from vanhove.models.model import SpectrumModel
+from vanhove.models.phonons import has_phonons, predict_phonons
 from vanhove.prediction.error_bars import with_error_bars
 from vanhove.runs.checkpoint import ModelInfo, load_model
 from vanhove.runs.other_grid import answer_on
 from vanhove.spectra.bands import BandStructure
-from vanhove.spectra.quantities import quantity
+from vanhove.spectra.phonons import Phonons
+from vanhove.spectra.quantities import PHONON_BANDS, quantity
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.weights import DEFAULT_WEIGHTS, default_weights, find_weights
 
@@ -61,6 +63,10 @@ class Predictor:
         info: its description, from the checkpoint.
         name: shown in results.
         path: of bands, the convention of the path, see `vanhove.crystal.kpath.high_symmetry_path`.
+        phonon_bands: `predict` gives phonon bands, of a model with force constants.
+
+    Raises:
+        ConfigError: ``phonon_bands`` of a model without force constants.
     """
 
     def __init__(
@@ -69,8 +75,12 @@ class Predictor:
         info: ModelInfo,
         name: str,
         path: PathConvention = "setyawan_curtarolo",
+        phonon_bands: bool = False,
     ):
+        if phonon_bands and not has_phonons(model):
+            raise ConfigError(f"{name} knows no force constants: take vanhove-phonon for bands")
         self.model = model
+        self.phonon_bands = phonon_bands
         self.info = info
         self.name = name
         self.grid = np.asarray(info.grid, dtype=np.float64)
@@ -83,6 +93,15 @@ class Predictor:
     def calibration(self) -> Calibration | BandCalibration | None:
         """Of the error bars, if the model has any."""
         return self.model.calibration if isinstance(self.model, Ensemble) else None
+
+    @property
+    def gives_bands(self) -> bool:
+        return self.has_bands or self.phonon_bands
+
+    @property
+    def quantity(self) -> str:
+        """The kind of spectrum that `predict` gives."""
+        return PHONON_BANDS.name if self.phonon_bands else self.info.quantity
 
     def __repr__(self) -> str:
         return f"Predictor({self.name!r}, {self.info.quantity}, {len(self.grid)} points)"
@@ -116,6 +135,36 @@ class Predictor:
                 raise outcome
             spectra.append(outcome)
         return spectra if is_many else spectra[0]
+
+    def phonons(
+        self, structures: StructureLike | Iterable[StructureLike], *, primitive: bool = False
+    ) -> Any:
+        """The whole phonons of one structure or several.
+
+        Args:
+            structures: as `predict`.
+            primitive: reduce to the primitive cell first; by default wave vectors and modes are
+                those of the given cell.
+
+        Returns:
+            `vanhove.spectra.phonons.Phonons`, or a list of them.
+
+        Raises:
+            ConfigError: a model without force constants.
+            StructureError: the first structure that cannot be used.
+        """
+        if isinstance(structures, str | PathLike) and Path(structures).is_dir():
+            structures = find_structure_files(structures)
+        is_many = isinstance(structures, Iterable) and not _is_structure(structures)
+        items: Any = structures if is_many else [structures]
+        prepared = [self._prepare(structure, primitive) for structure in items]
+        found = [self._phonons(item) for item in prepared]
+        return found if is_many else found[0]
+
+    def _phonons(self, item: _Prepared) -> Phonons:
+        phonons = predict_phonons(self.model, item.graph, item.cell)
+        name = item.given.name or item.given.formula
+        return replace(phonons, name=name, metadata=self._metadata(item))
 
     def stream(
         self, structures: Iterable[StructureLike | StructureError], *, primitive: bool = True
@@ -198,6 +247,8 @@ class Predictor:
         return outcomes
 
     def _predict_batch(self, items: Sequence[_Prepared]) -> list[Any]:
+        if self.phonon_bands:
+            return [self._phonons(item).bands(self.path) for item in items]
         graphs = [item.graph for item in items]
         make: Any = self._bands if self.has_bands else self._spectrum
         if isinstance(self.model, Ensemble):
@@ -267,6 +318,7 @@ def load(
     path: PathConvention = "setyawan_curtarolo",
     precision: Precision = "auto",
     grid: np.ndarray | Sequence[float] | None = None,
+    phonon_bands: bool = False,
 ) -> Predictor:
     """Load a trained model.
 
@@ -281,6 +333,7 @@ def load(
         grid: answer on these frequencies or energies, ``[n_points]``, increasing, inside the
             model's own grid and in its unit; for models whose energies are not learned one by one,
             see docs/grids.md.
+        phonon_bands: predict phonon bands with a model of force constants.
 
     Raises:
         CheckpointError: no such weights, or a damaged file.
@@ -300,7 +353,7 @@ def load(
         model.prepare_inference(precision)
     if grid is not None:
         info = answer_on(model, info, grid)
-    return Predictor(model.to(device), info, model_name(file), path)
+    return Predictor(model.to(device), info, model_name(file), path, phonon_bands)
 
 
 def model_name(path: Path) -> str:
@@ -322,11 +375,24 @@ def predict(
     Args:
         structures: see there.
         model: as `load`; the shipped weights for ``property`` by default.
-        property: ``"phonon-dos"``, ``"electron-dos"`` or ``"bands"``; not used with a model.
+        property: ``"phonon-dos"``, ``"phonon-bands"``, ``"electron-dos"`` or ``"bands"``; with a
+            model only ``"phonon-bands"`` counts.
         primitive: see there.
         grid: as `load`.
         precision: as `load`.
     """
     if model is None:
         model = default_weights(property)
-    return load(model, grid=grid, precision=precision).predict(structures, primitive=primitive)
+    wants_bands = property == PHONON_BANDS.asked_as
+    predictor = load(model, grid=grid, precision=precision, phonon_bands=wants_bands)
+    return predictor.predict(structures, primitive=primitive)
+
+
+def phonons(
+    structures: StructureLike | Iterable[StructureLike],
+    model: str | PathLike[str] = DEFAULT_WEIGHTS,
+    *,
+    primitive: bool = False,
+) -> Any:
+    """Shortcut for ``load(model).phonons(structures)``; see `Predictor.phonons`."""
+    return load(model, precision="float32").phonons(structures, primitive=primitive)

@@ -26,6 +26,7 @@ from vanhove.prediction.properties import Properties
 from vanhove.progress import track
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.plotting import terminal_plot
+from vanhove.spectra.quantities import PHONON_BANDS
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.version import __version__
 from vanhove.weights import default_weights
@@ -61,8 +62,14 @@ class PredictCommand:
         single = len(sources) == 1
         plot = single and self.json_path != STDOUT if self.plot is None else self.plot
         model = self.model or default_weights(self.property_name)
-        predictor = load(model, path=self.path, grid=self.grid, precision=self.precision)
-        if predictor.has_bands and self.html:
+        predictor = load(
+            model,
+            path=self.path,
+            grid=self.grid,
+            precision=self.precision,
+            phonon_bands=self.property_name == PHONON_BANDS.asked_as,
+        )
+        if predictor.gives_bands and self.html:
             raise ConfigError("--html draws spectra; of bands give --plot, --csv or --json")
         self.known = Properties(predictor.info)
         results: list[dict[str, Any]] = []
@@ -170,7 +177,7 @@ class PredictCommand:
             {
                 "vanhove": __version__,
                 "model": predictor.name,
-                "quantity": predictor.info.quantity,
+                "quantity": predictor.quantity,
                 "results": results,
                 "errors": errors,
             },

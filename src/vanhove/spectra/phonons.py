@@ -28,7 +28,7 @@ from vanhove.spectra.thermal_table import TEMPERATURES, ThermalProperties, therm
 if TYPE_CHECKING:
     from phonopy import Phonopy
 
-_MESH_MODES = 24_000
+_MESH_MODES = 16_000
 """The default mesh has about so many modes: its side is the cube root of this over 3N."""
 _AT_ONCE = 4_000_000
 """Complex numbers of matrices diagonalised at a time."""
@@ -115,6 +115,19 @@ class Phonons:
         """
         return self._modes(self.harmonic, qpoints, directions)[1]
 
+    def spread(
+        self,
+        qpoints: np.ndarray | Sequence[Sequence[float]],
+        directions: np.ndarray | Sequence[Sequence[float]] | None = None,
+    ) -> np.ndarray | None:
+        """Standard deviation of the `frequencies` over the members, 1/cm, ``[n_q, 3 n_atoms]``.
+
+        It ranks how sure the model is, but is no calibrated error bar; None without members.
+        """
+        if not self.members:
+            return None
+        return np.std([self._modes(own, qpoints, directions)[0] for own in self.members], axis=0)
+
     def _modes(
         self, harmonic: HarmonicCrystal, qpoints: Any, directions: Any = None
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -159,9 +172,6 @@ class Phonons:
         if not isinstance(path, KPoints):
             return self.primitive._convention_bands(path, n_points)
         frequencies = self.frequencies(path.fractional, gamma_directions(path))
-        members = [
-            self._modes(own, path.fractional, gamma_directions(path))[0] for own in self.members
-        ]
         return BandStructure(
             kpoints=path,
             energies=frequencies,
@@ -170,7 +180,6 @@ class Phonons:
             crystal=self.crystal,
             name=self.name,
             metadata=dict(self.metadata),
-            std=np.std(members, axis=0) if len(members) > 1 else None,
         )
 
     def _convention_bands(self, convention: PathConvention, n_points: int) -> BandStructure:

@@ -218,6 +218,7 @@ PHONON_BANDS = register_quantity(
         form="bands",
         normalisations={},
         zero=PHONON_DOS.zero,
+        weights="vanhove-phonon",
         metrics=BAND_METRICS,
         density="phonon_dos",
     )

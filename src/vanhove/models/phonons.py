@@ -17,7 +17,7 @@ from vanhove.models.model import SpectrumModel
 from vanhove.physics.harmonic import HarmonicCrystal
 from vanhove.spectra.phonons import Phonons
 
-_ACCURACY = 5.0
+_ACCURACY = 3.6
 """Of the sum over dipoles, see `dipole_matrices`: here exact, in training fast."""
 
 

@@ -1,0 +1,63 @@
+"""From a structure to its phonons with the shipped weights."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import vanhove
+from vanhove.cli import app
+from vanhove.crystal.kpath import reciprocal_lattice
+from vanhove.crystal.symmetry import standardize
+from vanhove.errors import ConfigError
+
+SALT = "examples/structures/NaCl.cif"
+
+
+def test_modes_belong_to_the_given_cell():
+    crystal = vanhove.read_crystal(SALT)
+    assert crystal.n_atoms == 8
+    whole = vanhove.phonons(SALT)
+    assert whole.frequencies([[0.1, 0.2, 0.3]]).shape == (1, 24)
+    small = vanhove.phonons(SALT, primitive=True)
+    assert small.n_modes == 6
+    cartesian = np.array([[0.1, 0.2, 0.3]]) @ reciprocal_lattice(crystal.lattice)
+    cell = standardize(crystal).primitive
+    own = small.frequencies(cartesian @ np.linalg.inv(reciprocal_lattice(cell.lattice)))
+    folded = whole.frequencies([[0.1, 0.2, 0.3]])[0]
+    assert all(np.abs(folded - frequency).min() < 0.05 for frequency in own[0])
+
+
+def test_several_structures_and_a_turned_one():
+    first, second = vanhove.phonons([SALT, "examples/structures/Si.cif"])
+    assert (first.crystal.formula, second.crystal.formula) == ("NaCl", "Si")
+    assert first.stability.is_stable
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    crystal = second.crystal
+    turned = vanhove.Crystal(
+        crystal.lattice @ turn, crystal.fractional_coordinates, crystal.atomic_numbers
+    )
+    q = [[0.2, 0.1, 0.4], [0.5, 0, 0]]
+    again = vanhove.phonons(turned).frequencies(q)
+    np.testing.assert_allclose(again, second.frequencies(q), atol=0.05)
+
+
+def test_the_command_gives_bands(tmp_path):
+    path = tmp_path / "bands.json"
+    arguments = ["predict", SALT, "--property", "phonon-bands", "--json", str(path)]
+    result = CliRunner().invoke(app, [*arguments, "-o", str(tmp_path), "--no-plot"])
+    assert result.exit_code == 0, result.output
+    content = json.loads(path.read_text())
+    assert content["quantity"] == "phonon_bands"
+    bands = vanhove.BandStructure.from_dict(content["results"][0])
+    assert bands.energies.shape == (200, 6)
+    alone = vanhove.predict(SALT, property="phonon-bands")
+    np.testing.assert_allclose(alone.energies, bands.energies, atol=0.05)
+
+
+def test_models_without_force_constants_say_so():
+    with pytest.raises(ConfigError, match="densities alone"):
+        vanhove.phonons(SALT, "dostransformer-phonon")
