@@ -81,7 +81,8 @@ class Predictor:
             raise ConfigError(f"{name} knows no force constants: take vanhove-phonon for bands")
         self.model = model
         self.phonon_bands = phonon_bands
-        self.info = info
+        given = {"quantity": PHONON_BANDS.name} if phonon_bands else {}
+        self.info = info.model_copy(update=given)
         self.name = name
         self.grid = np.asarray(info.grid, dtype=np.float64)
         self.path = path
@@ -97,11 +98,6 @@ class Predictor:
     @property
     def gives_bands(self) -> bool:
         return self.has_bands or self.phonon_bands
-
-    @property
-    def quantity(self) -> str:
-        """The kind of spectrum that `predict` gives."""
-        return PHONON_BANDS.name if self.phonon_bands else self.info.quantity
 
     def __repr__(self) -> str:
         return f"Predictor({self.name!r}, {self.info.quantity}, {len(self.grid)} points)"

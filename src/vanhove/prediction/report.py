@@ -177,7 +177,7 @@ class PredictCommand:
             {
                 "vanhove": __version__,
                 "model": predictor.name,
-                "quantity": predictor.quantity,
+                "quantity": predictor.info.quantity,
                 "results": results,
                 "errors": errors,
             },
