@@ -16,6 +16,9 @@ lint: .venv/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/limits.py
+	$(BIN)/python scripts/update_settings.py --check
+	$(BIN)/python scripts/update_results.py --check
+	$(BIN)/python scripts/performance_page.py --check
 
 docs: .venv/docs.stamp  ## the documentation as a site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

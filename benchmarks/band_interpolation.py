@@ -9,11 +9,11 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from star_functions import interpolate_bands
 
 from vanhove.datasets import band_structure_of, load_electron_states
 from vanhove.datasets.electron_pbe import DATA
 from vanhove.results import to_json, write_result
-from vanhove.spectra.band_interpolation import interpolate_bands
 from vanhove.version import circumstances
 
 

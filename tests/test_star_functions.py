@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
+from star_functions import interpolate_bands
 
 from tests.conftest import STRUCTURES
 from vanhove.crystal.reading import read_crystal
 from vanhove.crystal.symmetry import primitive_cell
 from vanhove.errors import DataError
-from vanhove.spectra.band_interpolation import interpolate_bands
 
 
 def nearest_neighbour_band(k: np.ndarray) -> np.ndarray:
