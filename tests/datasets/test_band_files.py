@@ -13,7 +13,7 @@ from vanhove.datasets.band_folder import bands_dataset, load_band_folder
 from vanhove.datasets.materials_project import fetch_materials_project
 from vanhove.errors import DataError
 from vanhove.spectra.bands import BandStructure
-from vanhove.spectra.spectrum import THZ_PER_CM1
+from vanhove.spectra.density import THZ_PER_CM1
 
 
 def rocksalt(a: float, numbers=(12, 8), name="MgO") -> Crystal:

@@ -8,7 +8,8 @@ from tests.conftest import STRUCTURES
 from vanhove.crystal.kpath import KPoints, high_symmetry_path, reciprocal_lattice
 from vanhove.crystal.reading import read_crystal
 from vanhove.errors import ConfigError, DataError
-from vanhove.spectra.bands import HBAR2_OVER_ELECTRON_MASS, BandStructure
+from vanhove.spectra.bands import BandStructure
+from vanhove.spectra.dispersion import HBAR2_OVER_ELECTRON_MASS
 
 MASS_BELOW, MASS_ABOVE, GAP = 0.5, 0.2, 1.5
 

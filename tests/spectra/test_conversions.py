@@ -18,7 +18,7 @@ from vanhove.spectra import (
 )
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.conversions.ase import EV_PER_CM1
-from vanhove.spectra.spectrum import THZ_PER_CM1
+from vanhove.spectra.density import THZ_PER_CM1
 
 GRID = np.linspace(0.0, 1000.0, 51)
 ROCK_SALT = Crystal(

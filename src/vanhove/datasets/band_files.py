@@ -91,7 +91,7 @@ def _from_pymatgen(bands: Any, structure: Any, name: str) -> BandStructure:
     lattice = getattr(bands, "lattice_rec", None)
     if lattice is not None:
         check_reciprocal(np.asarray(lattice.matrix), crystal, name)
-    found = bands_from_pymatgen(bands, crystal, name)
+    found = bands_from_pymatgen(BandStructure, bands, crystal, name)
     if found.quantity == PHONON_BANDS.name:
         check_frequencies(found.energies, crystal, name)
         return found

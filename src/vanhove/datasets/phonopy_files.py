@@ -13,9 +13,9 @@ from vanhove.crystal.kpath import path_through, plain_label, reciprocal_lattice
 from vanhove.crystal.objects import atomic_numbers_of
 from vanhove.errors import DataError, StructureError
 from vanhove.spectra.bands import BandStructure
+from vanhove.spectra.density import THZ_PER_CM1
 from vanhove.spectra.plausibility import check_frequencies
 from vanhove.spectra.quantities import PHONON_BANDS
-from vanhove.spectra.spectrum import THZ_PER_CM1
 from vanhove.untrusted import parse_yaml, read_file
 
 BOHR = 0.529177210903

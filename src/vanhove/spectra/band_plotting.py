@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from vanhove.spectra.bands import BandStructure
+    from vanhove.spectra.dispersion import Dispersion
 
 GAP_COLOUR = "#c0392b"
 
 
 def figure(
-    bands: BandStructure,
+    bands: Dispersion,
     title: str | None = None,
-    reference: BandStructure | None = None,
+    reference: Dispersion | None = None,
     size: tuple[float, float] = (6.4, 4.2),
 ) -> Figure:
     """Bands as lines over the path; the Fermi level dashed; VBM, CBM and the gap marked.
@@ -86,7 +86,7 @@ def _shade(colour: str) -> dict[str, Any]:
     return {"color": colour, "alpha": 0.13, "linewidth": 0}
 
 
-def _mark_labels(axes: Axes, bands: BandStructure) -> None:
+def _mark_labels(axes: Axes, bands: Dispersion) -> None:
     """A line at each labelled point; the two labels at a jump share one tick."""
     ticks: dict[float, str] = {}
     for place, label in zip(bands.kpoints.distances.tolist(), bands.kpoints.labels, strict=True):
@@ -103,7 +103,7 @@ def _subscript(label: str) -> str:
     return re.sub(r"([^\W\d])(\d+)", r"\1$_{\2}$", label)
 
 
-def _mark_gap(axes: Axes, bands: BandStructure) -> None:
+def _mark_gap(axes: Axes, bands: Dispersion) -> None:
     n_below = int((bands.centres <= (bands.fermi_level or 0.0)).sum())
     gap = bands.gap if 0 < n_below < bands.n_bands else None
     if gap is None:

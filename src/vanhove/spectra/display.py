@@ -17,8 +17,8 @@ from vanhove.spectra.plotting import COLOUR, TEXT_COLOUR
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from vanhove.spectra.bands import BandStructure
-    from vanhove.spectra.spectrum import Spectrum
+    from vanhove.spectra.density import Density
+    from vanhove.spectra.dispersion import Dispersion
 
 SIZE = (5.0, 2.8)
 """Inches."""
@@ -26,7 +26,7 @@ LINE_COLOUR = "#3880c4"
 """In place of the darker blue of files: at least 4 to 1 on white and on black."""
 
 
-def spectrum_html(spectrum: Spectrum) -> str:
+def spectrum_html(spectrum: Density) -> str:
     """Formula, model, mean frequency and heat capacity (phonons) or peak, and the plot."""
     from vanhove.spectra.plotting import figure
     from vanhove.spectra.thermodynamics import heat_capacity, mean_frequency
@@ -51,7 +51,7 @@ def spectrum_html(spectrum: Spectrum) -> str:
     return _card(spectrum.kind.title, rows, figure(spectrum, size=SIZE))
 
 
-def bands_html(bands: BandStructure) -> str:
+def bands_html(bands: Dispersion) -> str:
     """Formula, model, path and gap (electrons), and the plot."""
     from vanhove.spectra.band_plotting import figure
 
@@ -68,7 +68,7 @@ def bands_html(bands: BandStructure) -> str:
     return _card(bands.kind.title, rows, figure(bands, size=(SIZE[0], 3.4)))
 
 
-def _gap(bands: BandStructure) -> str:
+def _gap(bands: Dispersion) -> str:
     try:
         gap = bands.gap
     except DataError:
@@ -79,7 +79,7 @@ def _gap(bands: BandStructure) -> str:
 
 
 def _first_rows(
-    name: str, of: Spectrum | BandStructure, metadata: dict[str, object]
+    name: str, of: Density | Dispersion, metadata: dict[str, object]
 ) -> list[tuple[str, str]]:
     rows = [("name", name)] if name else []
     if of.crystal is not None:

@@ -22,6 +22,7 @@ from vanhove.physics.meshes import irreducible_mesh, time_reversed_mesh
 from vanhove.physics.tetrahedra import mesh_tetrahedra, states_below
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.grids import cell_edges, check_grid, even_grid
+from vanhove.spectra.quantities import PHONON_BANDS, PHONON_DOS
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.spectra.thermal_table import TEMPERATURES, ThermalProperties, thermal_properties
 
@@ -176,7 +177,7 @@ class Phonons:
             kpoints=path,
             energies=frequencies,
             fermi_level=None,
-            quantity="phonon_bands",
+            quantity=PHONON_BANDS.name,
             crystal=self.crystal,
             name=self.name,
             metadata=dict(self.metadata),
@@ -305,7 +306,7 @@ class Phonons:
             values=values,
             unit="cm-1",
             normalisation="3N",
-            quantity="phonon_dos",
+            quantity=PHONON_DOS.name,
             crystal=self.crystal,
             name=self.name,
             metadata={**self.metadata, **more},

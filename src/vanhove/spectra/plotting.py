@@ -14,7 +14,7 @@ from vanhove.errors import ConfigError, MissingExtraError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from vanhove.spectra.spectrum import Spectrum
+    from vanhove.spectra.density import Density
 
 FORMATS = (".png", ".svg", ".pdf")
 COLOUR = "#1f5fa8"
@@ -25,8 +25,8 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def figure(
-    spectrum: Spectrum,
-    reference: Spectrum | None = None,
+    spectrum: Density,
+    reference: Density | None = None,
     title: str | None = None,
     size: tuple[float, float] = (6.4, 3.6),
 ) -> Figure:
@@ -100,7 +100,7 @@ def png(drawing: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def html(spectrum: Spectrum, reference: Spectrum | None = None, title: str | None = None) -> str:
+def html(spectrum: Density, reference: Density | None = None, title: str | None = None) -> str:
     """An interactive page that holds all it needs (about 5 MB of it is plotly's script).
 
     Arguments and errors as ``figure``.
@@ -154,7 +154,7 @@ def html(spectrum: Spectrum, reference: Spectrum | None = None, title: str | Non
     return chart.to_html(include_plotlyjs=True, full_html=True)
 
 
-def terminal_plot(spectrum: Spectrum, width: int = 72, height: int = 10) -> str:
+def terminal_plot(spectrum: Density, width: int = 72, height: int = 10) -> str:
     """The spectrum drawn with block characters, for a terminal.
 
     Each column shows the largest value in its part of the axis, so no peak is lost; negative values
@@ -202,13 +202,13 @@ def terminal_plot(spectrum: Spectrum, width: int = 72, height: int = 10) -> str:
     return "\n".join([" " * (margin + 1) + title, *lines] if title else lines)
 
 
-def _labels(spectrum: Spectrum, reference: Spectrum | None) -> tuple[str, str]:
+def _labels(spectrum: Density, reference: Density | None) -> tuple[str, str]:
     label = spectrum.metadata.get("model") or ("prediction" if reference is not None else "DOS")
     other = reference.metadata.get("model") if reference is not None else None
     return str(label), str(other or "reference")
 
 
-def _comparable(reference: Spectrum, spectrum: Spectrum) -> Spectrum:
+def _comparable(reference: Density, spectrum: Density) -> Density:
     """The reference on the vertical scale of the spectrum."""
     if reference.unit != spectrum.unit:
         raise ConfigError(
@@ -224,14 +224,14 @@ def _comparable(reference: Spectrum, spectrum: Spectrum) -> Spectrum:
     return reference
 
 
-def _band(spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray]:
+def _band(spectrum: Density) -> tuple[np.ndarray, np.ndarray]:
     assert spectrum.std is not None
     low = spectrum.values - spectrum.std
     # A density of states is not negative: the band stops at 0, unless the line itself is below.
     return np.maximum(low, np.minimum(spectrum.values, 0.0)), spectrum.values + spectrum.std
 
 
-def _title(spectrum: Spectrum, subscript: str | None) -> str:
+def _title(spectrum: Density, subscript: str | None) -> str:
     """The formula with its numbers as subscripts (unicode ones when ``subscript`` is None)."""
     if spectrum.crystal is None:
         return spectrum.name
@@ -241,5 +241,5 @@ def _title(spectrum: Spectrum, subscript: str | None) -> str:
     return re.sub(r"(\d+)", subscript, formula)
 
 
-def _y_label(spectrum: Spectrum) -> str:
+def _y_label(spectrum: Density) -> str:
     return f"{spectrum.kind.title} ({spectrum.kind.normalisations[spectrum.normalisation].label})"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanhove.errors import ConfigError
+from vanhove.spectra.density import Density
 from vanhove.spectra.quantities import PHONON_DOS
-from vanhove.spectra.spectrum import Spectrum
 from vanhove.spectra.thermodynamics import (
     entropy,
     free_energy,
@@ -72,7 +72,7 @@ class ThermalProperties:
         """
         from vanhove.spectra.conversions.phonopy import read_thermal_properties
 
-        return read_thermal_properties(path)
+        return read_thermal_properties(ThermalProperties, path)
 
     def to_pandas(self) -> DataFrame:
         """One row for each temperature; the columns name their units."""
@@ -90,7 +90,7 @@ class ThermalProperties:
 
 
 def thermal_properties(
-    spectrum: Spectrum, temperatures: Sequence[float] | np.ndarray = TEMPERATURES
+    spectrum: Density, temperatures: Sequence[float] | np.ndarray = TEMPERATURES
 ) -> ThermalProperties:
     """Everything of `vanhove.spectra.thermodynamics` at once.
 

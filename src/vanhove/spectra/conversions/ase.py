@@ -11,8 +11,8 @@ from vanhove.crystal.reading import read_crystal
 from vanhove.errors import ConfigError, DataError
 from vanhove.spectra import quantities
 from vanhove.spectra.conversions.modes import as_modes
+from vanhove.spectra.density import AnyDensity, Density
 from vanhove.spectra.quantities import ELECTRON_DOS, QUANTITIES
-from vanhove.spectra.spectrum import Spectrum
 from vanhove.spectra.thermodynamics import LIGHT_CM, PLANCK
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ ELEMENTARY_CHARGE = 1.602176634e-19
 EV_PER_CM1 = PLANCK * LIGHT_CM / ELEMENTARY_CHARGE
 
 
-def to_dos_data(spectrum: Spectrum, n_atoms: int | None = None) -> GridDOSData:
+def to_dos_data(spectrum: Density, n_atoms: int | None = None) -> GridDOSData:
     """See `Spectrum.to_ase`."""
     from ase.spectrum.dosdata import GridDOSData
 
@@ -48,14 +48,18 @@ def to_dos_data(spectrum: Spectrum, n_atoms: int | None = None) -> GridDOSData:
 
 
 def from_dos_data(
-    data: GridDOSData, quantity: str | None, crystal: Crystal | None, normalisation: str | None
-) -> Spectrum:
+    make: type[AnyDensity],
+    data: GridDOSData,
+    quantity: str | None,
+    crystal: Crystal | None,
+    normalisation: str | None,
+) -> AnyDensity:
     """See `Spectrum.from_ase`."""
     name = quantity or data.info.get("quantity", ELECTRON_DOS.name)
     kind = quantities.quantity(name, "density")
     scale = EV_PER_CM1 if kind.unit == "cm-1" else 1.0
     known = data.info.get("normalisation", kind.counted or next(iter(kind.normalisations)))
-    return Spectrum(
+    return make(
         grid=np.asarray(data.get_energies()) / scale,
         values=np.asarray(data.get_weights()) * scale,
         unit=kind.unit,
@@ -66,7 +70,7 @@ def from_dos_data(
     )
 
 
-def to_atoms(spectrum: Spectrum) -> Atoms:
+def to_atoms(spectrum: Density) -> Atoms:
     """See `Spectrum.to_atoms`."""
     if spectrum.crystal is None:
         raise ConfigError("to_atoms needs the crystal of the spectrum, which it does not have")
@@ -77,7 +81,7 @@ def to_atoms(spectrum: Spectrum) -> Atoms:
     return atoms
 
 
-def from_atoms(atoms: Atoms, quantity: str | None = None) -> Spectrum:
+def from_atoms(make: type[AnyDensity], atoms: Atoms, quantity: str | None = None) -> AnyDensity:
     """See `Spectrum.from_atoms`."""
     found = [key for key, kind in QUANTITIES.items() if not kind.is_bands and key in atoms.info]
     if quantity is None and len(found) == 1:
@@ -93,4 +97,4 @@ def from_atoms(atoms: Atoms, quantity: str | None = None) -> Spectrum:
     # extxyz gives lists back as arrays.
     plain = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in content.items()}
     crystal = read_crystal(atoms).to_dict() | {"name": plain.get("name", "")}
-    return Spectrum.from_dict(plain | {"crystal": crystal})
+    return make.from_dict(plain | {"crystal": crystal})

@@ -13,12 +13,12 @@ import numpy as np
 from vanhove.errors import DataError
 from vanhove.spectra.conversions.spreadsheet import comments
 from vanhove.spectra.conversions.spreadsheet import rows as table_rows
+from vanhove.spectra.density import AnyDensity, Density
 from vanhove.spectra.quantities import AXIS_UNITS, density_in, quantity
-from vanhove.spectra.spectrum import Spectrum
 from vanhove.untrusted import parse_json
 
 if TYPE_CHECKING:
-    from vanhove.spectra.bands import BandStructure
+    from vanhove.spectra.dispersion import Dispersion
 
 
 def write_text(text: str, path: str | Path | None) -> str:
@@ -57,7 +57,7 @@ def read_json(source: str | Path) -> dict[str, Any]:
     return content
 
 
-def spectrum_to_csv(spectrum: Spectrum, path: str | Path | None) -> str:
+def spectrum_to_csv(spectrum: Density, path: str | Path | None) -> str:
     """See `Spectrum.to_csv`."""
     lines = [
         f"# quantity: {spectrum.quantity}",
@@ -74,7 +74,9 @@ def spectrum_to_csv(spectrum: Spectrum, path: str | Path | None) -> str:
     return write_text("\n".join(lines) + "\n", path)
 
 
-def spectrum_from_csv(source: str | Path, normalisation: str | None) -> Spectrum:
+def spectrum_from_csv(
+    make: type[AnyDensity], source: str | Path, normalisation: str | None
+) -> AnyDensity:
     """See `Spectrum.from_csv`."""
     text, origin = _text(source, isinstance(source, str) and "\n" in source)
     header = comments(text)
@@ -98,7 +100,7 @@ def spectrum_from_csv(source: str | Path, normalisation: str | None) -> Spectrum
         column = dict(zip(columns, table.reshape(-1, len(columns)).T, strict=True))
     except ValueError as error:
         raise DataError(f"{origin}: every row must have {len(columns)} numbers: {error}") from error
-    return Spectrum(
+    return make(
         grid=column[AXIS_UNITS[unit].column],
         values=column["values"],
         std=column.get("std"),
@@ -109,7 +111,7 @@ def spectrum_from_csv(source: str | Path, normalisation: str | None) -> Spectrum
     )
 
 
-def bands_to_csv(bands: BandStructure, path: str | Path | None) -> str:
+def bands_to_csv(bands: Dispersion, path: str | Path | None) -> str:
     """See `BandStructure.to_csv`."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")

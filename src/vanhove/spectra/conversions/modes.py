@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from vanhove.spectra.spectrum import Spectrum
+from vanhove.spectra.density import Density
 
 
-def as_modes(spectrum: Spectrum, n_atoms: int | None) -> Spectrum:
+def as_modes(spectrum: Density, n_atoms: int | None) -> Density:
     """The spectrum in "3N"; one that already is, and of no known cell, stays as it is.
 
     Raises:

@@ -6,20 +6,26 @@ mole of cells. Neither needs phonopy.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.errors import ConfigError, DataError
 from vanhove.spectra.conversions.modes import as_modes
+from vanhove.spectra.density import THZ_PER_CM1, AnyDensity, Density
 from vanhove.spectra.plausibility import check_frequencies, check_modes
-from vanhove.spectra.spectrum import THZ_PER_CM1, Spectrum
-from vanhove.spectra.thermal_table import ThermalProperties
 from vanhove.untrusted import parse_yaml, read_file
 
+if TYPE_CHECKING:
+    from vanhove.spectra.thermal_table import ThermalProperties
 
-def write_total_dos(spectrum: Spectrum, path: str | Path, n_atoms: int | None = None) -> None:
+Made = TypeVar("Made")
+
+
+def write_total_dos(spectrum: Density, path: str | Path, n_atoms: int | None = None) -> None:
     """See `Spectrum.to_phonopy`."""
     modes = as_modes(spectrum, n_atoms)
     rows = np.column_stack([modes.grid * THZ_PER_CM1, modes.values / THZ_PER_CM1])
@@ -27,7 +33,9 @@ def write_total_dos(spectrum: Spectrum, path: str | Path, n_atoms: int | None = 
     np.savetxt(path, rows, fmt="%22.15g", header=label, encoding="utf-8")
 
 
-def read_total_dos(path: str | Path, crystal: Crystal | None = None, name: str = "") -> Spectrum:
+def read_total_dos(
+    make: type[AnyDensity], path: str | Path, crystal: Crystal | None = None, name: str = ""
+) -> AnyDensity:
     """See `Spectrum.from_phonopy`."""
     try:
         text = read_file(Path(path)).decode("utf-8-sig")
@@ -43,7 +51,7 @@ def read_total_dos(path: str | Path, crystal: Crystal | None = None, name: str =
     check_frequencies(grid[there] if there.any() else grid, crystal, str(path))
     if crystal is not None:
         check_modes(grid, values, crystal.n_atoms, str(path))
-    return Spectrum(
+    return make(
         grid=grid,
         values=values,
         unit="cm-1",
@@ -97,7 +105,7 @@ def write_thermal_properties(
     Path(path).write_text("\n".join(lines), encoding="utf-8")
 
 
-def read_thermal_properties(path: str | Path) -> ThermalProperties:
+def read_thermal_properties(make: Callable[..., Made], path: str | Path) -> Made:
     """See `ThermalProperties.from_phonopy`."""
     columns = ("temperature", "heat_capacity", "entropy", "free_energy")
     try:
@@ -114,7 +122,7 @@ def read_thermal_properties(path: str | Path) -> ThermalProperties:
     if n_atoms < 1 or not len(kelvin):
         raise DataError(f"{path}: {n_atoms} atoms and {len(kelvin)} temperatures; write it again")
     heat_capacity, entropy, free_energy = (column / n_atoms for column in others)
-    return ThermalProperties(
+    return make(
         temperatures=kelvin,
         heat_capacity=heat_capacity,
         entropy=entropy,

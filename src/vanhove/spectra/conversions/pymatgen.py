@@ -9,10 +9,10 @@ import numpy as np
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.kpath import path_through, plain_label
 from vanhove.errors import ConfigError, DataError
-from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.conversions.modes import as_modes
+from vanhove.spectra.density import THZ_PER_CM1, AnyDensity, Density
+from vanhove.spectra.dispersion import AnyDispersion, Dispersion
 from vanhove.spectra.quantities import ELECTRON_BANDS, ELECTRON_DOS, PHONON_BANDS
-from vanhove.spectra.spectrum import THZ_PER_CM1, Spectrum
 
 if TYPE_CHECKING:
     from pymatgen.electronic_structure.bandstructure import BandStructureSymmLine
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pymatgen.phonon.dos import PhononDos
 
 
-def spectrum_to_pymatgen(spectrum: Spectrum, n_atoms: int | None = None) -> PhononDos | Dos:
+def spectrum_to_pymatgen(spectrum: Density, n_atoms: int | None = None) -> PhononDos | Dos:
     """See `Spectrum.to_pymatgen`."""
     if spectrum.kind.fermi_level:
         return _electrons(spectrum)
@@ -31,7 +31,7 @@ def spectrum_to_pymatgen(spectrum: Spectrum, n_atoms: int | None = None) -> Phon
     return PhononDos(modes.grid * THZ_PER_CM1, modes.values / THZ_PER_CM1)
 
 
-def _electrons(spectrum: Spectrum) -> Dos:
+def _electrons(spectrum: Density) -> Dos:
     from pymatgen.electronic_structure.core import Spin
     from pymatgen.electronic_structure.dos import Dos
 
@@ -42,12 +42,16 @@ def _electrons(spectrum: Spectrum) -> Dos:
 
 
 def spectrum_from_pymatgen(
-    dos: PhononDos | Dos, crystal: Crystal | None, normalisation: str | None, name: str
-) -> Spectrum:
+    make: type[AnyDensity],
+    dos: PhononDos | Dos,
+    crystal: Crystal | None,
+    normalisation: str | None,
+    name: str,
+) -> AnyDensity:
     """See `Spectrum.from_pymatgen`."""
     found: Any = dos
     if hasattr(found, "frequencies"):
-        return Spectrum(
+        return make(
             grid=np.asarray(found.frequencies) / THZ_PER_CM1,
             values=np.asarray(found.densities) * THZ_PER_CM1,
             unit="cm-1",
@@ -56,7 +60,7 @@ def spectrum_from_pymatgen(
             name=name,
         )
     if hasattr(found, "energies"):
-        return Spectrum(
+        return make(
             grid=np.asarray(found.energies),
             values=np.sum([np.asarray(density) for density in found.densities.values()], axis=0),
             unit="eV",
@@ -70,7 +74,7 @@ def spectrum_from_pymatgen(
 
 
 def bands_to_pymatgen(
-    bands: BandStructure,
+    bands: Dispersion,
 ) -> BandStructureSymmLine | PhononBandStructureSymmLine:
     """See `BandStructure.to_pymatgen`."""
     from pymatgen.core import Lattice
@@ -97,8 +101,11 @@ def bands_to_pymatgen(
 
 
 def bands_from_pymatgen(
-    bands: BandStructureSymmLine | PhononBandStructureSymmLine, crystal: Crystal, name: str = ""
-) -> BandStructure:
+    make: type[AnyDispersion],
+    bands: BandStructureSymmLine | PhononBandStructureSymmLine,
+    crystal: Crystal,
+    name: str = "",
+) -> AnyDispersion:
     """Bands of electrons or phonons; pymatgen's repeated inner points come once.
 
     Args:
@@ -123,7 +130,7 @@ def bands_from_pymatgen(
         crystal.lattice,
     )
     (energies,) = [found.bands] if is_phonon else found.bands.values()
-    return BandStructure(
+    return make(
         kpoints=path,
         energies=np.asarray(energies).T[kept] / (THZ_PER_CM1 if is_phonon else 1.0),
         fermi_level=None if is_phonon else float(found.efermi),

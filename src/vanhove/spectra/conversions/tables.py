@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vanhove.errors import DataError, MissingExtraError
+from vanhove.spectra.density import AnyDensity, Density
+from vanhove.spectra.dispersion import AnyDispersion, Dispersion
 from vanhove.spectra.quantities import AXIS_UNITS, density_in
-from vanhove.spectra.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from pandas import DataFrame
     from xarray import Dataset
 
-    from vanhove.spectra.bands import BandStructure
 
-
-def spectrum_to_pandas(spectrum: Spectrum) -> DataFrame:
+def spectrum_to_pandas(spectrum: Density) -> DataFrame:
     """See `Spectrum.to_pandas`."""
     import pandas as pd
 
@@ -35,7 +34,9 @@ def spectrum_to_pandas(spectrum: Spectrum) -> DataFrame:
     return frame
 
 
-def spectrum_from_pandas(frame: DataFrame, changes: dict[str, Any]) -> Spectrum:
+def spectrum_from_pandas(
+    make: type[AnyDensity], frame: DataFrame, changes: dict[str, Any]
+) -> AnyDensity:
     """See `Spectrum.from_pandas`."""
     columns = {axis.column: unit for unit, axis in AXIS_UNITS.items()}
     unit = columns.get(str(frame.index.name))
@@ -53,10 +54,10 @@ def spectrum_from_pandas(frame: DataFrame, changes: dict[str, Any]) -> Spectrum:
     if content.get("normalisation") is None:
         raise DataError("the table does not state its normalisation: pass normalisation=")
     arrays = {key: frame[key].to_numpy() for key in ("values", "std") if key in frame}
-    return Spectrum.from_dict(content | arrays | {"grid": frame.index.to_numpy()})
+    return make.from_dict(content | arrays | {"grid": frame.index.to_numpy()})
 
 
-def spectrum_to_xarray(spectrum: Spectrum) -> Dataset:
+def spectrum_to_xarray(spectrum: Density) -> Dataset:
     """See `Spectrum.to_xarray`."""
     dim = spectrum.kind.axis_unit.dimension
     units = {"units": spectrum.kind.normalisations[spectrum.normalisation].unit}
@@ -74,7 +75,7 @@ def spectrum_to_xarray(spectrum: Spectrum) -> Dataset:
     )
 
 
-def spectra_to_xarray(spectra: Sequence[Spectrum]) -> Dataset:
+def spectra_to_xarray(spectra: Sequence[Density]) -> Dataset:
     """Several spectra as one ``Dataset``, ``values`` and ``std`` of shape [material, grid].
 
     Coordinates: ``material`` (the names), ``formula`` where crystals are known, and the grid.
@@ -117,7 +118,7 @@ def spectra_to_xarray(spectra: Sequence[Spectrum]) -> Dataset:
     )
 
 
-def spectrum_from_xarray(dataset: Dataset) -> Spectrum:
+def spectrum_from_xarray(make: type[AnyDensity], dataset: Dataset) -> AnyDensity:
     """See `Spectrum.from_xarray`."""
     known = [(unit, axis.dimension) for unit, axis in AXIS_UNITS.items()]
     dims = [(unit, dim) for unit, dim in known if dim in dataset.coords]
@@ -143,10 +144,10 @@ def spectrum_from_xarray(dataset: Dataset) -> Spectrum:
     for key in ("values", "std", "samples"):
         if key in dataset:
             content[key] = dataset[key].to_numpy()
-    return Spectrum.from_dict(content)
+    return make.from_dict(content)
 
 
-def bands_to_pandas(bands: BandStructure) -> DataFrame:
+def bands_to_pandas(bands: Dispersion) -> DataFrame:
     """See `BandStructure.to_pandas`."""
     import pandas as pd
 
@@ -162,7 +163,7 @@ def bands_to_pandas(bands: BandStructure) -> DataFrame:
     return frame
 
 
-def bands_to_xarray(bands: BandStructure) -> Dataset:
+def bands_to_xarray(bands: Dispersion) -> Dataset:
     """See `BandStructure.to_xarray`."""
     content = bands.to_dict()
     attrs = {key: content[key] for key in ("quantity", "name")}
@@ -184,9 +185,8 @@ def bands_to_xarray(bands: BandStructure) -> Dataset:
     )
 
 
-def bands_from_xarray(dataset: Dataset) -> BandStructure:
+def bands_from_xarray(make: type[AnyDispersion], dataset: Dataset) -> AnyDispersion:
     """See `BandStructure.from_xarray`."""
-    from vanhove.spectra.bands import BandStructure
 
     attrs = dataset.attrs
     try:
@@ -204,7 +204,7 @@ def bands_from_xarray(dataset: Dataset) -> BandStructure:
         raise DataError(f"no Dataset of a BandStructure ({error}): make it with to_xarray") from (
             error
         )
-    return BandStructure.from_dict(content)
+    return make.from_dict(content)
 
 
 def _xarray() -> Any:
