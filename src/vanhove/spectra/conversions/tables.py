@@ -10,12 +10,13 @@ import numpy as np
 
 from vanhove.errors import DataError, MissingExtraError
 from vanhove.spectra.density import AnyDensity, Density
-from vanhove.spectra.dispersion import AnyDispersion, Dispersion
 from vanhove.spectra.quantities import AXIS_UNITS, density_in
 
 if TYPE_CHECKING:
     from pandas import DataFrame
     from xarray import Dataset
+
+    from vanhove.spectra.dispersion import AnyDispersion, Dispersion
 
 
 def spectrum_to_pandas(spectrum: Density) -> DataFrame:
