@@ -1,13 +1,22 @@
-"""Made-up crystals without symmetry: no saving that only symmetric crystals allow counts."""
+"""Made-up crystals without symmetry: no saving that only symmetric crystals allow counts; and how
+fast a prepared data set opens."""
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import numpy as np
 import torch
+from clock import say
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.graph import Batch, CrystalGraph, collate
 from vanhove.crystal.neighbors import neighbor_list
+from vanhove.datasets.graph_store import load_graphs
+from vanhove.errors import DataError
+from vanhove.runs.catalog import run_config
+from vanhove.runs.prepared import prepare
 
 ELEMENTS = (8, 12, 13, 14, 20, 26)
 VOLUME_PER_ATOM = 15.0
@@ -50,3 +59,20 @@ def graphs_of(n_crystals: int, n_atoms: int = 12, n_neighbors: int = 12) -> list
 
 def batch_of(n_crystals: int, n_atoms: int = 12, n_neighbors: int = 12) -> Batch:
     return collate(graphs_of(n_crystals, n_atoms, n_neighbors))
+
+
+def opening() -> dict[str, Any] | None:
+    """How fast a prepared data set opens."""
+    config = run_config("dostransformer", "compact", {})
+    try:
+        crystals = prepare(config, ("train",), quiet=True).dataset.crystals
+    except DataError as error:
+        say(f"left out: {error}")
+        return None
+    load_graphs(crystals, config.graph, quiet=True)
+    started = time.perf_counter()
+    load_graphs(crystals, config.graph, quiet=True)
+    return {
+        "n_crystals": len(crystals),
+        "open_wall_seconds": round(time.perf_counter() - started, 4),
+    }

@@ -24,7 +24,6 @@ import itertools
 import json
 import resource
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -33,7 +32,7 @@ from typing import Any, get_args
 import numpy as np
 import torch
 from clock import GEMM, cold_start, core_seconds, gflops, machine, matrix_product, megabytes, say
-from inputs import batch_of, graphs_of, random_crystal
+from inputs import batch_of, graphs_of, opening, random_crystal
 from released import ReleasedWork
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -43,7 +42,6 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.graph import Batch, GraphSettings, build_graph, collate
 from vanhove.crystal.neighbors import neighbor_list
 from vanhove.crystal.symmetry import standardize
-from vanhove.datasets.graph_store import load_graphs
 from vanhove.errors import DataError
 from vanhove.memory import keep_freed_memory
 from vanhove.models.inference import Precision
@@ -392,23 +390,6 @@ def precision_loss() -> dict[str, Any] | None:
         "split": "valid",
         "n_materials": len(rows),
         "models": found,
-    }
-
-
-def opening() -> dict[str, Any] | None:
-    """How fast a prepared data set opens."""
-    config = run_config("dostransformer", "compact", {})
-    try:
-        crystals = prepare(config, ("train",), quiet=True).dataset.crystals
-    except DataError as error:
-        say(f"left out: {error}")
-        return None
-    load_graphs(crystals, config.graph, quiet=True)
-    started = time.perf_counter()
-    load_graphs(crystals, config.graph, quiet=True)
-    return {
-        "n_crystals": len(crystals),
-        "open_wall_seconds": round(time.perf_counter() - started, 4),
     }
 
 

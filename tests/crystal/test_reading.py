@@ -1,8 +1,6 @@
 import json
 import os
 import re
-import subprocess
-import sys
 import warnings
 from io import StringIO
 from pathlib import Path
@@ -12,10 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import STRUCTURES
 from tests.crystal.broken_files import cif, write_broken_files
 from vanhove.crystal import Crystal, find_structure_files, read_crystal, read_crystals, standardize
-from vanhove.crystal.reading import crystal_from_dict, parse_crystals
 from vanhove.errors import StructureError
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "structures"
@@ -446,64 +442,3 @@ def test_damaged_files_are_read_or_refused(tmp_path_factory, data):
 
 
 _FE = Crystal(np.eye(3) * 2.87, [[0, 0, 0], [0.5, 0.5, 0.5]], [26, 26])
-
-
-# --- folders ---------------------------------------------------------------------------------
-
-
-def test_find_structure_files(tmp_path):
-    for name in ("Si10.cif", "Si2.cif", "B.CIF", "POSCAR", "POSCAR_1", "POSCARD", "a.vasp",
-                 "notes.txt", ".hidden.cif", "x.json", "m.mcif"):  # fmt: skip
-        write(tmp_path, name, "content is not looked at")
-    (tmp_path / "folder.cif").mkdir()
-    write(tmp_path / "folder.cif", "inner.xyz", "")
-    (tmp_path / ".git").mkdir()
-    write(tmp_path / ".git", "config.cif", "")
-
-    def names(**options):
-        return [path.name for path in find_structure_files(tmp_path, **options)]
-
-    flat = ["B.CIF", "POSCAR", "POSCAR_1", "Si2.cif", "Si10.cif", "a.vasp", "m.mcif", "x.json"]
-    assert names() == flat
-    assert sorted(names(recursive=True)) == sorted([*flat, "inner.xyz"])
-
-
-def test_find_structure_files_of_several_paths(tmp_path):
-    first, second = write(tmp_path, "b.cif", ""), write(tmp_path, "a.cif", "")
-    odd = write(tmp_path, "odd.txt", "")
-    assert find_structure_files([first, str(odd), tmp_path]) == [first, odd, second]
-    assert find_structure_files(first) == [first]
-    with pytest.raises(StructureError, match=r"gone\.cif: no such file or folder"):
-        find_structure_files([first, tmp_path / "gone.cif"])
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(StructureError, match=r"empty: no structure file in this folder \(\.cif"):
-        find_structure_files(tmp_path / "empty")
-
-
-def test_cold_import_is_cheap():
-    code = (
-        "import sys, vanhove.crystal as c; print(*sorted({m.split('.')[0] for m in sys.modules}))"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert not {"torch", "pymatgen", "spglib", "vesin", "scipy"} & set(result.stdout.split())
-
-
-def test_bytes_are_read_as_the_file_is_and_nothing_is_opened():
-    content = (STRUCTURES / "Si.cif").read_bytes()
-    (crystal,) = parse_crystals(content, "/no/such/folder/Si.cif")
-    assert crystal.name == "Si.cif"
-    np.testing.assert_array_equal(
-        crystal.fractional_coordinates, read_crystal(STRUCTURES / "Si.cif").fractional_coordinates
-    )
-    with pytest.raises(StructureError, match="not a known structure file"):
-        parse_crystals(content, "Si")
-
-
-def test_site_properties_of_pymatgen_are_not_decoded():
-    """Decoding them would import whatever module they name."""
-    data = read_crystal(STRUCTURES / "Si.cif").to_structure().as_dict()
-    for site in data["sites"]:
-        site["properties"] = {"x": {"@module": "no_such_module", "@class": "Y"}}
-    assert crystal_from_dict(data).formula == "Si"

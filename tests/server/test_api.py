@@ -50,11 +50,8 @@ def test_the_catalog_names_models_and_examples(server):
     assert models[PHONONS]["property"] == "phonon-dos"
     assert models["pair"]["has_error_bars"]
     assert not models["pair"]["shipped"]
-    assert {model["property"] for model in models.values()} == {
-        "phonon-dos",
-        "electron-dos",
-        "bands",
-    }
+    properties = {model["property"] for model in models.values()}
+    assert properties == {"phonon-dos", "electron-dos", "bands"}
     assert catalog["limits"]["max_atoms"] == LIMITS["max_atoms"]
     for example in catalog["examples"]:
         predicted = predict(server, example["text"], name=example["file_name"])
@@ -435,15 +432,9 @@ def test_limits_of_batches(server):
 
 def test_the_api_is_described(server):
     document = server.client.get("/openapi.json").json()
-    assert set(document["paths"]) == {
-        "/api/catalog",
-        "/api/predict",
-        "/api/predict/file",
-        "/api/reference",
-        "/api/batches",
-        "/api/batches/{id}",
-        "/api/batches/{id}/table.csv",
-    }
+    names = ("catalog", "predict", "predict/file", "reference", "batches")
+    of_one = ("batches/{id}", "batches/{id}/table.csv")
+    assert set(document["paths"]) == {f"/api/{name}" for name in (*names, *of_one)}
     for path in document["paths"].values():
         for operation in path.values():
             assert operation["description"]

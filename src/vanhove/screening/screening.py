@@ -107,10 +107,7 @@ def screen(
     """
     if engine not in ("local", "ray"):
         raise ConfigError(f"engine {engine!r}; allowed: local, ray")
-    counts = {"workers": workers, "partition_size": partition_size, "top": top, "limit": limit}
-    for name, number in counts.items():
-        if number is not None and number < 1:
-            raise ConfigError(f"{name} {number}; allowed: 1 or more")
+    _check_counts(workers=workers, partition_size=partition_size, top=top, limit=limit)
     kinds = predicted_properties()
     predicted = [name for name in properties if name in kinds]
     columns = [name for name in properties if name not in kinds]
@@ -166,6 +163,12 @@ def screen(
     }
     write_report(out, chosen, findings, info, facts)
     return ScreeningResult(out, findings.n_predicted, findings.n_selected, findings.n_failed, n_new)
+
+
+def _check_counts(**counts: int | None) -> None:
+    for name, number in counts.items():
+        if number is not None and number < 1:
+            raise ConfigError(f"{name} {number}; allowed: 1 or more")
 
 
 def _checkpoint(model: str | PathLike[str] | None, predicted: Sequence[str]) -> Path:
