@@ -30,7 +30,8 @@ class ElectronGraph:
         madelung: potential at an atom of unit charges at another, eV, ``[n_atoms, n_atoms]``.
         orbitals: numbers of the orbitals that are there, of 9 for each atom, ``[n_orbitals]``.
         n_electrons: valence electrons.
-        semicore_atom, semicore_level: of each flat level, in states, ``[n_semicore]``.
+        semicore_atom, semicore_shell, semicore_level: of each flat level, in states; shells are
+            0, 1, 2 for s, p, d; ``[n_semicore]``.
         reciprocal: rows, 1/angstrom with 2 pi, ``[3, 3]``.
     """
 
@@ -45,6 +46,7 @@ class ElectronGraph:
     orbitals: Tensor
     n_electrons: int
     semicore_atom: Tensor
+    semicore_shell: Tensor
     semicore_level: Tensor
     reciprocal: Tensor
 
@@ -93,6 +95,7 @@ def electron_graph(
         orbitals=torch.from_numpy(np.flatnonzero(table.orbital[numbers])),
         n_electrons=int(table.electrons[numbers].sum()),
         semicore_atom=torch.from_numpy(atom[repeated]),
+        semicore_shell=torch.from_numpy(states[atom, shell][repeated] // 2),
         semicore_level=torch.from_numpy(table.semicore_level[numbers[atom], shell][repeated]).to(
             dtype
         ),

@@ -1,0 +1,153 @@
+"""Hamiltonians of one crystal: the mean of several networks, and what follows at wave vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vanhove.crystal.crystal import Crystal
+from vanhove.models.tight_binding.atoms import SHELL_OF_ORBITAL
+from vanhove.models.tight_binding.graph import collate_electrons, electron_graph
+from vanhove.models.tight_binding.network import Blocks, TightBinding, hamiltonian
+from vanhove.physics.bloch import eigenvalues
+from vanhove.physics.meshes import time_reversed_mesh
+
+_AT_ONCE = 4_000_000
+"""Numbers of the matrices that are diagonalised together."""
+_WINDOW = (-7.0, 4.0)  # eV
+
+
+class CrystalHamiltonian:
+    """H(k) of one crystal in an orthonormal basis of s, p and d orbitals.
+
+    Networks trained apart have zeros of their own; they are brought together where their bands
+    around the Fermi level agree best on a coarse mesh. Then the mean of their matrices is one
+    Hamiltonian again.
+
+    Args:
+        models: the networks.
+        crystal: in any cell.
+
+    Raises:
+        StructureError: an element without levels.
+    """
+
+    def __init__(self, models: Sequence[TightBinding], crystal: Crystal):
+        self.crystal = crystal
+        self.graph = electron_graph(crystal, models[0].settings.cutoff)
+        batch = collate_electrons([self.graph])
+        with torch.no_grad():
+            self.members: list[Blocks] = [model(batch)[0] for model in models]
+        self.zeros = self._zeros()
+        flat = torch.stack(
+            [m.semicore - zero for m, zero in zip(self.members, self.zeros, strict=True)]
+        ).mean(dim=0)
+        self.semicore = flat.double().numpy()
+
+    @property
+    def n_electrons(self) -> int:
+        return self.graph.n_electrons
+
+    @property
+    def n_states(self) -> int:
+        return self.graph.n_states
+
+    @property
+    def orbital_atom(self) -> np.ndarray:
+        """Of each state's basis: the orbitals, then the semicore levels; numbers of atoms."""
+        return np.concatenate([self.graph.orbitals.numpy() // 9, self.graph.semicore_atom.numpy()])
+
+    @property
+    def orbital_shell(self) -> np.ndarray:
+        """0, 1, 2 for s, p, d, in the order of `orbital_atom`."""
+        semicore = self.graph.semicore_shell.numpy()
+        return np.concatenate([SHELL_OF_ORBITAL[self.graph.orbitals.numpy() % 9], semicore])
+
+    def cartesian(self, fractional: np.ndarray) -> Tensor:
+        """1/angstrom, ``[n_k, 3]``."""
+        return torch.as_tensor(np.asarray(fractional), dtype=torch.float32) @ self.graph.reciprocal
+
+    def matrix(self, kpoints: Tensor) -> Tensor:
+        """Complex Hermitian, eV, ``[n_k, n_orbitals, n_orbitals]``; ``kpoints`` Cartesian."""
+        with torch.no_grad():
+            total = sum(
+                hamiltonian(m, kpoints) - zero * torch.eye(len(self.graph.orbitals))
+                for m, zero in zip(self.members, self.zeros, strict=True)
+            )
+            return total / len(self.members)
+
+    def energies(self, fractional: np.ndarray) -> np.ndarray:
+        """All bands, semicore levels among them, increasing, eV, ``[n_k, n_states]``."""
+        found = [
+            torch.linalg.eigvalsh(self.matrix(part)).double().numpy()
+            for part in self._parts(fractional)
+        ]
+        bands = np.concatenate(found)
+        flat = np.broadcast_to(self.semicore, (len(bands), len(self.semicore)))
+        return np.sort(np.concatenate([bands, flat], axis=1), axis=1)
+
+    def states(self, fractional: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `energies`, and the share of each orbital (rows) in each band (columns).
+
+        Returns:
+            ``[n_k, n_states]`` and ``[n_k, n_states, n_states]``; rows in the order of
+            `orbital_atom`, each column of sum 1.
+        """
+        energies, shares = [], []
+        n, m = len(self.graph.orbitals), self.n_states
+        for part in self._parts(fractional):
+            values, vectors = eigenvalues(self.matrix(part))
+            share = np.zeros((len(part), m, m))
+            share[:, :n, :n] = (vectors.abs() ** 2).numpy()
+            share[:, n:, n:] = np.eye(m - n)
+            flat = np.broadcast_to(self.semicore, (len(part), m - n))
+            own = np.concatenate([values.double().numpy(), flat], axis=1)
+            order = own.argsort(axis=1, kind="stable")
+            energies.append(np.take_along_axis(own, order, axis=1))
+            shares.append(np.take_along_axis(share, order[:, None, :], axis=2))
+        return np.concatenate(energies), np.concatenate(shares)
+
+    def member_energies(self, fractional: np.ndarray) -> np.ndarray:
+        """Of each network by itself, from the common zero, ``[n_members, n_k, n_states]``."""
+        result = []
+        for member, zero in zip(self.members, self.zeros, strict=True):
+            with torch.no_grad():
+                bands = np.concatenate(
+                    [
+                        torch.linalg.eigvalsh(hamiltonian(member, part)).double().numpy()
+                        for part in self._parts(fractional)
+                    ]
+                )
+            flat = np.broadcast_to(
+                member.semicore.double().numpy(), (len(bands), len(self.semicore))
+            )
+            result.append(np.sort(np.concatenate([bands, flat], axis=1), axis=1) - zero)
+        return np.stack(result)
+
+    def _parts(self, fractional: np.ndarray) -> list[Tensor]:
+        size = max(1, _AT_ONCE // len(self.graph.orbitals) ** 2)
+        return list(self.cartesian(fractional).split(size))
+
+    def _zeros(self) -> list[float]:
+        """What to take off each member's energies."""
+        points = self.cartesian(time_reversed_mesh((2, 2, 2))[0])
+        with torch.no_grad():
+            bands = [
+                torch.cat(
+                    [
+                        torch.linalg.eigvalsh(hamiltonian(m, points)),
+                        m.semicore.expand(len(points), -1),
+                    ],
+                    dim=1,
+                ).sort(dim=1).values
+                for m in self.members
+            ]  # fmt: skip
+        first = bands[0]
+        level = first[:, max(self.n_electrons // 2 - 1, 0)].max()
+        inside = (first > level + _WINDOW[0]) & (first < level + _WINDOW[1])
+        if not inside.any():
+            inside[:] = True
+        return [float((own - first)[inside].mean()) for own in bands]

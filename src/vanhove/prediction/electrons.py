@@ -1,0 +1,362 @@
+"""`Electrons`: bands, densities of states, gap and masses of a crystal, from one Hamiltonian."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.elements import SYMBOLS
+from vanhove.crystal.kpath import KPath, KPoints, PathConvention, high_symmetry_path
+from vanhove.errors import ConfigError, StructureError
+from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
+from vanhove.models.tight_binding.network import TightBinding
+from vanhove.physics.meshes import irreducible_mesh
+from vanhove.physics.tetrahedra import Tetrahedra, mesh_tetrahedra, states_below
+from vanhove.spectra.bands import BandGap, BandStructure
+from vanhove.spectra.eigenvalues import SPIN_DEGENERACY, BandEdges, Eigenvalues, band_edges
+from vanhove.spectra.grids import cell_edges, check_grid
+from vanhove.spectra.spectrum import Spectrum
+
+MESH_DENSITY = 3.0
+"""k-points per 1/angstrom, of meshes by default."""
+_TOLERANCE = 1e-3
+"""angstrom: meshes are reduced by symmetries that hold to this."""
+_ABOVE = 6.0
+"""eV above the Fermi level: higher bands are not learned and not shown."""
+_PATH_POINTS = 64
+Projection = Literal["element", "site", "shell"]
+SHELLS = "spd"
+
+
+class Electrons:
+    """Electron states of one crystal, by a learned tight-binding Hamiltonian.
+
+    Energies in eV. Zero is the valence band maximum, for metals the Fermi level. Everything comes
+    from one Hamiltonian, so bands, densities and gap agree with each other. No spin, no spin-orbit
+    coupling; gaps are those of PBE.
+
+    Args:
+        models: networks, whose Hamiltonians are averaged.
+        crystal: in the cell whose reciprocal basis k-points refer to.
+        name: of the model, shown in results.
+        mesh_density: k-points per 1/angstrom of the meshes.
+
+    Raises:
+        StructureError: an element without levels.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[TightBinding],
+        crystal: Crystal,
+        name: str = "",
+        mesh_density: float = MESH_DENSITY,
+    ):
+        if not mesh_density > 0:
+            raise ConfigError(f"mesh_density {mesh_density}; allowed: positive, per 1/angstrom")
+        self.crystal = crystal
+        self.name = name
+        self.mesh_density = mesh_density
+        self.solver = CrystalHamiltonian(models, crystal)
+        self._models = models
+
+    def __repr__(self) -> str:
+        edges = self._edges
+        kind = "metal" if edges.is_metal else f"gap {edges.gap:.2f} eV"
+        return f"Electrons({self.crystal.formula}, {kind}, {self.name})"
+
+    # States
+
+    def energies(self, kpoints: np.ndarray) -> np.ndarray:
+        """Of all bands at k-points, eV, ``[n_k, n_bands]``, increasing.
+
+        Args:
+            kpoints: fractional, in the reciprocal basis of ``crystal``, ``[n_k, 3]``.
+
+        Raises:
+            ConfigError: an array of another shape.
+        """
+        return self.solver.energies(_checked(kpoints)) - self._edges.vbm
+
+    def energy_spread(self, kpoints: np.ndarray) -> np.ndarray:
+        """Standard deviation over the networks, eV, of the shape of `energies`.
+
+        How much networks that were trained apart differ: not yet an error bar.
+        """
+        return self.solver.member_energies(_checked(kpoints)).std(axis=0)
+
+    @property
+    def n_electrons(self) -> int:
+        """That fill the bands of the cell, two each: valence and semicore, as in `electron_pbe`."""
+        return self.solver.n_electrons
+
+    @property
+    def fermi_level(self) -> float:
+        """eV on the axis of `energies`: 0 for a metal, else the middle of the gap."""
+        return self._edges.fermi_level - self._edges.vbm
+
+    @property
+    def is_metal(self) -> bool:
+        return self._edges.is_metal
+
+    @property
+    def band_gap(self) -> float:
+        """eV, 0 for a metal; over a mesh and the path of high symmetry together."""
+        return self._edges.gap
+
+    @property
+    def is_direct(self) -> bool | None:
+        """Whether both band edges are at one k-point; None for a metal."""
+        gap = self.gap
+        return None if gap is None else gap.is_direct
+
+    @property
+    def gap(self) -> BandGap | None:
+        """The gap along the path of high symmetry, and where; None for a metal."""
+        return None if self.is_metal else self.bands().gap
+
+    @property
+    def effective_masses(self) -> dict[str, dict[str, float]]:
+        """``holes`` and ``electrons``: mass by stretch of the path, in electron masses.
+
+        See `BandStructure.effective_mass`; empty for a metal.
+        """
+        bands, gap = self.bands(), self.gap
+        if gap is None:
+            return {}
+        n = bands.n_filled
+        return {
+            "holes": bands.effective_mass(n - 1, gap.vbm_at),
+            "electrons": bands.effective_mass(n, gap.cbm_at),
+        }
+
+    # Spectra
+
+    def bands(
+        self,
+        path: KPath | KPoints | PathConvention = "setyawan_curtarolo",
+        n_points: int = 256,
+    ) -> BandStructure:
+        """Bands along a path, up to 6 eV above the Fermi level; energies as everywhere.
+
+        Args:
+            path: a convention, whose path is in the standard primitive cell (which the result
+                names); a `KPath`, in the cell that it names; or `KPoints` in that of ``crystal``.
+            n_points: of the path; not used with `KPoints`.
+
+        Raises:
+            ConfigError: an unknown convention, or too few points.
+            StructureError: no path found.
+        """
+        if isinstance(path, str):
+            path = high_symmetry_path(self.crystal, path).continuous()
+        if isinstance(path, KPath):
+            kpoints, cell = path.sample(n_points), path.crystal
+            solver = CrystalHamiltonian(self._models, cell)
+            convention = path.convention
+        else:
+            kpoints, cell, solver, convention = path, self.crystal, self.solver, "given"
+        energies = solver.energies(kpoints.fractional) - self._edges.vbm
+        shown = energies.min(axis=0) < self.fermi_level + _ABOVE
+        shown[: solver.n_electrons // SPIN_DEGENERACY + 1] = True
+        return BandStructure(
+            kpoints=kpoints,
+            energies=energies[:, shown],
+            fermi_level=self.fermi_level,
+            crystal=cell,
+            name=self.crystal.name or self.crystal.formula,
+            metadata={
+                "model": self.name,
+                "formula": self.crystal.formula,
+                "path": convention,
+                "is_metal": self.is_metal,
+                "band_gap": self.band_gap,
+            },
+        )
+
+    def dos(self, grid: np.ndarray | None = None, broadening: float | None = None) -> Spectrum:
+        """Density of states, states/eV/cell of ``crystal``.
+
+        Args:
+            grid: eV, by default -10 to 6 eV every 0.02.
+            broadening: standard deviation of Gaussians, eV; None: linear tetrahedra alone.
+
+        Raises:
+            DataError: a grid that does not increase.
+            ConfigError: a broadening that is not positive.
+        """
+        grid = _default_grid() if grid is None else check_grid(grid)
+        states, _ = self._mesh
+        tetrahedra = None if broadening else states.tetrahedra
+        shifted = Eigenvalues(
+            states.energies - self._edges.vbm,
+            states.weights,
+            states.n_electrons,
+            width=broadening,
+            tetrahedra=tetrahedra,
+        )
+        counted = shifted.number_of_states(cell_edges(grid))
+        return self._spectrum(grid, np.diff(counted) / np.diff(cell_edges(grid)))
+
+    def projected_dos(
+        self, grid: np.ndarray | None = None, by: Projection = "element"
+    ) -> dict[str, Spectrum]:
+        """Shares of the density of states, of sum `dos` (tetrahedra), by name.
+
+        Args:
+            grid: as of `dos`.
+            by: ``"element"`` (``"Si"``), ``"site"`` (``"Si1"``, in the order of the atoms), or
+                ``"shell"`` of each element (``"Si p"``).
+
+        Raises:
+            ConfigError: another ``by``.
+        """
+        if by not in get_args(Projection):
+            raise ConfigError(f"by {by!r}; allowed: {', '.join(get_args(Projection))}")
+        grid = _default_grid() if grid is None else check_grid(grid)
+        names = self._names(by)
+        states, points = self._mesh
+        tetrahedra = states.tetrahedra
+        assert tetrahedra is not None
+        energies, shares = self.solver.states(points)
+        energies = energies - self._edges.vbm
+        corners = energies[tetrahedra.corners]  # [n_tetrahedra, 4, n_bands]
+        rows = np.sort(corners.transpose(0, 2, 1).reshape(-1, 4), axis=1)
+        edges = cell_edges(grid)
+        found = {}
+        for name in dict.fromkeys(names):
+            share = shares[:, [n == name for n in names]].sum(axis=1)  # [n_k, n_bands]
+            weight = share[tetrahedra.corners].mean(axis=1) * tetrahedra.weights[:, None]
+            counted = SPIN_DEGENERACY * states_below(rows, weight.ravel(), edges)
+            found[name] = self._spectrum(grid, np.diff(counted) / np.diff(edges), name)
+        return found
+
+    def fermi_level_density(self) -> float:
+        """States at the Fermi level, states/eV/cell; 0 for an insulator."""
+        if self.is_metal:
+            grid = np.linspace(-0.1, 0.1, 3)
+            return float(self.dos(grid).values[1])
+        return 0.0
+
+    # For other programs
+
+    def hamiltonian(self, cutoff_eV: float = 1e-5) -> tuple[np.ndarray, np.ndarray]:
+        """H(R) in an orthonormal basis, orbitals of all atoms in order: s, px, py, pz, five d.
+
+        ``H(k) = sum_R exp(2 pi i k R) H(R)``, k fractional. The energies are those of `energies`
+        without the semicore levels (which hop nowhere).
+
+        Args:
+            cutoff_eV: matrices all of whose elements are smaller are left out.
+
+        Returns:
+            lattice vectors in units of the cell ``[n, 3]`` and matrices ``[n, m, m]``, eV.
+        """
+        from vanhove.prediction.electron_files import real_space
+
+        return real_space(self, cutoff_eV)
+
+    def to_wannier90(self, prefix: str | Path, cutoff_eV: float = 1e-4) -> Path:
+        """The Hamiltonian as files of Wannier90, which many programs read.
+
+        ``PREFIX_hr.dat`` (`hamiltonian`), ``PREFIX.win`` (the cell) and ``PREFIX_centres.xyz``
+        (orbitals sit on their atoms).
+
+        Returns:
+            the path of the first.
+        """
+        from vanhove.prediction.electron_files import write_wannier90
+
+        return write_wannier90(self, Path(prefix), cutoff_eV)
+
+    def to_bxsf(self, path: str | Path, divisions: Sequence[int] | None = None) -> Path:
+        """Bands that cross the Fermi level on a mesh, for plots of the Fermi surface (BXSF).
+
+        Args:
+            path: of the file.
+            divisions: of the mesh; by default 4 times as dense as usual.
+
+        Raises:
+            ConfigError: no band crosses the Fermi level.
+        """
+        from vanhove.prediction.electron_files import write_bxsf
+
+        return write_bxsf(self, Path(path), divisions)
+
+    # How
+
+    @cached_property
+    def _edges(self) -> BandEdges:
+        """On the absolute axis of the solver, from mesh and path of the primitive cell."""
+        try:
+            path = high_symmetry_path(self.crystal)
+        except StructureError:
+            return band_edges(self._mesh[0])
+        solver = CrystalHamiltonian(self._models, path.crystal)
+        along = solver.energies(path.sample(_PATH_POINTS).fractional)
+        mesh, _ = _mesh_states(solver, self.mesh_density)
+        return band_edges(mesh, along)
+
+    @cached_property
+    def _mesh(self) -> tuple[Eigenvalues, np.ndarray]:
+        """States of the mesh of ``crystal``, absolute, and its points."""
+        return _mesh_states(self.solver, self.mesh_density)
+
+    def _names(self, by: Projection) -> list[str]:
+        """What each state of the basis counts for."""
+        numbers = self.crystal.atomic_numbers
+        atoms, shells = self.solver.orbital_atom, self.solver.orbital_shell
+        elements = [SYMBOLS[numbers[atom]] for atom in atoms]
+        if by == "element":
+            return elements
+        if by == "site":
+            return [f"{e}{atom + 1}" for e, atom in zip(elements, atoms, strict=True)]
+        return [f"{e} {SHELLS[shell]}" for e, shell in zip(elements, shells, strict=True)]
+
+    def _spectrum(self, grid: np.ndarray, values: np.ndarray, part: str = "") -> Spectrum:
+        metadata = {
+            "model": self.name,
+            "formula": self.crystal.formula,
+            "is_metal": self.is_metal,
+            "band_gap": self.band_gap,
+        }
+        return Spectrum(
+            grid=grid,
+            values=values.clip(min=0),
+            unit="eV",
+            normalisation="states/eV/cell",
+            quantity="electron_dos",
+            crystal=self.crystal,
+            name=" ".join(filter(None, (self.crystal.name or self.crystal.formula, part))),
+            metadata=metadata,
+        )
+
+
+def mesh_shape(crystal: Crystal, density: float) -> np.ndarray:
+    """Even divisions, so that the boundary of the Brillouin zone is on the mesh, ``[3]``."""
+    lengths = 2 * np.pi * np.linalg.norm(np.linalg.inv(crystal.lattice).T, axis=1)
+    return 2 * np.maximum(np.ceil(lengths * density / 2 - 1e-6), 1).astype(int)
+
+
+def _mesh_states(solver: CrystalHamiltonian, density: float) -> tuple[Eigenvalues, np.ndarray]:
+    shape = mesh_shape(solver.crystal, density)
+    points, weights, whole = irreducible_mesh(solver.crystal, shape.tolist(), _TOLERANCE)
+    tetrahedra: Tetrahedra = mesh_tetrahedra(solver.crystal.lattice, shape, whole)
+    energies = solver.energies(points)
+    return Eigenvalues(energies, weights, solver.n_electrons, tetrahedra=tetrahedra), points
+
+
+def _checked(kpoints: np.ndarray) -> np.ndarray:
+    points = np.asarray(kpoints, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
+        raise ConfigError(f"kpoints of shape {points.shape}; fractional ones [n_k, 3] are needed")
+    return points
+
+
+def _default_grid() -> np.ndarray:
+    return np.arange(-500, 301) * 0.02
