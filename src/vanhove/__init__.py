@@ -26,6 +26,8 @@ _HOME = {
     "data_info": "vanhove.datasets.catalog",
     "data_label": "vanhove.screening.labelling:label",
     "data_list": "vanhove.datasets.catalog",
+    "Electrons": "vanhove.prediction.electrons",
+    "electrons": "vanhove.prediction.electron_predictor",
     "embed": "vanhove.embeddings.embedding",
     "ensemble": "vanhove.training.ensemble:make_ensemble",
     "evaluate": "vanhove.evaluation.evaluate",
@@ -49,6 +51,7 @@ _HOME = {
 __all__ = [
     "BandStructure",
     "Crystal",
+    "Electrons",
     "Predictor",
     "RunConfig",
     "Spectrum",
@@ -58,6 +61,7 @@ __all__ = [
     "data_info",
     "data_label",
     "data_list",
+    "electrons",
     "embed",
     "ensemble",
     "evaluate",
@@ -88,6 +92,8 @@ if TYPE_CHECKING:
     from vanhove.evaluation.evaluate import evaluate
     from vanhove.experiments.reproduce import reproduce
     from vanhove.experiments.sweep import sweep
+    from vanhove.prediction.electron_predictor import electrons
+    from vanhove.prediction.electrons import Electrons
     from vanhove.prediction.predictor import Predictor, load, phonons, predict
     from vanhove.runs.catalog import list_models
     from vanhove.runs.checkpoint import export

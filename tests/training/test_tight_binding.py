@@ -72,7 +72,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(items, gaps, tmp_path):
 def test_it_learns_four_crystals(items):
     stage = Stage(new_model(), training(epochs=25, learning_rate=5e-3, gap_batch=0), seed=0)
     stage.run(items)
-    assert stage.losses[-1] < 0.4 * stage.losses[0]
+    assert stage.losses[-1] < 0.5 * stage.losses[0]
 
 
 def test_the_zero_of_the_labels_and_the_count_of_bands_do_not_matter(items):

@@ -60,6 +60,14 @@ def _kind(properties: dict[str, Any]) -> str:
     return f"gap {properties['band_gap']:.2f}{bar} eV, {kind}"
 
 
+def _near(bands: BandStructure, most: int = 10) -> range:
+    """The numbers of the bands that a table shows: of many electron bands, those at the gap."""
+    if bands.n_bands <= most or bands.fermi_level is None:
+        return range(bands.n_bands)
+    first = min(max(bands.n_filled - most // 2, 0), bands.n_bands - most)
+    return range(first, first + most)
+
+
 def band_table(bands: BandStructure, properties: dict[str, Any], written: list[Path]) -> str:
     """A single structure: symmetry, gap, masses, and energies at the labelled points."""
     meta = bands.metadata
@@ -92,10 +100,11 @@ def band_table(bands: BandStructure, properties: dict[str, Any], written: list[P
     rows += [("written", str(path)) for path in written]
     table = "\n".join(f"{name:16s} {value}" for name, value in rows)
     zero = f"{bands.kind.axis}, {bands.kind.axis_unit.text}"
-    header = "".join(f"{f'band {n + 1}':>10s}" for n in range(bands.n_bands))
+    shown_bands = _near(bands)
+    header = "".join(f"{f'band {n + 1}':>10s}" for n in shown_bands)
     lines, seen = [], set()
     for label, energies in zip(bands.kpoints.labels, bands.energies, strict=True):
         if label and label not in seen:
             seen.add(label)
-            lines.append(f"{label:8s}" + "".join(f"{energy:10.2f}" for energy in energies))
+            lines.append(f"{label:8s}" + "".join(f"{energies[n]:10.2f}" for n in shown_bands))
     return f"{table}\n\n{zero}\n{'':8s}{header}\n" + "\n".join(lines)

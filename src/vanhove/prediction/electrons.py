@@ -27,8 +27,10 @@ MESH_DENSITY = 3.0
 _TOLERANCE = 1e-3
 """angstrom: meshes are reduced by symmetries that hold to this."""
 _ABOVE = 6.0
-"""eV above the Fermi level: higher bands are not learned and not shown."""
-_PATH_POINTS = 64
+"""eV above the conduction band minimum (metals: Fermi level); higher bands are not shown."""
+_BELOW = 25.0
+"""eV below it: deeper semicore levels are flat, and not shown among bands."""
+_PATH_POINTS = 96
 Projection = Literal["element", "site", "shell"]
 SHELLS = "spd"
 
@@ -142,7 +144,7 @@ class Electrons:
         path: KPath | KPoints | PathConvention = "setyawan_curtarolo",
         n_points: int = 256,
     ) -> BandStructure:
-        """Bands along a path, up to 6 eV above the Fermi level; energies as everywhere.
+        """Bands along a path, from 25 eV below the Fermi level to 6 eV above the CBM.
 
         Args:
             path: a convention, whose path is in the standard primitive cell (which the result
@@ -162,8 +164,9 @@ class Electrons:
         else:
             kpoints, cell, solver, convention = path, self.crystal, self.solver, "given"
         energies = solver.energies(kpoints.fractional) - self._edges.vbm
-        shown = energies.min(axis=0) < self.fermi_level + _ABOVE
+        shown = energies.min(axis=0) < self._edges.gap + _ABOVE
         shown[: solver.n_electrons // SPIN_DEGENERACY + 1] = True
+        shown &= energies.max(axis=0) > self.fermi_level - _BELOW
         return BandStructure(
             kpoints=kpoints,
             energies=energies[:, shown],
@@ -183,14 +186,14 @@ class Electrons:
         """Density of states, states/eV/cell of ``crystal``.
 
         Args:
-            grid: eV, by default -10 to 6 eV every 0.02.
+            grid: eV, by default -10 to 6 eV every 0.05.
             broadening: standard deviation of Gaussians, eV; None: linear tetrahedra alone.
 
         Raises:
             DataError: a grid that does not increase.
             ConfigError: a broadening that is not positive.
         """
-        grid = _default_grid() if grid is None else check_grid(grid)
+        grid = default_grid() if grid is None else check_grid(grid)
         states, _ = self._mesh
         tetrahedra = None if broadening else states.tetrahedra
         shifted = Eigenvalues(
@@ -218,7 +221,7 @@ class Electrons:
         """
         if by not in get_args(Projection):
             raise ConfigError(f"by {by!r}; allowed: {', '.join(get_args(Projection))}")
-        grid = _default_grid() if grid is None else check_grid(grid)
+        grid = default_grid() if grid is None else check_grid(grid)
         names = self._names(by)
         states, points = self._mesh
         tetrahedra = states.tetrahedra
@@ -346,7 +349,7 @@ def mesh_shape(crystal: Crystal, density: float) -> np.ndarray:
 def _mesh_states(solver: CrystalHamiltonian, density: float) -> tuple[Eigenvalues, np.ndarray]:
     shape = mesh_shape(solver.crystal, density)
     points, weights, whole = irreducible_mesh(solver.crystal, shape.tolist(), _TOLERANCE)
-    tetrahedra: Tetrahedra = mesh_tetrahedra(solver.crystal.lattice, shape, whole)
+    tetrahedra: Tetrahedra = mesh_tetrahedra(shape, solver.crystal.lattice, whole)
     energies = solver.energies(points)
     return Eigenvalues(energies, weights, solver.n_electrons, tetrahedra=tetrahedra), points
 
@@ -358,5 +361,6 @@ def _checked(kpoints: np.ndarray) -> np.ndarray:
     return points
 
 
-def _default_grid() -> np.ndarray:
-    return np.arange(-500, 301) * 0.02
+def default_grid() -> np.ndarray:
+    """-10 to 6 eV every 0.05."""
+    return np.arange(-200, 121) * 0.05

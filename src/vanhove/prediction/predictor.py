@@ -29,6 +29,11 @@ from vanhove.models.ensemble import Ensemble
 from vanhove.models.inference import Precision
 from vanhove.models.model import SpectrumModel
 from vanhove.models.phonons import has_phonons, predict_phonons
+from vanhove.prediction.electron_predictor import (
+    ELECTRON_PROPERTIES,
+    electron_weights,
+    load_electrons,
+)
 from vanhove.prediction.error_bars import with_error_bars
 from vanhove.runs.checkpoint import ModelInfo, load_model
 from vanhove.runs.other_grid import answer_on
@@ -315,7 +320,7 @@ def load(
     precision: Precision = "auto",
     grid: np.ndarray | Sequence[float] | None = None,
     phonon_bands: bool = False,
-) -> Predictor:
+) -> Any:
     """Load a trained model.
 
     Args:
@@ -331,11 +336,17 @@ def load(
             see docs/grids.md.
         phonon_bands: predict phonon bands with a model of force constants.
 
+    Returns:
+        `Predictor`; of tight-binding weights such as ``"vanhove-electron"``,
+        `vanhove.prediction.electron_predictor.ElectronPredictor`.
+
     Raises:
         CheckpointError: no such weights, or a damaged file.
         ConfigError: an unknown precision, or a grid that the model cannot answer on.
         DataError: a grid that does not increase.
     """
+    if electron_weights(name_or_path) is not None:
+        return load_electrons(name_or_path, path=path, grid=grid)
     file = find_weights(name_or_path)
     model, info = load_model(file)
     if precision not in get_args(Precision):
@@ -377,6 +388,9 @@ def predict(
         grid: as `load`.
         precision: as `load`.
     """
+    if model is None and property in ELECTRON_PROPERTIES:
+        loaded = load_electrons(property=property, grid=grid)
+        return loaded.predict(structures, primitive=primitive)
     if model is None:
         model = default_weights(property)
     wants_bands = property == PHONON_BANDS.asked_as

@@ -20,8 +20,13 @@ from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
 from vanhove.models.inference import Precision
 from vanhove.prediction.bands import band_details, band_line, band_table
+from vanhove.prediction.electron_predictor import (
+    ELECTRON_PROPERTIES,
+    electron_weights,
+    load_electrons,
+)
 from vanhove.prediction.error_bars import error_bar_rows
-from vanhove.prediction.predictor import Predictor, load
+from vanhove.prediction.predictor import load
 from vanhove.prediction.properties import Properties
 from vanhove.progress import track
 from vanhove.spectra.bands import BandStructure
@@ -61,14 +66,7 @@ class PredictCommand:
         sources = list(self._sources())
         single = len(sources) == 1
         plot = single and self.json_path != STDOUT if self.plot is None else self.plot
-        model = self.model or default_weights(self.property_name)
-        predictor = load(
-            model,
-            path=self.path,
-            grid=self.grid,
-            precision=self.precision,
-            phonon_bands=self.property_name == PHONON_BANDS.asked_as,
-        )
+        predictor = self._predictor()
         if predictor.gives_bands and self.html:
             raise ConfigError("--html draws spectra; of bands give --plot, --csv or --json")
         self.known = Properties(predictor.info)
@@ -98,6 +96,22 @@ class PredictCommand:
         if not single:
             print(f"{len(sources) - len(errors)} predicted, {len(errors)} failed", file=sys.stderr)
         return len(errors)
+
+    def _predictor(self) -> Any:
+        asked = self.property_name
+        if self.model is None and asked in ELECTRON_PROPERTIES:
+            return load_electrons(property=asked, path=self.path, grid=self.grid)
+        model = self.model or default_weights(asked)
+        if electron_weights(model) is not None:
+            kind = asked if asked in ELECTRON_PROPERTIES else "electron-dos"
+            return load_electrons(model, property=kind, path=self.path, grid=self.grid)
+        return load(
+            model,
+            path=self.path,
+            grid=self.grid,
+            precision=self.precision,
+            phonon_bands=asked == PHONON_BANDS.asked_as,
+        )
 
     def _sources(self) -> Iterator[Path | Crystal | StructureError]:
         for given in self.structures:
@@ -158,7 +172,7 @@ class PredictCommand:
         return found | (band_details(spectrum) if isinstance(spectrum, BandStructure) else {})
 
     def _table(
-        self, outcome: Any, properties: dict[str, Any], written: list[Path], predictor: Predictor
+        self, outcome: Any, properties: dict[str, Any], written: list[Path], predictor: Any
     ) -> str:
         if isinstance(outcome, BandStructure):
             return band_table(outcome, properties, written)
@@ -171,7 +185,7 @@ class PredictCommand:
         return _table(outcome, derived, written)
 
     def _write_json(
-        self, predictor: Predictor, results: list[dict], errors: list[dict[str, str]]
+        self, predictor: Any, results: list[dict], errors: list[dict[str, str]]
     ) -> None:
         text = json.dumps(
             {
@@ -218,6 +232,9 @@ def _table(spectrum: Spectrum, derived: list[tuple[str, str]], written: list[Pat
     ]
     if spectrum.kind.fermi_level:
         rows.append(("energy 0", spectrum.kind.zero))
+    if "is_metal" in meta:
+        kind = "metal" if meta["is_metal"] else f"gap {meta['band_gap']:.2f} eV"
+        rows.append(("kind", kind))
     rows += derived
     rows += error_bar_rows(spectrum)
     rows += [("written", str(path)) for path in written]

@@ -25,6 +25,7 @@ ODD = Crystal(  # no symmetry, hydrogen, a semicore shell
     np.array([[0.02, 0.05, 0.1], [0.48, 0.55, 0.37], [0.2, 0.6, 0.8]]),
     np.array([22, 8, 1]),
 )
+ONE = np.array([1, 0, 0])
 KPOINTS = np.array([[0, 0, 0], [0.5, 0, 0], [0.13, 0.27, -0.41], [0.5, 0.5, 0.5]])
 
 
@@ -57,7 +58,7 @@ def test_turned_moved_and_reordered(model, crystal):
             -crystal.lattice, crystal.fractional_coordinates, crystal.atomic_numbers
         ),
         "moved": Crystal(
-            crystal.lattice, crystal.fractional_coordinates + [0.31, -0.77, 1.2],
+            crystal.lattice, crystal.fractional_coordinates + np.array([0.31, -0.77, 1.2]),
             crystal.atomic_numbers,
         ),
         "reordered": Crystal(
@@ -83,12 +84,11 @@ def test_another_cell_of_the_same_lattice(model):
 def test_a_larger_cell_folds_the_bands(model):
     doubled = Crystal(
         ODD.lattice * [[2], [1], [1]],
-        np.concatenate([ODD.fractional_coordinates, ODD.fractional_coordinates + [1, 0, 0]])
-        / [2, 1, 1],
+        np.concatenate([ODD.fractional_coordinates, ODD.fractional_coordinates + ONE]) / [2, 1, 1],
         np.tile(ODD.atomic_numbers, 2),
     )
     k = np.array([[0.3, 0.1, -0.2]])
-    folded = np.concatenate([k / [2, 1, 1], (k + [1, 0, 0]) / [2, 1, 1]])
+    folded = np.concatenate([k / [2, 1, 1], (k + ONE) / [2, 1, 1]])
     expected = np.sort(bands(model, ODD, folded).ravel())
     np.testing.assert_allclose(bands(model, doubled, k)[0], expected, atol=1e-4)
 
@@ -96,7 +96,9 @@ def test_a_larger_cell_folds_the_bands(model):
 def test_opposite_and_equivalent_wave_vectors(model):
     expected = bands(model, ODD)
     np.testing.assert_allclose(bands(model, ODD, -KPOINTS), expected, atol=1e-4)
-    np.testing.assert_allclose(bands(model, ODD, KPOINTS + [1, -2, 1]), expected, atol=1e-4)
+    np.testing.assert_allclose(
+        bands(model, ODD, KPOINTS + np.array([1, -2, 1])), expected, atol=1e-4
+    )
 
 
 def test_cubic_degeneracies_at_gamma(model):

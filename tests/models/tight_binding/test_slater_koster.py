@@ -19,8 +19,9 @@ def block(direction, **integrals):
 
 # Orbitals: s, x, y, z, xy, yz, zx, x2-y2, 3z2-r2; Slater and Koster, table I.
 def test_elements_of_the_table():
-    (l, m, n) = direction = np.array([0.48, -0.6, 0.64])
-    v = {name: value for name, value in zip(INTEGRALS, np.arange(1, 15) / 7, strict=True)}
+    direction = np.array([0.48, -0.6, 0.64])
+    l, m, n = direction  # noqa: E741
+    v = dict(zip(INTEGRALS, np.arange(1, 15) / 7, strict=True))
     got, _ = block(direction, **v)
     root = np.sqrt(3)
     assert got[0, 1] == pytest.approx(l * v["sp"])

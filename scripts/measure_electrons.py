@@ -1,0 +1,248 @@
+"""Measure `vanhove-electron` and what it is compared with; writes a JSON for results/electron.
+
+    python scripts/measure_electrons.py [WEIGHTS ...] --part test --json OUT.json
+
+Without weights, the shipped ones. ``--part`` is valid, test, second_test (see
+`vanhove.datasets.electron_pbe.electron_parts`), or gaps (the fixed 1,000 crystals of gaps_mp) or
+gaps_valid (those of gaps_mp to choose by).
+``--rows`` adds the rows that need no training: training mean, nearest composition, ThreeBodyTB
+(its file under VANHOVE_DATA), the weights that were shipped before. ``--each`` measures every
+member of the weights alone, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import platform
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import vanhove
+from vanhove.datasets import load_dataset
+from vanhove.datasets.cache import RemoteFile, data_file, read_content
+from vanhove.datasets.electron_pbe import (
+    ElectronStates,
+    electron_data_hash,
+    electron_parts,
+    load_electron_states,
+)
+from vanhove.evaluation.band_baselines import nearest_copy, training_mean
+from vanhove.evaluation.electron_states import Prediction, Predictor, measure_all
+from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
+from vanhove.models.tight_binding.network import TightBinding
+from vanhove.models.tight_binding.weights import load_members
+from vanhove.prediction.electron_predictor import FOLDER, NAME
+from vanhove.prediction.electrons import Electrons
+from vanhove.results import write_result
+from vanhove.spectra.band_metrics import crosses_fermi, energy_mae
+from vanhove.spectra.metrics import mae_per_material, mse_per_material, r2_per_material
+from vanhove.training.band_labels import gap_labels
+
+TB3_ON_PBE = RemoteFile(
+    None,
+    "67d2b6014af4e81151f59873b122453f85d0b8ffef9bcff8d0a929af5907f19d",
+    "electron_tb3/electron_tb3_on_pbe.npz",
+)
+CONVENTIONS = {
+    "dos_mse_x10": "density of states as in DOSTransformer (tetrahedra of the calculation's mesh, "
+    "smoothed, minimum 0 and maximum 1), squared error, times 10",
+    "dos_mae": "the same, absolute error",
+    "dos_r2_mean": "the same, R2 of each material, mean",
+    "dos_r2_median": "the same, median",
+    "six_bands": "eV, mean absolute error of three bands below and three above the Fermi level, "
+    "256 points of the path, each from its own Fermi level (mid-gap)",
+    "window": "eV, mean absolute error of all bands on mesh and path within -6 to 4 eV of the "
+    "valence band maximum (metals: Fermi level), each from its own",
+    "metal_accuracy": "metal or insulator told right, share",
+    "gap_insulators": "eV, mean absolute error of the gap of insulators",
+    "gap_all": "eV, mean absolute error of the gap, 0 for metals",
+}
+
+
+def by_models(models: list[TightBinding]) -> Predictor:
+    def predict(state: ElectronStates) -> Prediction:
+        solver = CrystalHamiltonian(models, state.crystal)
+        return Prediction(
+            solver.energies(state.mesh_kpoints),
+            solver.energies(state.path_kpoints),
+            solver.n_electrons,
+        )
+
+    return predict
+
+
+def by_three_body() -> Predictor:
+    with np.load(io.BytesIO(read_content(data_file(TB3_ON_PBE))), allow_pickle=False) as archive:
+        data = {name: archive[name] for name in archive.files}
+    rows = {str(name): i for i, name in enumerate(data["ids"])}
+    parts = {
+        kind: np.split(data[f"eig_{kind}"], np.cumsum(data[f"{kind}_shape"].prod(axis=1))[:-1])
+        for kind in ("mesh", "path")
+    }
+
+    def predict(state: ElectronStates) -> Prediction | None:
+        row = rows.get(state.crystal.name)
+        if row is None:
+            return None
+        n_electrons = round(float(data["nelectrons"][row]))
+        found = [
+            np.sort(parts[kind][row].reshape(data[f"{kind}_shape"][row]).astype(float), axis=1)
+            for kind in ("mesh", "path")
+        ]
+        if 2 * found[0].shape[1] <= n_electrons or (state.n_electrons - n_electrons) % 2:
+            return None
+        return Prediction(*found, n_electrons)
+
+    return predict
+
+
+def density_row(target: np.ndarray, found: np.ndarray) -> dict[str, float]:
+    r2 = r2_per_material(target, found)
+    return {
+        "dos_mse_x10": 10 * float(mse_per_material(target, found).mean()),
+        "dos_mae": float(mae_per_material(target, found).mean()),
+        "dos_r2_mean": float(np.nanmean(r2)),
+        "dos_r2_median": float(np.nanmedian(r2)),
+    }
+
+
+def other_rows(ids: set[str]) -> list[dict[str, object]]:
+    """Training mean, nearest composition, the weights shipped before."""
+    densities, bands = load_dataset("electron_pbe"), load_dataset("electron_pbe_bands")
+    rows = np.array([i for i, name in enumerate(densities.ids) if name in ids])
+    target = densities.values[rows].astype(float)
+    band_rows = np.array([bands.ids.index(densities.ids[row]) for row in rows])
+    band_target = bands.values[band_rows].astype(float)
+    train = densities.values[densities.split("train")].astype(float)
+    is_metal = crosses_fermi(band_target)
+    copied = nearest_copy(_one_per_row(densities), rows)[:, :, 0]
+    guesses = {
+        "training mean": (
+            np.broadcast_to(train.mean(axis=0), target.shape),
+            training_mean(bands, band_rows),
+        ),
+        "nearest composition": (copied, nearest_copy(bands, band_rows)),
+    }
+    found: list[dict[str, object]] = []
+    for name, (dos, band) in guesses.items():
+        row = {"row": name, "n_materials": len(rows), **density_row(target, dos)}
+        row["six_bands"] = float(np.nanmean(energy_mae(band_target, band)))
+        row["metal_accuracy"] = float((crosses_fermi(band) == is_metal).mean())
+        found.append(row)
+    found.append({"row": "all metals", "metal_accuracy": float(is_metal.mean())})
+    known = [
+        i
+        for i, row in enumerate(rows)
+        if not set(densities.crystals[row].atomic_numbers.tolist())
+        - set(vanhove.load("dostransformer-electron").info.elements)
+    ]
+    crystals = [densities.crystals[rows[i]] for i in known]
+    dos = np.array([s.values for s in vanhove.load("dostransformer-electron").predict(crystals)])
+    before = {"row": "dostransformer-electron, bandformer-electron", "n_materials": len(known)}
+    found.append(before | density_row(target[known], dos))
+    return found
+
+
+def _one_per_row(dataset):
+    """Densities as bands of one band, for `nearest_copy`."""
+    from dataclasses import replace
+
+    values = dataset.values[:, :, None]
+    kpoints = np.zeros((*dataset.values.shape, 3))
+    return replace(dataset, values=values, kpoints=kpoints)
+
+
+def measure_gaps(models: list[TightBinding], name: str, part: str) -> dict[str, object]:
+    """The fixed 1,000 crystals of gaps_mp, or those to choose by."""
+    labels = gap_labels()[part]
+    predicted, target = [], []
+    for label in labels:
+        predicted.append(Electrons(models, label.crystal, name).band_gap)
+        target.append(label.gap)
+    found, true = np.array(predicted), np.array(target)
+    insulator = true > 0
+    error = np.abs(found - true)
+    return {
+        "n_materials": len(labels),
+        "n_insulators": int(insulator.sum()),
+        "gap_all": float(error.mean()),
+        "gap_insulators": float(error[insulator].mean()),
+        "gap_bias_insulators": float((found - true)[insulator].mean()),
+        "metal_accuracy": float(((found > 0.01) == insulator).mean()),
+        "correlation": float(np.corrcoef(found, true)[0, 1]),
+        "constant_0_gap_all": float(true.mean()),
+        "all_metals": float((~insulator).mean()),
+        "ids": [label.crystal.name for label in labels],
+        "predicted": [round(x, 4) for x in predicted],
+        "target": [round(x, 4) for x in target],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("weights", nargs="*", type=Path)
+    parser.add_argument(
+        "--part", choices=("valid", "test", "second_test", "gaps", "gaps_valid"), default="valid"
+    )
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--rows", action="store_true")
+    parser.add_argument("--each", action="store_true")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    files = given.weights or [FOLDER / f"{NAME}.safetensors"]
+    loaded = [load_members(path) for path in files]
+    models = [model for members, _ in loaded for model in members]
+    facts = [fact for _, fact in loaded]
+    started = time.monotonic()
+    states = load_electron_states()
+    names = list(states)
+    parts = electron_parts(names, [state.crystal.formula for state in states.values()])
+    result: dict[str, object] = {
+        "command": f"python scripts/measure_electrons.py {' '.join(sys.argv[1:])}",
+        "model": NAME,
+        "n_members": len(models),
+        "split": given.part,
+        "dataset": {"name": "electron_pbe", "hash": electron_data_hash()},
+        "training": facts[0] if len(facts) == 1 else facts,
+        "versions": {"vanhove": vanhove.__version__, "torch": torch.__version__},
+        "machine": platform.processor() or platform.machine(),
+    }
+    if given.part in ("gaps", "gaps_valid"):
+        of = "test" if given.part == "gaps" else "valid"
+        result |= {"mean": measure_gaps(models, NAME, of)}
+        shown = {k: v for k, v in result["mean"].items() if isinstance(v, float | int)}
+        print(shown)
+    else:
+        chosen = [states[names[row]] for row in parts[given.part]]
+        mean, each = measure_all(chosen, by_models(models))
+        counts = {k: mean.pop(k) for k in list(mean) if k.startswith("n_")}
+        rows = [{"row": NAME, **counts, **mean}]
+        if given.each:
+            for i, model in enumerate(models):
+                alone, _ = measure_all(chosen, by_models([model]))
+                rows.append({"row": f"member {i} alone", **alone})
+        if given.rows:
+            three, _ = measure_all(chosen, by_three_body())
+            rows.append({"row": "ThreeBodyTB (electron_tb3_on_pbe)", **three})
+            rows += other_rows({state.crystal.name for state in chosen})
+        for row in rows:
+            print({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()})
+        result |= {
+            "conventions": CONVENTIONS,
+            "mean": mean,
+            "counts": counts,
+            "rows": rows,
+            "each": [{"id": name, **row} for name, row in each.items()],
+        }
+    result["seconds"] = round(time.monotonic() - started)
+    if given.json:
+        write_result(result, given.json)
+
+
+if __name__ == "__main__":
+    main()

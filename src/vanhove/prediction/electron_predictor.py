@@ -1,0 +1,230 @@
+"""`ElectronPredictor`: the shipped tight-binding model, as other predictors and as `Electrons`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.resources import files
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.kpath import PathConvention
+from vanhove.crystal.reading import find_structure_files, read_crystal
+from vanhove.crystal.symmetry import standardize
+from vanhove.errors import CheckpointError, ConfigError, StructureError
+from vanhove.models.tight_binding.network import TightBinding
+from vanhove.models.tight_binding.weights import load_members
+from vanhove.prediction.electrons import MESH_DENSITY, Electrons, default_grid
+from vanhove.spectra.grids import check_grid
+from vanhove.spectra.quantities import ELECTRON_DOS
+
+NAME = "vanhove-electron"
+FOLDER = Path(str(files("vanhove.weights") / "tight_binding"))
+ElectronProperty = Literal["electron-dos", "bands"]
+ELECTRON_PROPERTIES: tuple[str, ...] = get_args(ElectronProperty)
+_QUANTITY = {"electron-dos": "electron_dos", "bands": "electron_bands"}
+_POINTS = 256
+
+
+@dataclass(frozen=True)
+class ElectronInfo:
+    """What is known of the weights; ``facts`` are those of training and of measurement."""
+
+    quantity: str
+    facts: dict[str, Any]
+    grid: list[float]
+    unit: str = "eV"
+    normalisation: str = ELECTRON_DOS.counted
+    ensemble: None = None
+
+
+class ElectronPredictor:
+    """The tight-binding model with its weights.
+
+    Args:
+        models: networks, whose Hamiltonians are averaged.
+        facts: of their training.
+        name: shown in results.
+        property: what `predict` and `stream` give.
+        path: of bands, the convention.
+        grid: of densities, eV from the valence band maximum or Fermi level; by default -10 to 6
+            every 0.05.
+    """
+
+    calibration = None
+
+    def __init__(
+        self,
+        models: Sequence[TightBinding],
+        facts: dict[str, Any],
+        name: str = NAME,
+        property: ElectronProperty = "electron-dos",
+        path: PathConvention = "setyawan_curtarolo",
+        grid: np.ndarray | Sequence[float] | None = None,
+    ):
+        if property not in get_args(ElectronProperty):
+            allowed = ", ".join(get_args(ElectronProperty))
+            raise ConfigError(f"property {property!r} of {name}; allowed: {allowed}")
+        self.models, self.name, self.path = models, name, path
+        self.gives_bands = property == "bands"
+        self.grid = default_grid() if grid is None else check_grid(grid)
+        self.info = ElectronInfo(_QUANTITY[property], facts, self.grid.tolist())
+
+    def __repr__(self) -> str:
+        return f"ElectronPredictor({self.name!r}, {self.info.quantity}, {len(self.models)} members)"
+
+    def electrons(
+        self,
+        structures: Any,
+        *,
+        primitive: bool = False,
+        mesh_density: float = MESH_DENSITY,
+    ) -> Any:
+        """Electron states of one structure or several.
+
+        Args:
+            structures: as of `vanhove.prediction.predictor.Predictor.predict`; one gives one
+                `Electrons`, several or a folder a list.
+            primitive: reduce to the primitive cell first; by default k-points refer to the cell as
+                given.
+            mesh_density: k-points per 1/angstrom.
+
+        Raises:
+            StructureError: a structure that cannot be read, or an element without levels.
+        """
+        if isinstance(structures, str | PathLike) and Path(structures).is_dir():
+            structures = find_structure_files(structures)
+        if _is_one(structures):
+            return self._electrons(structures, primitive, mesh_density)
+        return [self._electrons(item, primitive, mesh_density) for item in structures]
+
+    def predict(self, structures: Any, *, primitive: bool = True) -> Any:
+        """As `vanhove.prediction.predictor.Predictor.predict`: a spectrum or bands, or a list."""
+        if isinstance(structures, str | PathLike) and Path(structures).is_dir():
+            structures = find_structure_files(structures)
+        is_one = _is_one(structures)
+        found = []
+        for outcome in self.stream([structures] if is_one else structures, primitive=primitive):
+            if isinstance(outcome, StructureError):
+                raise outcome
+            found.append(outcome)
+        return found[0] if is_one else found
+
+    def stream(self, structures: Iterable[Any], *, primitive: bool = True) -> Iterator[Any]:
+        """One outcome per structure, in order: a spectrum or bands, or why there are none.
+
+        Bands count from the Fermi level (mid-gap), as those of all predictors; densities from the
+        valence band maximum or, for metals, the Fermi level.
+        """
+        for structure in structures:
+            try:
+                if isinstance(structure, StructureError):
+                    raise structure
+                crystal = read_crystal(structure)
+                standard = standardize(crystal)
+                cell = standard.primitive if primitive else crystal
+                electrons = self._electrons(cell, False, MESH_DENSITY)
+                found: Any = (
+                    electrons.bands(self.path, _POINTS).aligned()
+                    if self.gives_bands
+                    else electrons.dos(self.grid)
+                )
+            except StructureError as error:
+                yield error
+                continue
+            facts = {
+                "formula": crystal.formula,
+                "crystal_system": standard.crystal_system,
+                "space_group_symbol": standard.space_group_symbol,
+                "space_group_number": standard.space_group_number,
+            }
+            yield replace(
+                found,
+                name=crystal.name or crystal.formula,
+                metadata={**found.metadata, **facts},
+            )
+
+    def _electrons(self, structure: Any, primitive: bool, mesh_density: float) -> Electrons:
+        crystal: Crystal = read_crystal(structure)
+        if primitive:
+            crystal = standardize(crystal).primitive
+        return Electrons(self.models, crystal, self.name, mesh_density)
+
+    @cached_property
+    def elements(self) -> tuple[str, ...]:
+        """Symbols of the elements that it knows."""
+        from vanhove.crystal.elements import SYMBOLS
+        from vanhove.models.tight_binding.atoms import atom_table
+
+        return tuple(SYMBOLS[z] for z in atom_table().known)
+
+
+def electron_weights(name_or_path: str | PathLike[str] = NAME) -> Path | None:
+    """The file of tight-binding weights that is meant, or None if something else is."""
+    if str(name_or_path) == NAME:
+        return FOLDER / f"{NAME}.safetensors"
+    path = Path(name_or_path)
+    return path if path.is_file() and _is_tight_binding(path) else None
+
+
+def load_electrons(name_or_path: str | PathLike[str] = NAME, **settings: Any) -> ElectronPredictor:
+    """The model from shipped weights or a file; ``settings`` as of `ElectronPredictor`.
+
+    Raises:
+        CheckpointError: no such weights.
+    """
+    path = electron_weights(name_or_path)
+    if path is None or not path.is_file():
+        raise CheckpointError(f"no tight-binding weights {str(name_or_path)!r}")
+    models, facts = load_members(path)
+    return ElectronPredictor(models, facts, path.stem, **settings)
+
+
+def electrons(
+    structures: Any,
+    model: str | PathLike[str] = NAME,
+    *,
+    primitive: bool = False,
+    mesh_density: float = MESH_DENSITY,
+) -> Any:
+    """Electron states of structures: bands, densities, gap, Hamiltonian.
+
+    Args:
+        structures: a path, pymatgen ``Structure``, ASE ``Atoms`` or `Crystal` gives one
+            `Electrons`; an iterable of these or a folder gives a list, in order.
+        model: the shipped weights, or a file of tight-binding weights.
+        primitive, mesh_density: see `ElectronPredictor.electrons`.
+
+    Raises:
+        StructureError: a structure that cannot be read, or an element without levels.
+        CheckpointError: no such weights.
+    """
+    return load_electrons(model).electrons(
+        structures, primitive=primitive, mesh_density=mesh_density
+    )
+
+
+def _is_tight_binding(path: Path) -> bool:
+    import json
+
+    from safetensors import safe_open
+
+    from vanhove.models.tight_binding.weights import FORMAT
+
+    try:
+        with safe_open(path, "pt") as file:
+            header = json.loads((file.metadata() or {}).get("vanhove", "{}"))
+    except Exception:  # whatever it is, `load` says what is wrong with it
+        return False
+    return isinstance(header, dict) and header.get("format") == FORMAT
+
+
+def _is_one(value: object) -> bool:
+    # A pymatgen Structure and an ASE Atoms can be iterated, over their sites.
+    of_package = hasattr(value, "lattice") or hasattr(value, "get_scaled_positions")
+    return of_package or isinstance(value, str | PathLike) or not isinstance(value, Iterable)
