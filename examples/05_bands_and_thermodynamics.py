@@ -16,7 +16,7 @@ import vanhove
 
 MGO = Path(__file__).parent / "structures" / "MgO.cif"
 
-bands = vanhove.predict(MGO, property="bands")  # learned from few crystals: for trends
+bands = vanhove.predict(MGO, property="bands")
 bands.plot("MgO-bands.png")
 gap = bands.gap
 print("a metal" if gap is None else f"gap {gap.energy:.1f} eV, VBM at {bands.where(gap.vbm_at)}")
