@@ -171,3 +171,11 @@ def test_matrices_are_hermitian(model):
     with torch.no_grad():
         matrix = hamiltonian(model(collate_electrons([graph]))[0], torch.tensor([[0.3, 0.1, 0.2]]))
     torch.testing.assert_close(matrix, matrix.mH, atol=1e-5, rtol=0)
+
+
+def test_an_atom_far_from_all_others(model):
+    """No neighbours within the cutoff: flat bands at shifted atomic levels."""
+    lonely = Crystal(12 * np.eye(3), np.zeros((1, 3)), np.array([14]))
+    found = bands(model, lonely)
+    assert np.ptp(found, axis=0).max() < 1e-4
+    assert len(np.unique(found[0].round(3))) == 3

@@ -266,8 +266,8 @@ def hamiltonian(blocks: Blocks, kpoints: Tensor) -> Tensor:
     phase = graph.vector @ kpoints.T  # [n_edges, n_k]
     both = torch.cat([blocks.hopping, blocks.overlap], dim=2).flatten(1)  # [n_edges, 162]
     index = graph.pair_edges
-    of_pair = both[index.flatten()].view(*index.shape, -1)
-    angle = phase[index.flatten()].view(*index.shape, -1).transpose(1, 2)
+    of_pair = both[index.flatten()].view(*index.shape, both.shape[1])
+    angle = phase[index.flatten()].view(*index.shape, len(kpoints)).transpose(1, 2)
     mask = graph.pair_mask[:, None, :]
     real = (angle.cos() * mask) @ of_pair
     imaginary = (angle.sin() * mask) @ of_pair
