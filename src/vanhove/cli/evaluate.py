@@ -51,6 +51,14 @@ def evaluate(
             "model trained on phonon_jarvis.",
         ),
     ] = None,
+    phonons: Annotated[
+        bool,
+        typer.Option(
+            "--phonons",
+            help="Compare bands, thermodynamics and stability with DFPT (phonon_petretto_full) "
+            "instead; for one model with force constants.",
+        ),
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Measure checkpoints in every convention, beside the published numbers.
@@ -66,6 +74,14 @@ def evaluate(
             raise ConfigError(f"--jarvis-leaderboard takes one checkpoint, got {len(checkpoints)}")
         submission = write_submission(checkpoints[0], leaderboard, quiet=quiet)
         typer.echo(f"{leaderboard}: {submission_line(submission)}")
+        return
+    if phonons:
+        from vanhove.evaluation.phonons import evaluate_phonons, phonon_table
+
+        if len(checkpoints) != 1:
+            raise ConfigError(f"--phonons takes one checkpoint, got {len(checkpoints)}")
+        found = evaluate_phonons(checkpoints[0], split, output=output, quiet=quiet)
+        typer.echo(phonon_table(found))
         return
     from vanhove.evaluation.evaluate import evaluate as measure
     from vanhove.experiments.tables import evaluation_table, groups_table

@@ -316,3 +316,13 @@ def _mean(values: np.ndarray) -> float:
 def _median(values: np.ndarray) -> float:
     values = values[np.isfinite(values)]
     return float(np.median(values)) if len(values) else np.nan
+
+
+def phonon_table(result: dict[str, Any]) -> str:
+    """The numbers of `evaluate_phonons`, one line each with the standard error over crystals."""
+    lines = []
+    for name, text in result["conventions"].items():
+        value, error = result["mean"][name], result["standard_error"][name]
+        if value is not None:
+            lines.append(f"{value:10.3f} +- {error or 0:8.3f}  {text}")
+    return "\n".join(lines)
