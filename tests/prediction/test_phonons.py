@@ -61,3 +61,17 @@ def test_the_command_gives_bands(tmp_path):
 def test_models_without_force_constants_say_so():
     with pytest.raises(ConfigError, match="densities alone"):
         vanhove.phonons(SALT, "dostransformer-phonon")
+
+
+def test_the_command_tells_where_the_spectrum_goes_on(tmp_path):
+    places = [[0, 0, 0], [0.25, 0.25, 0.25]]
+    lattice = 1.785 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
+    diamond = vanhove.Crystal(lattice, np.array(places), np.array([6, 6]))
+    file = tmp_path / "diamond.cif"
+    diamond.to_structure().to(str(file))
+    arguments = ["predict", str(file), "-o", str(tmp_path), "--no-plot"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "past the grid" in result.output
+    result = CliRunner().invoke(app, ["predict", SALT, "-o", str(tmp_path), "--no-plot"])
+    assert "past the grid" not in result.output

@@ -19,6 +19,8 @@ from vanhove.errors import ConfigError, StructureError
 from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
 from vanhove.models.inference import Precision
+from vanhove.models.phonons import has_phonons
+from vanhove.physics.meshes import time_reversed_mesh
 from vanhove.prediction.bands import band_details, band_line, band_table
 from vanhove.prediction.electron_predictor import (
     ELECTRON_PROPERTIES,
@@ -182,7 +184,24 @@ class PredictCommand:
             for item in items
             if item.name in properties
         ]
-        return _table(outcome, derived, written)
+        return _table(outcome, derived + self._beyond(outcome, predictor), written)
+
+    def _beyond(self, spectrum: Spectrum, predictor: Predictor) -> list[tuple[str, str]]:
+        """Of phonons that go on past the grid: how far, and the heat capacity of all of them."""
+        if not (spectrum.kind.thermal and has_phonons(predictor.model)):
+            return []
+        phonons = predictor.phonons(spectrum.crystal)
+        highest = phonons.frequencies(time_reversed_mesh((2, 2, 2))[0]).max()
+        if highest <= spectrum.grid[-1]:
+            return []
+        whole = phonons.thermal_properties([self.temperature])
+        return [
+            ("past the grid", f"vibrations up to {highest:.0f} 1/cm, left out above; with them"),
+            (
+                f"C_V({self.temperature:g} K)",
+                f"{whole.heat_capacity[0]:.2f} J/(K mol of atoms) (see docs/phonons.md)",
+            ),
+        ]
 
     def _write_json(
         self, predictor: Any, results: list[dict], errors: list[dict[str, str]]

@@ -26,25 +26,34 @@ def unseen_note(dataset: SpectrumDataset, info: ModelInfo, rows: list[int]) -> l
     ]
 
 
-def check_alike(checkpoints: Sequence[str | PathLike[str]], infos: Sequence[ModelInfo]) -> None:
+def check_alike(
+    checkpoints: Sequence[str | PathLike[str]],
+    infos: Sequence[ModelInfo],
+    *,
+    of_any_length: bool = False,
+) -> None:
     """Raise `CheckpointError` unless the runs differ in their seed alone.
 
-    The weights they started from may be those of another seed each.
+    The weights they started from may be those of another seed each. ``of_any_length`` also allows
+    other numbers of epochs, as members of an ensemble may have.
     """
     for checkpoint, info in zip(checkpoints, infos, strict=True):
-        if _without_seed(info) != _without_seed(infos[0]):
+        if _without_seed(info, of_any_length) != _without_seed(infos[0], of_any_length):
             raise CheckpointError(
                 f"{checkpoint} and {checkpoints[0]} were trained with different settings; "
                 "take them one by one"
             )
 
 
-def _without_seed(info: ModelInfo) -> dict:
+def _without_seed(info: ModelInfo, of_any_length: bool) -> dict:
     content = info.model_dump(exclude={"epoch", "validation", "version", "ensemble"})
     content["config"].pop("seed")
     content["config"]["training"].pop("loggers")
     start = content["config"]["start"]
     start["checkpoint"] = start["checkpoint"] is not None
+    start.pop("member")
+    if of_any_length:
+        content["config"]["training"].pop("epochs")
     return content
 
 
