@@ -186,7 +186,7 @@ class PredictCommand:
         ]
         return _table(outcome, derived + self._beyond(outcome, predictor), written)
 
-    def _beyond(self, spectrum: Spectrum, predictor: Predictor) -> list[tuple[str, str]]:
+    def _beyond(self, spectrum: Spectrum, predictor: Any) -> list[tuple[str, str]]:
         """Of phonons that go on past the grid: how far, and the heat capacity of all of them."""
         if not (spectrum.kind.thermal and has_phonons(predictor.model)):
             return []
