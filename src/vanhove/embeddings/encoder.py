@@ -21,7 +21,7 @@ class LatentEncoder(nn.Module):
     def __init__(self, settings: EmbeddingSettings, out_dim: int):
         super().__init__()
         self.features = AtomFeatures(["one_hot"])
-        network = GraphNetworkSettings(  # type: ignore[call-arg]
+        network = GraphNetworkSettings(
             hidden_dim=settings.hidden_dim, n_layers=settings.n_layers, dropout=0.0
         )
         self.network = GraphNetwork(

@@ -20,7 +20,7 @@ class EmbeddingSettings(Settings):
     seed: int = Field(
         0, ge=0, description="seed of the initial weights, the order of the crystals and the noise"
     )
-    graph: GraphSettings = GraphSettings()  # type: ignore[call-arg]
+    graph: GraphSettings = GraphSettings()
     latent_dim: int = Field(32, ge=1, description="dimension of an atom's latent vector")
     hidden_dim: int = Field(64, ge=1, description="width of the graph network")
     n_layers: int = Field(2, ge=1, description="number of rounds of message passing")

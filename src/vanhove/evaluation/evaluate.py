@@ -99,7 +99,7 @@ def evaluate(
     check_alike(checkpoints, infos)
     config = infos[0].config
     if data is not None:
-        elsewhere = DataSettings(dataset=data)  # type: ignore[call-arg]
+        elsewhere = DataSettings(dataset=data)
         config = config.model_copy(update={"data": elsewhere})
     info = infos[0]
     if grid_points is not None:

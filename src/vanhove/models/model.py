@@ -24,9 +24,9 @@ from vanhove.settings import Settings
 class ModelSettings(Settings):
     """Which encoder with which decoder, what they know of the crystal system, what they give."""
 
-    encoder: AnyEncoderSettings = GraphNetworkSettings()  # type: ignore[call-arg]
-    decoder: AnyDecoderSettings = DOSTransformerSettings()  # type: ignore[call-arg]
-    crystal_system: CrystalSystemSettings = CrystalSystemSettings()  # type: ignore[call-arg]
+    encoder: AnyEncoderSettings = GraphNetworkSettings()
+    decoder: AnyDecoderSettings = DOSTransformerSettings()
+    crystal_system: CrystalSystemSettings = CrystalSystemSettings()
     output: OutputKind = Field("raw", description="normalisation of the predicted spectrum")
     trainable_features: bool = Field(
         False, description="train the element tables of encoder.atom_features as well"

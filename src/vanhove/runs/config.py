@@ -183,11 +183,11 @@ class RunConfig(Settings):
     seed: int = Field(
         0, ge=0, description="seed of the initial weights, the order of the crystals and dropout"
     )
-    data: DataSettings = DataSettings()  # type: ignore[call-arg]
-    graph: GraphSettings = GraphSettings()  # type: ignore[call-arg]
-    model: ModelSettings = ModelSettings()  # type: ignore[call-arg]
-    start: StartSettings = StartSettings()  # type: ignore[call-arg]
-    training: TrainingSettings = TrainingSettings()  # type: ignore[call-arg]
+    data: DataSettings = DataSettings()
+    graph: GraphSettings = GraphSettings()
+    model: ModelSettings = ModelSettings()
+    start: StartSettings = StartSettings()
+    training: TrainingSettings = TrainingSettings()
 
     @model_validator(mode="after")
     def _loss_fits_output(self) -> RunConfig:

@@ -190,7 +190,7 @@ class SearchSpace(Settings):
         "tpe", description="tpe: learns from the trials before"
     )
     startup_trials: int = Field(10, ge=1, description="number of random trials before tpe learns")
-    pruner: PrunerSettings = PrunerSettings()  # type: ignore[call-arg]
+    pruner: PrunerSettings = PrunerSettings()
     space: dict[str, Range] = Field(min_length=1, description="dotted setting -> range")
 
     @model_validator(mode="after")
