@@ -63,14 +63,14 @@ def load_dataset(
             and tests on monoclinic and triclinic crystals; ``"elements"`` tests on all that
             hold one of ``elements``; ``"all"`` trains on all materials.
         seed: of a new split.
-        tuning_fraction: train on this fraction of the test part instead, and test on the rest of
+        tuning_fraction: train on this fraction of the test split instead, and test on the rest of
             it, see `tuning_split`.
-        tuning_count: train on so many materials of the test part instead, see
+        tuning_count: train on so many materials of the test split instead, see
             `counted_tuning_split`.
         tuning_seed: of which these are.
-        folds: share the train and valid parts out anew, over so many folds, see `fold_split`.
+        folds: share the train and valid splits out anew, over so many folds, see `fold_split`.
         fold: the one that validates; None: all train.
-        train_fraction: keep this fraction of the training part; smaller parts lie in larger ones.
+        train_fraction: keep this fraction of the training split; smaller parts lie in larger ones.
         subclass: keep the crystals of this kind alone, in all parts, see
             `vanhove.datasets.subclasses`.
         elements: symbols, of split ``"elements"``, such as ``["S"]``.
@@ -115,13 +115,13 @@ def load_dataset(
         dataset = replace(
             dataset,
             splits=tuning_split(dataset.split("test"), tuning_fraction, seed),
-            split_name=f"{dataset.split_name}, tuning on {tuning_fraction:g} of its test part",
+            split_name=f"{dataset.split_name}, tuning on {tuning_fraction:g} of its test split",
         )
     if tuning_count is not None:
         dataset = replace(
             dataset,
             splits=counted_tuning_split(dataset.split("test"), tuning_count, seed, tuning_seed),
-            split_name=f"{dataset.split_name}, tuning on {tuning_count} of its test part "
+            split_name=f"{dataset.split_name}, tuning on {tuning_count} of its test split "
             f"(seed {tuning_seed})",
         )
     if folds is not None:
@@ -133,7 +133,7 @@ def load_dataset(
                 **dataset.splits,
                 "train": thinned(dataset.split("train"), train_fraction, seed),
             },
-            split_name=f"{dataset.split_name}, {train_fraction:g} of its training part",
+            split_name=f"{dataset.split_name}, {train_fraction:g} of its training split",
         )
     return dataset
 

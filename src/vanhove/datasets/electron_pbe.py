@@ -38,7 +38,7 @@ FOLDER = Path(str(files("vanhove.datasets") / "data" / "electron_pbe"))
 """The files of the set, part-1.npz, ...; `scripts/merge_electron_labels.py` adds to them."""
 
 FIRST_PARTS = FOLDER / "first_parts.json"
-"""Ids of the validation and test part as they were at 416 materials; they never change."""
+"""Ids of the validation and test split as they were at 416 materials; they never change."""
 
 SPLIT_SEED = 0
 SPLIT_NAME = f"random by formula (seed {SPLIT_SEED}); valid and test as of the first 416"
@@ -259,7 +259,7 @@ def _notes(states: list[ElectronStates]) -> list[str]:
         "spin-orbit, Materials Project structures (v2025.02.12) not relaxed; k-mesh of 4 points "
         "per 1/angstrom, linear tetrahedra, no broadening.",
         "It grows, and numbers measured on it change with it. The part of a material depends on "
-        "its formula alone, and the validation and test part are those of the first 416 materials "
+        "its formula alone, and the validation and test split are those of the first 416 materials "
         "for ever: later ones of these formulas are left out. Files with SHA-256 "
         f"{electron_data_hash()[:12]}...",
     ]

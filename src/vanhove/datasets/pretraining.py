@@ -19,8 +19,8 @@ def load_petretto_pretraining() -> SpectrumDataset:
     """Phonon DOS of JARVIS on the 51 points of `phonon_petretto`, maximum 1.
 
     Left out are crystals with 5 % or more of their weight at imaginary frequencies, and every
-    material and every reduced formula of Petretto's validation and test parts. The validation part
-    is that of JARVIS; its train and test parts are trained on together.
+    material and every reduced formula of Petretto's validation and test splits. The validation
+    split is that of JARVIS; its train and test splits are trained on together.
 
     Values between the points of JARVIS are interpolated linearly: of 613 materials in both training
     parts this agrees best with Petretto's smoothing (MSE x 10 0.219; monotone cubic 0.233, cubic

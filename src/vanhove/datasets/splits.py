@@ -90,13 +90,13 @@ def held_out_split(
     valid_fraction: float = 0.1,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """All rows of some groups are the test part; the others train and, at random, validate.
+    """All rows of some groups are the test split; the others train and, at random, validate.
 
     Nothing of the held-out groups is seen before the test, not by early stopping either.
 
     Args:
         groups: the group of each row, e.g. its crystal system.
-        held_out: groups of the test part.
+        held_out: groups of the test split.
         valid_fraction: of the other rows, above 0 and below 1.
         seed: of the shuffle.
 
@@ -162,7 +162,7 @@ def counted_tuning_split(
     """So many held-out materials to fine-tune on, and a fixed rest to test on.
 
     A pool of at most `COUNT_POOL` rows, and at most half of them, can be tuned on; all others are
-    the test part whatever the count and ``tuning_seed``. Smaller counts are parts of larger ones.
+    the test split whatever the count and ``tuning_seed``. Smaller counts are parts of larger ones.
 
     Args:
         test: the held-out rows.

@@ -71,7 +71,7 @@ def embed(
 
     Args:
         source: a file or folder of structures, see `vanhove.screening.source`, or a named data set,
-            of which the training part is used. With labels: a data set or a folder of spectra.
+            of which the training split is used. With labels: a data set or a folder of spectra.
         output: file ``NAME.safetensors`` for the table and the encoder; ``NAME.json`` beside it
             says how it was made. While it trains, ``NAME.state.safetensors`` holds the state.
         kind: ``"vae"``, ``"contrastive"``, ``"contrastive-labels"`` or ``"potential"``.
@@ -81,7 +81,7 @@ def embed(
         map_: HTML file for a map of the latent space.
         limit: take so many crystals of the source, at random by the seed; None: all.
         max_atoms: leave out cells with more.
-        leave_out: a data set; crystals with a formula of its validation or test part are left out.
+        leave_out: a data set; crystals with a formula of its validation or test split are left out.
         settings: of `EmbeddingSettings`, on top of the defaults.
         quiet: no progress.
 

@@ -15,7 +15,7 @@ STRETCH = 1.1
 
 @dataclass(frozen=True)
 class Conditions:
-    """What differs from the test part as it is; by default nothing.
+    """What differs from the test split as it is; by default nothing.
 
     Attributes:
         displacement: angstrom, structures moved at random this far (`perturbed`).

@@ -27,7 +27,7 @@ BENCHMARK = "AI-Spectra-ph_dos-edos_pdos-test-multimae"
 def write_submission(
     checkpoint: str | PathLike[str], folder: str | PathLike[str], *, quiet: bool = False
 ) -> dict[str, Any]:
-    """Predict the test part of `phonon_jarvis` and write what the leaderboard takes.
+    """Predict the test split of `phonon_jarvis` and write what the leaderboard takes.
 
     ``BENCHMARK.csv.zip`` has the columns id, target, prediction, the points of a spectrum joined
     with semicolons, and ``metadata.json`` describes the model; ``result.json`` is our own note of

@@ -81,7 +81,7 @@ PER_MATERIAL = {
 
 @dataclass(frozen=True)
 class Measurement:
-    """A finished run on the test part.
+    """A finished run on the test split.
 
     Attributes:
         description: seed, epoch, parameters, validation metrics, settings, data, notes; plain JSON.
@@ -224,7 +224,7 @@ _PER_MATERIAL_ARRAYS = ("n_atoms", "n_species", "crystal_system", "target", "pre
 
 
 class Measurer:
-    """Measures run folders; graphs of the test part are built once for runs that share them."""
+    """Measures run folders; graphs of the test split are built once for runs that share them."""
 
     def __init__(self, quiet: bool = False):
         self.quiet = quiet

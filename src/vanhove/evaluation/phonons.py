@@ -107,7 +107,7 @@ def evaluate_phonons(
         checkpoint: shipped weights, a checkpoint file or a run folder.
         split: ``"test"``, ``"valid"`` or ``"train"``.
         threshold: a crystal whose softest mode lies below it is called unstable, 1/cm; chosen on
-            the validation part by default.
+            the validation split by default.
         output: write the result to this JSON file.
         limit: the first crystals only.
         members: bands of each member of an ensemble as well.

@@ -3,7 +3,7 @@
 DOSTransformer (Lee et al., arXiv 2311.12856, table 1): an MLP learns a property from the true
 density of states; applied to predicted ones, its error says how much of what matters they keep. The
 paper gives neither units nor normalisation. Here the bulk modulus is learned and measured as its
-logarithm, standardised over the training part (a constant answer then costs about 1); band gap and
+logarithm, standardised over the training split (a constant answer then costs about 1); band gap and
 Fermi energy are measured in eV^2.
 """
 
@@ -53,11 +53,11 @@ class ValidityTest:
     Attributes:
         of: the property.
         networks: one per seed; ``[n, n_points]`` -> standardised values (or logarithms) ``[n]``.
-        mean: of the values (or logarithms) over the training part.
+        mean: of the values (or logarithms) over the training split.
         std: of the same.
         values: id -> value, of the test materials where it is known.
         counts: materials with a known value in train, valid and test.
-        lower_bound: errors on the true spectra of the test part, as `errors` gives them.
+        lower_bound: errors on the true spectra of the test split, as `errors` gives them.
     """
 
     of: TestedProperty
@@ -155,7 +155,7 @@ PROPERTIES: dict[str, TestedProperty] = {
 
 
 def validity_test(name: str, dataset_name: str, *, seeds: int = SEEDS) -> ValidityTest:
-    """Train the networks on the training part, each stopped where its validation error is lowest.
+    """Train the networks on the training split, each stopped where its validation error is lowest.
 
     Raises:
         DataError: the data set has no such property, or its file is not there.

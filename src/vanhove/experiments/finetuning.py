@@ -31,7 +31,7 @@ TITLE = "Fine-tuning on a few fluorides, a chemistry the model never saw"
 HeldOutMode = Literal["none", "scratch"] | Trainable
 
 MODELS = {"dostransformer": "DOSTransformer", "vanhove-phonon": "vanhove-phonon, not pre-trained"}
-"""Models of the catalog and their titles."""
+"""Named models and their titles."""
 MODES: dict[HeldOutMode, str] = {
     "none": "not tuned",
     "all": "all weights",
@@ -50,7 +50,7 @@ SCRATCH_EPOCHS = 60
 KEYS = ("mse_x10", "mae", "r2")
 NOTES = (
     "The base models were trained for 30 epochs (seed 0) on all crystals of `phonon_petretto` "
-    "without fluorine; the sulphides of the same data are too few (154) for a test part beside "
+    "without fluorine; the sulphides of the same data are too few (154) for a test split beside "
     "100 to tune on.",
     "Seeds choose which fluorides are tuned on, out of a pool of 100, and the order of the "
     "crystals; smaller subsets are parts of larger ones. All are tested on the other "
@@ -62,7 +62,7 @@ NOTES = (
     + " (those of prompts and last layers were raised once, after cross-validation on 5 of the "
     "fluorides in the pool)"
     + f". From scratch: {SCRATCH_EPOCHS} epochs with the settings of the base model. Nothing was "
-    "chosen on the test part.",
+    "chosen on the test split.",
     "Gain: MAE without minus with fine-tuning, averaged over seeds, and its 95 % interval (paired "
     "bootstrap over the test crystals). Estimate: MAE that cross-validation within the subset "
     "promised.",

@@ -80,7 +80,7 @@ def reproduce(
         rows: labels or run names; all by default.
         quick: a smoke run on little data, no measurement.
         measured_only: train nothing.
-        size: settings of the catalog, ``"compact"`` (default) or ``"published"``.
+        size: settings of the named models, ``"compact"`` (default) or ``"published"``.
         runs: where run folders are.
         output: folder of the results.
         figures: folder of the figures, ``output`` by default.
@@ -368,9 +368,9 @@ def _timed_rows(
     ]
     conventions = {
         "train_ratio": f"training time per epoch, {experiment.reference} = 1",
-        "inference_ratio": f"inference time over the test part, {experiment.reference} = 1",
+        "inference_ratio": f"inference time over the test split, {experiment.reference} = 1",
         "train_seconds": "training seconds per epoch",
-        "inference_seconds": "inference seconds over the test part",
+        "inference_seconds": "inference seconds over the test split",
     }
     return {
         "notes": notes,

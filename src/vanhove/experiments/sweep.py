@@ -66,7 +66,7 @@ def sweep(
         seeds: of each run.
         output: folder.
         metric: of the figure; the one that selects the best epoch by default.
-        test: once all runs are trained, also measure them on the test part.
+        test: once all runs are trained, also measure them on the test split.
         quiet: no progress.
 
     Returns:

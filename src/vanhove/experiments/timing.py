@@ -46,8 +46,8 @@ def time_models(
 ) -> list[dict[str, float]]:
     """Seconds per epoch of runs on a data set: ``train_seconds`` and ``inference_seconds``.
 
-    Training seconds are those of one pass over the training part without validation, inference
-    seconds those of the test part; both without the building of graphs. In the order of
+    Training seconds are those of one pass over the training split without validation, inference
+    seconds those of the test split; both without the building of graphs. In the order of
     ``configs``.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -71,7 +71,7 @@ def band_error_terms(members: np.ndarray) -> np.ndarray:
 
     A constant, the spread of the members and the distance of the band's centre from the Fermi
     level (phonons: from 0). Neither the width of the band nor its place in the order, the spread of
-    all bands or the familiarity added anything in a cross-validation within the validation part.
+    all bands or the familiarity added anything in a cross-validation within the validation split.
 
     Args:
         members: as for `BandCalibration.std`; one member has no spread.

@@ -45,7 +45,7 @@ class Familiarity(nn.Module):
         self.register_buffer("element_counts", torch.zeros(N_ELEMENTS + 1))
 
     def fit(self, train: Tensor, graphs: Sequence[CrystalGraph], valid: Tensor) -> None:
-        """From the states ``[n, dim]`` of both parts, and the graphs of the training part."""
+        """From the states ``[n, dim]`` of both parts, and the graphs of the training split."""
         self.mean = train.mean(dim=0)
         _, sizes, directions = torch.linalg.svd(train - self.mean, full_matrices=False)
         n_components = self.components.shape[1]

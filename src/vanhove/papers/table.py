@@ -58,11 +58,11 @@ class Row:
         label: as shown.
         model: name in the catalog.
         run: name of the run; one name always stands for the same settings, so tables share runs.
-        overrides: dotted settings on top of the catalog's.
+        overrides: dotted settings on top of those of the model.
         published: the printed row, as `find_published` is asked for it; None when the paper has no
             such row.
         start: the row whose run of the same seed is fine-tuned; None trains from scratch.
-        tuning_fraction: of the test part of ``start``, to tune on.
+        tuning_fraction: of the test split of ``start``, to tune on.
         only_prompt: tune the prompts and the last layer alone.
         scale: the row whose predictions of the same seed give the sum of each spectrum, where the
             model itself gives none (Mat2Spec: SumNorm with the sum of the Standard model).
@@ -93,7 +93,7 @@ class Row:
         """Settings of the run.
 
         Args:
-            size: of the catalog's model.
+            size: of the named model.
             seed: of the run.
             runs: where run folders are; a fine-tuned run starts from one of them.
             quick: two epochs on the tiny data set.
@@ -135,7 +135,7 @@ class Experiment:
         reference: label of the row that ratios refer to.
         properties: validity tests to do, names of `vanhove.evaluation.validity.PROPERTIES`.
         common_materials: measure all rows on the test materials that they share (rows that were
-            fine-tuned on a part of the others' test part).
+            fine-tuned on a part of the others' test split).
         several_grids: rows are trained or measured on different grids of the same spectra.
     """
 

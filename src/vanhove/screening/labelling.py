@@ -35,7 +35,7 @@ class Labelled:
     Attributes:
         folder: the data set.
         n_labelled: structures whose spectrum the model said.
-        n_left_out: with a formula of the validation or test part of the other data set.
+        n_left_out: with a formula of the validation or test split of the other data set.
         n_failed: that cannot be read or predicted.
         n_computed: materials of the other data set.
     """
@@ -57,7 +57,7 @@ def label(
     seed: int = 0,
     quiet: bool = True,
 ) -> Labelled:
-    """Write a data set folder whose training part a model has labelled.
+    """Write a data set folder whose training split a model has labelled.
 
     Args:
         source: structures, see `vanhove.screening.source`.
@@ -65,7 +65,7 @@ def label(
         model: shipped weights, a checkpoint file or a run folder; the default for phonon DOS.
         together_with: a data set with computed spectra on the grid of the model, such as the one it
             was trained on. Its parts are those of the new one, the labelled structures are added to
-            the training part, without formulas of its validation and test parts.
+            the training split, without formulas of its validation and test splits.
         limit: take so many structures, drawn at random [all].
         seed: of the draw.
         quiet: no progress on stderr.

@@ -124,7 +124,7 @@ def gap_labels(max_atoms: int = 10) -> dict[str, list[GapLabel]]:
     Returns:
         ``train``: of that part of the set, without formulas of the other two and without odd
         numbers of electrons, which are metals in any case; ``test``: a thousand at random (seed 0)
-        of its validation and test part; ``valid``: what is left of these, without formulas of the
+        of its validation and test split; ``valid``: what is left of these, without formulas of the
         test.
     """
     path = Path(data_file(GAPS))

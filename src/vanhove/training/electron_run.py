@@ -69,7 +69,7 @@ def train_member(run: ElectronRun, out: Path) -> Path:
     """Train one member; a second call with the same folder goes on where the first stopped.
 
     Of the teacher and of `gaps_mp` all formulas are left out that hashing puts into the validation
-    or test part of `electron_pbe`, whether labelled yet or not.
+    or test split of `electron_pbe`, whether labelled yet or not.
 
     Returns:
         the weights, ``out/member.safetensors``.

@@ -30,7 +30,7 @@ from vanhove.weights import find_weights
 
 Mode = Literal["auto", "all", "prompts", "last_layers", "adapters"]
 FEW = 500
-"""Materials up to which cross-validation takes the place of a validation part."""
+"""Materials up to which cross-validation takes the place of a validation split."""
 FEWEST = 5
 FOLDS = 5
 LEAVE_ONE_OUT = 10
@@ -80,9 +80,9 @@ def finetune(
     Args:
         checkpoint: shipped weights, a checkpoint file or a run folder. Of an ensemble, the first
             member is tuned.
-        data: data set (name or folder) to tune on. Without a validation part of its own, and with
+        data: data set (name or folder) to tune on. Without a validation split of its own, and with
             at most `FEW` materials, it is tuned on by cross-validation, see `tune_on_few`.
-        fraction: tune on this part of the test part, see `vanhove.datasets.splits.tuning_split`.
+        fraction: tune on this part of the test split, see `vanhove.datasets.splits.tuning_split`.
         mode: what to train; ``"auto"`` tries all by cross-validation.
         folds: cross-validate with so many, whatever the data; 0: never.
         output: run folder.
@@ -115,8 +115,8 @@ def finetune(
             )
     if mode == "auto" or folds:
         raise ConfigError(
-            "--mode auto and --folds are for few materials without a validation part of their own, "
-            "given by --data; name a mode"
+            "--mode auto and --folds are for few materials without a validation split of their "
+            "own, given by --data; name a mode"
         )
     config = tuning_config(checkpoint, data=data, fraction=fraction, mode=mode, overrides=overrides)
     return train_run(config, output, resume=resume, quiet=quiet)
@@ -146,7 +146,7 @@ def tune_on_few(
 ) -> dict[str, Any]:
     """Fine-tune where nothing can be spared for validation.
 
-    The train and valid parts are shared out over folds. For each of them a run trains on the
+    The train and valid splits are shared out over folds. For each of them a run trains on the
     others; the epoch (and of several modes the mode) with the smallest error over all folds is
     that of the final run, which trains on all. To tell what was gained, each material is predicted
     by the run that did not train on it, at the epoch and mode that the *other* folds would choose.

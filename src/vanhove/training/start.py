@@ -35,7 +35,7 @@ def tuning_config(
     Args:
         checkpoint: shipped weights, a checkpoint file or a run folder.
         data: the data set to tune on; that of the checkpoint by default.
-        fraction: of the test part to tune on, see `vanhove.datasets.splits.tuning_split`.
+        fraction: of the test split to tune on, see `vanhove.datasets.splits.tuning_split`.
         mode: what to train.
         overrides: dotted settings on top; by default 30 epochs at the mode's learning rate.
 
@@ -47,7 +47,7 @@ def tuning_config(
     if data is None and fraction is None:
         raise ConfigError(
             "nothing to tune on: give --data (a data set or folder) or --fraction (of the "
-            "checkpoint's own test part, at most 0.2)"
+            "checkpoint's own test split, at most 0.2)"
         )
     config = read_info(find_weights(checkpoint)).config
     settings: dict[str, object] = {"data.tuning_fraction": fraction}

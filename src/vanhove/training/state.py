@@ -44,7 +44,7 @@ class Run:
     Args:
         config: of the run.
         grid: of the data.
-        seen_systems: indices of the crystal systems in the training part.
+        seen_systems: indices of the crystal systems in the training split.
         device: where the model lives.
     """
 

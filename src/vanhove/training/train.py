@@ -23,14 +23,14 @@ def train(
     """Train a model; the folder ``output`` gets ``best.safetensors`` and the logs.
 
     Args:
-        config: a `RunConfig`, a YAML run file, a model of the catalog, or shipped weights whose
+        config: a `RunConfig`, a YAML run file, a named model, or shipped weights whose
             settings to take.
         output: run folder; ``runs/NAME-seedSEED`` by default.
         resume: continue the run in that folder (from its start if nothing was saved yet). The
             result equals that of an unbroken run.
         seed: replaces that of ``config``.
         settings: dotted keys that replace others, ``{"training.epochs": 5}``.
-        size: of a model of the catalog, ``"compact"`` (default) or ``"published"``.
+        size: of a named model, ``"compact"`` (default) or ``"published"``.
         quiet: no progress.
 
     Raises:

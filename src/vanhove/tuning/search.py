@@ -56,7 +56,7 @@ def tune(
     timeout: float | None = None,
     quiet: bool = False,
 ) -> SearchResult:
-    """Search settings by the validation part alone; the test part is never looked at.
+    """Search settings by the validation split alone; the test split is never looked at.
 
     The same call continues a search that was stopped or killed: trials that were running go on
     from their checkpoints. With one process, the trials are those of an unbroken search.
@@ -113,10 +113,10 @@ def measure_best(
     storage: str | None = None,
     quiet: bool = False,
 ) -> dict[str, Any]:
-    """Train the best settings with several seeds and measure them on the test part, once.
+    """Train the best settings with several seeds and measure them on the test split, once.
 
     A search that was tested gives its numbers again and measures nothing: to choose again after a
-    look at the test part would be to choose on it.
+    look at the test split would be to choose on it.
 
     Returns:
         What `evaluate` returns, also in ``test.json``.
