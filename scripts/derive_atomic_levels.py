@@ -20,6 +20,8 @@ from pathlib import Path
 from gpaw.atom.aeatom import AllElectronAtom
 from gpaw.atom.configurations import configurations
 
+from vanhove.results import to_json
+
 HARTREE = 27.211386
 OUT = Path(__file__).parents[1] / "src/vanhove/crystal/data/atomic_levels.json"
 WITHOUT_DATA_SET = {"La": ["5s", "5p", "5d", "6s"], "Tc": ["4p", "4d", "5s"]}
@@ -87,7 +89,7 @@ def main() -> None:
             for shell, (energy, electrons) in of_atom.items()
             if shell in kept
         }
-    OUT.write_text(json.dumps(dict(sorted(table.items())), indent=1) + "\n")
+    OUT.write_text(to_json(dict(sorted(table.items()))) + "\n")
 
 
 if __name__ == "__main__":

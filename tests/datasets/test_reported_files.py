@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +18,37 @@ from vanhove.spectra.plausibility import check_modes
 FOLDER = Path(__file__).parent / "reported"
 
 
+MAGNESIUM, PLACE = "symbol: X # 1", "[  0.500000000000000,  0.500000000000000,  0.500000000000000 ]"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            {MAGNESIUM: "symbol: MgCa # 1\n  mixture: [ [Mg, 0.5], [Ca, 0.5] ]"},
+            "MgCa is shared by a mixture",
+        ),
+        (
+            {MAGNESIUM: "symbol: Mg # 1", "mass: 24.305000": "mass: 24.305000\n  weight: 0.5"},
+            "Mg is shared by a mixture",
+        ),
+        ({}, "unknown element 'X'"),
+        ({MAGNESIUM: "symbol: Mg1 # 1"}, "unknown element 'Mg1'"),
+        ({MAGNESIUM: "symbol: Mg # 1", PLACE: "[  0.0, 0.0, 0.0 ]"}, "0.000 angstrom apart"),
+    ],
+)
+def test_refused_sites_of_phonopy(changes, reason, tmp_path):
+    text = (FOLDER / "band_X.yaml").read_text()
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    with pytest.raises(DataError, match=reason):
+        read_yaml(tmp_path, text)
+
+
 @pytest.mark.parametrize(
     ("file", "reason"),
     [
-        ("band_mixture.yaml", "MgCa is shared by a mixture"),
-        ("band_weighted.yaml", "Mg is shared by a mixture"),
-        ("band_X.yaml", "unknown element 'X'"),
-        ("band_Mg1.yaml", "unknown element 'Mg1'"),
-        ("band_overlap.yaml", "0.000 angstrom apart"),
         ("band_cm1.yaml", "a frequency of 18059 1/cm.* is the file in 1/cm"),
         ("conventional/NaCl.json", "the bands are of another cell than the structure"),
     ],
@@ -47,14 +71,19 @@ def test_bands_of_the_same_cell():
     assert bands.gap.energy > 0
 
 
-@pytest.mark.parametrize("where", ["mid_gap", "inside_5_meV", "inside_30_meV", "above_cbm_4_meV"])
-def test_gap_is_that_of_the_occupations(where):
-    bands = read_bands(FOLDER / where / "vasprun.xml")
+@pytest.mark.parametrize("fermi_level", [2.5, -0.005, -0.03, 5.004])  # eV, of a gap from 0 to 5
+def test_gap_is_that_of_the_occupations(fermi_level, tmp_path):
+    text, stated = (FOLDER / "mid_gap" / "vasprun.xml").read_text(), '"efermi"> 2.50000000 <'
+    assert stated in text
+    path = tmp_path / "vasprun.xml"
+    path.write_text(text.replace(stated, f'"efermi"> {fermi_level:.8f} <'))
+    shutil.copy(FOLDER / "mid_gap" / "KPOINTS", tmp_path)
+    bands = read_bands(path)
     assert bands.gap.energy == pytest.approx(5.0, abs=0.01)
     assert bands.n_filled == read_bands(FOLDER / "mid_gap" / "vasprun.xml").n_filled
-    moved = where != "mid_gap"
+    moved = fermi_level != 2.5
     assert ("fermi_level_of_the_file" in bands.metadata) == moved
-    dos = read_electron_dos(FOLDER / where / "vasprun.xml", max_spacing=None)
+    dos = read_electron_dos(path, max_spacing=None)
     assert dos.gap == pytest.approx(5.0, abs=0.01)
 
 
