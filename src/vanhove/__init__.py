@@ -23,6 +23,7 @@ _HOME = {
     "SpectrumDataset": "vanhove.datasets",
     "ThermalProperties": "vanhove.spectra",
     "data_fetch_mp": "vanhove.datasets.materials_project:fetch_materials_project",
+    "data_import": "vanhove.datasets.importing:import_calculations",
     "data_info": "vanhove.datasets.catalog",
     "data_label": "vanhove.screening.labelling:label",
     "data_list": "vanhove.datasets.catalog",
@@ -58,6 +59,7 @@ __all__ = [
     "SpectrumDataset",
     "ThermalProperties",
     "data_fetch_mp",
+    "data_import",
     "data_info",
     "data_label",
     "data_list",
@@ -87,6 +89,7 @@ if TYPE_CHECKING:
     from vanhove.crystal.reading import read_crystal, read_crystals
     from vanhove.datasets import SpectrumDataset, load_dataset
     from vanhove.datasets.catalog import data_info, data_list
+    from vanhove.datasets.importing import import_calculations as data_import
     from vanhove.datasets.materials_project import fetch_materials_project as data_fetch_mp
     from vanhove.embeddings.embedding import embed
     from vanhove.evaluation.evaluate import evaluate

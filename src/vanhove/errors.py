@@ -26,6 +26,10 @@ class CheckpointError(VanhoveError):
     """A checkpoint is missing, damaged or does not fit."""
 
 
+class OutputError(VanhoveError):
+    """A file cannot be written; what was there before stays."""
+
+
 class ScreeningError(VanhoveError):
     """A screening cannot go on; what is finished stays, and the same command continues."""
 

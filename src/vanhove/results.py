@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from vanhove import atomic
+
 LONG = 40
 _DIGITS = 6
 
@@ -34,7 +36,7 @@ def write_result(content: Mapping[str, Any], path: Path) -> None:
         _write_arrays(
             path.with_suffix(".npz"), {name: _array(rows) for name, rows in arrays.items()}
         )
-    path.write_text(text + "\n", encoding="utf-8")
+    atomic.write_text(path, text + "\n")
 
 
 def read_result(path: Path) -> Any:

@@ -186,12 +186,12 @@ def test_a_worker_killed_while_it_writes_leaves_nothing(
 
     def torn(self, size, limit=None):
         for chunk in chunks_of(self, size, limit):
-            (out / "spectra" / ".part-000000.parquet.123.tmp").write_bytes(b"PAR1")
+            (out / "spectra" / ".part-000000.parquet.part").write_bytes(b"PAR1")
             yield chunk
 
     monkeypatch.setattr(ArraySource, "chunks", torn)
     screen(structures, out, model=small_run, workers=1, **{**OPTIONS, "limit": 12})
-    assert not [name for name in content(out) if name.endswith(".tmp")]
+    assert not [name for name in content(out) if name.endswith(".part")]
 
 
 def test_the_same_in_this_process_and_after_a_surprise(

@@ -83,6 +83,42 @@ def data_label(
     )
 
 
+@data_app.command("import")
+def data_import(
+    folder: Annotated[Path, typer.Argument(help="Calculations, a folder for each material.")],
+    output: Annotated[Path, typer.Argument(help="The data set to write, a new folder.")],
+    quantity: Annotated[
+        str | None,
+        typer.Option("--quantity", help="phonon_dos or electron_dos, where both are found."),
+    ] = None,
+    grid: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option("--grid", help="START STOP STEP of phonons, 1/cm [0 1000 20]."),
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Make a data set of what VASP, phonopy, Quantum ESPRESSO or pymatgen left in a folder.
+
+    Says what was taken from where; the exit status is 1 where a file was skipped.
+
+    \b
+    Example: vanhove data import calculations/ my-data
+    """
+    from vanhove.datasets.importing import import_calculations
+    from vanhove.spectra.grids import even_grid
+
+    result = import_calculations(
+        folder,
+        output,
+        quantity=quantity,
+        grid=None if grid is None else even_grid(*grid),
+        quiet=quiet,
+    )
+    typer.echo(str(result))
+    if result.skipped:
+        raise typer.Exit(1)
+
+
 @data_app.command("fetch-mp")
 def data_fetch_mp(
     output: Annotated[

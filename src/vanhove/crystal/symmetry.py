@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SYMMETRY_TOLERANCE = 0.01
 """Angstrom: atoms this close to a symmetric position count as symmetric (spglib's ``symprec``)."""
 
+NEAR_SYMMETRY = 3.0
+"""Times the tolerance: displacements up to here are taken for noise, as a relaxation leaves it."""
+
 CRYSTAL_SYSTEMS = (
     "cubic",
     "hexagonal",
@@ -55,30 +58,41 @@ class StandardizedCrystal:
         crystal_system: one of `CRYSTAL_SYSTEMS`.
         space_group_number: 1 to 230.
         space_group_symbol: short Hermann-Mauguin symbol (``"Fm-3m"``).
+        tolerance: angstrom, with which the symmetry was found.
     """
 
     primitive: Crystal
     crystal_system: str
     space_group_number: int
     space_group_symbol: str
+    tolerance: float = SYMMETRY_TOLERANCE
 
 
-def standardize(crystal: Crystal, tolerance: float = SYMMETRY_TOLERANCE) -> StandardizedCrystal:
+def standardize(
+    crystal: Crystal, tolerance: float = SYMMETRY_TOLERANCE, *, near: float | None = None
+) -> StandardizedCrystal:
     """Primitive cell, crystal system and space group with one symmetry search.
 
     Args:
         crystal: in any cell; assumed to pass `check_crystal`.
         tolerance: angstrom; if the search fails there, 1e-3 and 1e-5 are tried.
+        near: times the tolerance; where the crystal has more symmetry with that larger one, it is
+            taken for a noisy copy of the more symmetric crystal. By default it is not asked.
 
     Raises:
         StructureError: no symmetry found at any of these tolerances.
     """
     dataset = _dataset(crystal, tolerance)
+    if near is not None:
+        wider = _search(crystal, near * tolerance)
+        if wider is not None and len(wider.rotations) > len(dataset.rotations):
+            dataset, tolerance = wider, near * tolerance
     return StandardizedCrystal(
         primitive=_primitive(crystal, dataset),
         crystal_system=crystal_system_of(dataset.number),
         space_group_number=int(dataset.number),
         space_group_symbol=str(dataset.international),
+        tolerance=tolerance,
     )
 
 
@@ -112,23 +126,27 @@ def crystal_system_of(space_group_number: int) -> str:
 
 
 def _dataset(crystal: Crystal, tolerance: float) -> SpglibDataset:
-    from spglib import get_symmetry_dataset
-
-    cell: Any = (crystal.lattice, crystal.fractional_coordinates, crystal.atomic_numbers)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # spglib announces its next error handling on every call
-        for attempt in (tolerance, *(t for t in _TIGHTER_TOLERANCES if t < tolerance)):
-            try:
-                dataset = get_symmetry_dataset(cell, symprec=attempt)
-            except Exception:  # SpglibError from spglib 2.7, opt-in until 3.0, None otherwise
-                continue
-            if dataset is not None:
-                return dataset
+    for attempt in (tolerance, *(t for t in _TIGHTER_TOLERANCES if t < tolerance)):
+        dataset = _search(crystal, attempt)
+        if dataset is not None:
+            return dataset
     raise StructureError(
         f"spglib finds no symmetry at {tolerance:g} angstrom or tighter; "
         "look for overlapping atoms or a flat cell",
         crystal.name or None,
     )
+
+
+def _search(crystal: Crystal, tolerance: float) -> SpglibDataset | None:
+    from spglib import get_symmetry_dataset
+
+    cell: Any = (crystal.lattice, crystal.fractional_coordinates, crystal.atomic_numbers)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # spglib announces its next error handling on every call
+        try:
+            return get_symmetry_dataset(cell, symprec=tolerance)
+        except Exception:  # SpglibError from spglib 2.7, opt-in until 3.0, None otherwise
+            return None
 
 
 def _primitive(crystal: Crystal, dataset: SpglibDataset) -> Crystal:

@@ -176,6 +176,8 @@ def _from_vasprun(path: Path, id: str) -> BandStructure:
     if not run.eigenvalues or not weights.sum() > 0:
         return found
     occupied = [np.asarray(values) for values in run.eigenvalues.values()]
+    if any(len(values) != len(weights) for values in occupied):
+        return found
     # VASP 6 puts the Fermi level a little into a band of an insulator: the occupations know.
     edges = eigenvalue_edges(occupied, weights)
     if isinstance(edges, str):

@@ -88,7 +88,8 @@ def read_band_yaml(path: Path, id: str) -> BandStructure:
             [[band["frequency"] for band in point["band"]] for point in points], dtype=np.float64
         )
         labels = _labels(data, len(fractional), name)
-        reciprocal = data.get("reciprocal_lattice")
+        stated = data.get("reciprocal_lattice")
+        reciprocal = None if stated is None else np.array(stated, dtype=np.float64).reshape(3, 3)
     except DataError:
         raise
     except Exception as error:
@@ -100,7 +101,7 @@ def read_band_yaml(path: Path, id: str) -> BandStructure:
             f"{3 * crystal.n_atoms}; give the structure of the same cell"
         )
     if reciprocal is not None:
-        check_reciprocal(np.array(reciprocal, dtype=np.float64) / unit, crystal, name)
+        check_reciprocal(reciprocal / unit, crystal, name)
     check_frequencies(frequencies / THZ_PER_CM1, crystal, name)
     path_points, kept = path_through(fractional, labels, crystal.lattice)
     return BandStructure(

@@ -203,6 +203,11 @@ def _from_vasprun(path: Path) -> _Raw:
     if run.eigenvalues:
         bands = [np.asarray(values) for values in run.eigenvalues.values()]
         weights = np.asarray(run.actual_kpoints_weights, dtype=np.float64)
+        if any(len(values) != len(weights) for values in bands):
+            raise DataError(
+                f"{path}: eigenvalues at {len(bands[0])} k-points, weights of {len(weights)}; the "
+                "file is damaged, copy it again"
+            )
         raw.edges = eigenvalue_edges(bands, weights)
         raw.lowest = float(min(b[..., 0].min() for b in bands))
         raw.complete_to = float(min(b[:, -1, 0].min() for b in bands))
@@ -309,7 +314,14 @@ def _from_json(data: Any, structure: Any, name: str, path: Path | None) -> _Raw:
 # Tables
 
 
+_OF_PHONONS = re.compile(r"thz|1/cm|cm\^?-1|phonon|tetrahedron method|sigma =", re.IGNORECASE)
+_PHONOPY_NAMES = ("total_dos", "projected_dos", "partial_dos", "thermal_properties")
+
+
 def _from_table(text: str, structure: Any, path: Path) -> _Raw:
+    first = text.lstrip().partition("\n")[0]
+    if path.name.startswith(_PHONOPY_NAMES) or (first[:1] == "#" and _OF_PHONONS.search(first)):
+        raise DataError(f"{path}: is a density of phonons (phonopy's), none of electrons")
     header: list[str] = []
     rows: list[tuple[float, float]] = []
     decimal_comma = ";" in text or re.search(r"^\s*-?\d+,\d+\s+-?\d+,\d+", text, re.MULTILINE)

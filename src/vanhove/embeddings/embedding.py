@@ -17,6 +17,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from vanhove.atomic import write_text
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import symbols_of
 from vanhove.crystal.embeddings import SUFFIX, read_embedding
@@ -146,7 +147,7 @@ def embed(
     if latents_path is not None:
         found.write(latents_path)
     if map_path is not None:
-        map_path.write_text(latent_map(found, f"Latent space: {chosen.kind}"), encoding="utf-8")
+        write_text(map_path, latent_map(found, f"Latent space: {chosen.kind}"))
     if out_path is not None:
         _write(out_path, table, own, info)
         _state_path(out_path).unlink(missing_ok=True)
@@ -259,4 +260,4 @@ def _write(path: Path, table: np.ndarray, weights: dict[str, Tensor], info: dict
     tensors["table"] = torch.from_numpy(table)
     write_safetensors(path, tensors, json.dumps(info))
     card = path.with_name(path.name.removesuffix(SUFFIX) + ".json")
-    card.write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
+    write_text(card, json.dumps(info, indent=2) + "\n")

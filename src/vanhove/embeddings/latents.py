@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from vanhove.atomic import write_bytes
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import N_ELEMENTS
 from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
@@ -55,8 +58,9 @@ class Latents:
 
     def write(self, path: str | PathLike[str]) -> None:
         """A compressed npz archive with the attributes, ``crystals`` and the names of systems."""
+        content = io.BytesIO()
         np.savez_compressed(
-            path,
+            content,
             ids=np.array(self.ids, dtype=str),
             crystal_system=np.array(CRYSTAL_SYSTEMS)[self.crystal_system],
             n_atoms=self.n_atoms,
@@ -64,6 +68,7 @@ class Latents:
             atoms=self.atoms,
             crystals=self.crystals,
         )
+        write_bytes(Path(path), content.getvalue())
 
 
 @torch.inference_mode()

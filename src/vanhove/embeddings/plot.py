@@ -70,7 +70,7 @@ def latent_map(latents: Latents, title: str) -> str:
             }
         ],
     )
-    return chart.to_html(include_plotlyjs=True, full_html=True)
+    return chart.to_html(include_plotlyjs=True, full_html=True, div_id="map")
 
 
 def _button(label: str, visible: list[bool], axes: list[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from vanhove.atomic import write_text
 from vanhove.datasets.catalog import load_dataset
 from vanhove.errors import CheckpointError
 from vanhove.results import write_result
@@ -104,7 +105,7 @@ def write_submission(
         "model_parameters": sum(p.numel() for p in model.parameters()),
         "note": f"{len(rows)} test ids: those whose structures are public with the labels",
     }
-    (folder / "metadata.json").write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
+    write_text(folder / "metadata.json", json.dumps(metadata, indent=1) + "\n")
     write_result(result, folder / "result.json")
     return result
 

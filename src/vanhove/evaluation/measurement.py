@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from vanhove.atomic import replacing, write_text
 from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
 from vanhove.evaluation.conditions import AS_THEY_ARE, Conditions
 from vanhove.evaluation.evaluate import METRIC_CONVENTIONS
@@ -338,13 +339,14 @@ def _kept(folder: Path, weights: str) -> Measurement | None:
 def _keep(folder: Path, measurement: Measurement) -> None:
     # The arrays first: a kill between the two leaves no description that fits.
     (folder / DESCRIPTION).unlink(missing_ok=True)
-    np.savez_compressed(
-        folder / ARRAYS,
-        ids=np.array(measurement.ids),
-        **{name: getattr(measurement, name) for name in _ARRAYS},
-    )
+    with replacing(folder / ARRAYS) as part, part.open("wb") as stream:
+        np.savez_compressed(
+            stream,
+            ids=np.array(measurement.ids),
+            **{name: getattr(measurement, name) for name in _ARRAYS},
+        )
     content = measurement.description | {"metrics": measurement.metrics()}
-    (folder / DESCRIPTION).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_text(folder / DESCRIPTION, json.dumps(content, indent=1) + "\n")
 
 
 def _training_seconds(folder: Path) -> float | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vanhove.atomic import write_bytes
 from vanhove.evaluation.measurement import Measurement
 from vanhove.spectra.plotting import ACCENT_COLOUR, COLOUR, REFERENCE_COLOUR, TEXT_COLOUR, png
 
@@ -220,7 +221,9 @@ def write_figure(drawing: Figure, path: Path) -> None:
 
     few = Image.open(io.BytesIO(png(drawing))).convert("RGB").quantize(32, dither=0)
     path.parent.mkdir(parents=True, exist_ok=True)
-    few.save(path, optimize=True)
+    content = io.BytesIO()
+    few.save(content, "PNG", optimize=True)
+    write_bytes(path, content.getvalue())
 
 
 def _figure(width: float, height: float, result: dict[str, Any], legend: str = "") -> Figure:

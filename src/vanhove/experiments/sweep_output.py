@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vanhove.atomic import write_text
 from vanhove.experiments.figures import write_figure
 from vanhove.results import write_result
 from vanhove.spectra import plotting
@@ -39,21 +41,22 @@ def shown(value: object) -> str:
 def write_sweep(result: dict[str, Any], folder: Path) -> None:
     """All files; ``result`` holds one point at least."""
     write_result(result, folder / "sweep.json")
-    (folder / "sweep.md").write_text(
+    write_text(
+        folder / "sweep.md",
         f"# {result['title']}\n\n{sweep_table(result)}\n\n![{result['metric']}](sweep.png)\n",
-        encoding="utf-8",
     )
     write_figure(figure(result), folder / "sweep.png")
-    with (folder / "sweep.csv").open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([*result["keys"], "split", "metric", "seeds", "mean", "std"])
-        for point in result["points"]:
-            values = [shown(value) for value in point["values"].values()]
-            for split in ("valid", "test"):
-                measured = point[split] or {"mean": {}}
-                for key, mean in measured["mean"].items():
-                    spread = (measured["std"] or {}).get(key, "")
-                    writer.writerow([*values, split, key, len(measured["runs"]), mean, spread])
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*result["keys"], "split", "metric", "seeds", "mean", "std"])
+    for point in result["points"]:
+        values = [shown(value) for value in point["values"].values()]
+        for split in ("valid", "test"):
+            measured = point[split] or {"mean": {}}
+            for key, mean in measured["mean"].items():
+                spread = (measured["std"] or {}).get(key, "")
+                writer.writerow([*values, split, key, len(measured["runs"]), mean, spread])
+    write_text(folder / "sweep.csv", stream.getvalue())
 
 
 def sweep_table(result: dict[str, Any]) -> str:

@@ -43,4 +43,4 @@ def error_bar_rows(outcome: Spectrum | BandStructure) -> list[tuple[str, str]]:
     if "familiarity" in outcome.metadata:
         score = outcome.metadata["familiarity"]
         rows.append(("familiarity", f"{score:.2f} (1 familiar, 0 like nothing seen)"))
-    return rows
+    return rows + [("warning", text) for text in outcome.warnings]

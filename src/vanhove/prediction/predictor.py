@@ -21,7 +21,7 @@ from vanhove.crystal.graph import (
 )
 from vanhove.crystal.kpath import KPoints, PathConvention, high_symmetry_path
 from vanhove.crystal.reading import find_structure_files, read_crystal
-from vanhove.crystal.symmetry import StandardizedCrystal, standardize
+from vanhove.crystal.symmetry import NEAR_SYMMETRY, StandardizedCrystal, standardize
 from vanhove.errors import ConfigError, StructureError
 from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
@@ -35,6 +35,7 @@ from vanhove.prediction.electron_predictor import (
     load_electrons,
 )
 from vanhove.prediction.error_bars import with_error_bars
+from vanhove.prediction.warnings import structure_warnings, with_warnings
 from vanhove.runs.checkpoint import ModelInfo, load_model
 from vanhove.runs.other_grid import answer_on
 from vanhove.spectra.bands import BandStructure
@@ -198,21 +199,28 @@ class Predictor:
                 crystal.name,
             )
         settings = self.info.config.graph.model_copy(update={"primitive": primitive})
-        standard = standardize(crystal, settings.symmetry_tolerance)
+        standard = standardize(crystal, settings.symmetry_tolerance, near=NEAR_SYMMETRY)
+        said = structure_warnings(crystal, standard, settings.symmetry_tolerance)
         if self.has_bands:
-            return self._prepare_bands(crystal, standard, settings)
+            return self._prepare_bands(crystal, standard, settings, said)
         graph = graph_of_standardized(standard, crystal, settings)
-        return _Prepared(crystal, standard, graph, standard.primitive if primitive else crystal)
+        return _Prepared(
+            crystal, standard, graph, standard.primitive if primitive else crystal, said
+        )
 
     def _prepare_bands(
-        self, crystal: Crystal, standard: StandardizedCrystal, settings: GraphSettings
+        self,
+        crystal: Crystal,
+        standard: StandardizedCrystal,
+        settings: GraphSettings,
+        said: list[str],
     ) -> _Prepared:
         """Of bands: in the standard primitive cell of the path, whatever cell was given."""
-        path = high_symmetry_path(crystal, self.path, settings.symmetry_tolerance).continuous()
+        path = high_symmetry_path(crystal, self.path, standard.tolerance).continuous()
         cell = graph_of_cell(path.crystal, standard.crystal_system, settings)
         kpoints = path.sample(len(self.grid))
         graph = replace(cell, kpoints=torch.from_numpy(kpoints.cartesian.astype(np.float32)))
-        return _Prepared(crystal, standard, graph, path.crystal, kpoints)
+        return _Prepared(crystal, standard, graph, path.crystal, said, kpoints)
 
     def _finish(self, pending: list[_Prepared | StructureError]) -> list[Any]:
         outcomes: list[Any] = [
@@ -255,11 +263,11 @@ class Predictor:
         if isinstance(self.model, Ensemble):
             prediction, calibration = self.model.predict_with_errors(graphs), self.model.calibration
             return [
-                with_error_bars(make(item, mean), calibration, prediction, row)
+                with_warnings(with_error_bars(make(item, mean), calibration, prediction, row))
                 for row, (item, mean) in enumerate(zip(items, prediction.mean, strict=True))
             ]
         values = self.model.predict(graphs).numpy()
-        return [make(item, own) for item, own in zip(items, values, strict=True)]
+        return [with_warnings(make(item, own)) for item, own in zip(items, values, strict=True)]
 
     def _metadata(self, item: _Prepared) -> dict[str, Any]:
         return {
@@ -268,7 +276,7 @@ class Predictor:
             "crystal_system": item.standard.crystal_system,
             "space_group_symbol": item.standard.space_group_symbol,
             "space_group_number": item.standard.space_group_number,
-        }
+        } | ({"warnings": item.warnings} if item.warnings else {})
 
     def _bands(self, item: _Prepared, values: np.ndarray) -> BandStructure:
         assert item.kpoints is not None
@@ -303,6 +311,7 @@ class _Prepared:
     standard: StandardizedCrystal
     graph: CrystalGraph
     cell: Crystal
+    warnings: list[str]
     kpoints: KPoints | None = None
 
 

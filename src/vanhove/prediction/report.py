@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from vanhove.atomic import write_text
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.kpath import PathConvention
 from vanhove.crystal.reading import find_structure_files, read_crystals
@@ -221,18 +221,25 @@ class PredictCommand:
             sys.stdout.flush()
             return
         path = Path(str(self.json_path))
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        temporary.write_text(text + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_text(path, text + "\n")
 
 
 def _line(spectrum: Any, properties: dict[str, Any]) -> str:
     if isinstance(spectrum, BandStructure):
-        return band_line(spectrum, properties)
+        return _with_warnings(band_line(spectrum, properties), spectrum)
     mean = properties.get("mean_frequency")
     shown = f" mean {mean:7.1f} 1/cm" if mean is not None else ""
+    half = properties.get("mean_frequency_half_width_90")
+    shown += "" if half is None else f" ± {half:.1f}"
     meta = spectrum.metadata
-    return f"{spectrum.name:32s} {meta['formula']:16s} {meta['crystal_system']:12s}{shown}".rstrip()
+    if "familiarity" in meta:
+        shown += f"  familiarity {meta['familiarity']:.2f}"
+    line = f"{spectrum.name:32s} {meta['formula']:16s} {meta['crystal_system']:12s}{shown}".rstrip()
+    return _with_warnings(line, spectrum)
+
+
+def _with_warnings(line: str, outcome: Any) -> str:
+    return "\n".join([line, *(f"    warning: {text}" for text in outcome.warnings)])
 
 
 def _table(spectrum: Spectrum, derived: list[tuple[str, str]], written: list[Path]) -> str:

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from vanhove.atomic import replacing
 from vanhove.datasets import SpectrumDataset
 from vanhove.errors import CheckpointError
 from vanhove.memory import keep_freed_memory
@@ -94,19 +95,18 @@ class ModelInfo(BaseModel):
 
 def write_safetensors(path: Path, tensors: dict[str, Tensor], header: str) -> None:
     """Write atomically: a kill leaves the old file or the new one, never half of one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-            temporary,
-            metadata={_HEADER: header},
-        )
+    with replacing(path) as part:
+        try:
+            save_file(
+                {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+                part,
+                metadata={_HEADER: header},
+            )
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
         umask = os.umask(0)
         os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # safetensors writes files that only their owner can read
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        part.chmod(0o666 & ~umask)  # safetensors writes files that only their owner can read
 
 
 def read_safetensors(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], str]:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.datasets import load_dataset
 from vanhove.datasets.dataset import PARTS, SpectrumDataset
-from vanhove.errors import ConfigError, StructureError
+from vanhove.errors import ConfigError, OutputError, StructureError
 from vanhove.prediction.predictor import Predictor, load
 from vanhove.progress import track
 from vanhove.screening.source import Record, Source, open_source
@@ -161,8 +161,9 @@ def _labelled(
 def _write(folder: Path, rows: list[_Row], predictor: Predictor) -> None:
     """As `vanhove.datasets.folder.load_folder` reads it; all or nothing."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
-        new = Path(temporary) / folder.name
+    new = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(new, ignore_errors=True)  # what a kill left
+    try:
         new.mkdir()
         with (new / "spectra.csv").open("w", encoding="utf-8", newline="") as stream:
             stream.write(f"# unit: {predictor.info.unit}\n")
@@ -176,3 +177,7 @@ def _write(folder: Path, rows: list[_Row], predictor: Predictor) -> None:
         if folder.exists():  # empty, as was checked
             folder.rmdir()
         new.rename(folder)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from vanhove.atomic import write_bytes
 from vanhove.errors import ConfigError
 from vanhove.version import __version__
 
@@ -65,7 +65,7 @@ class Plan:
                     f"--output {out}: holds other files and no {PLAN}; give a new folder, or "
                     "that of an unfinished screening"
                 )
-            write_atomically(path, (json.dumps(mine, indent=1) + "\n").encode())
+            write_bytes(path, (json.dumps(mine, indent=1) + "\n").encode())
         except OSError as error:
             raise ConfigError(f"--output {out}: {error.strerror}") from None
         except ValueError as error:
@@ -75,16 +75,6 @@ class Plan:
 def library_versions() -> dict[str, str]:
     """Of vanhove and of the libraries that its numbers depend on."""
     return {"vanhove": __version__, **{name: version(name) for name in _LIBRARIES}}
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """A kill leaves no file or the whole file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, path)
 
 
 def _check_same(theirs: dict, mine: dict, out: Path) -> None:

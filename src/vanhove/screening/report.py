@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from vanhove.atomic import write_bytes
 from vanhove.prediction.property import Property
 from vanhove.runs.checkpoint import ModelInfo
 from vanhove.screening.expression import Expression
-from vanhove.screening.plan import write_atomically
 from vanhove.screening.writer import FAILURES, PROPERTIES, read_partitions, read_spectra
 from vanhove.spectra.plotting import COLOUR, REFERENCE_COLOUR, TEXT_COLOUR, figure, png
 from vanhove.spectra.spectrum import Spectrum
@@ -124,7 +124,7 @@ def write_best(out: Path, properties: Sequence[Property], findings: Findings) ->
     for rank, row in enumerate(findings.best, 1):
         cells = [_csv_cell(row[item.name]) for item in properties]
         writer.writerow([rank, row["index"], row["id"], *cells])
-    write_atomically(out / BEST, stream.getvalue().encode())
+    write_bytes(out / BEST, stream.getvalue().encode())
 
 
 def write_report(
@@ -169,7 +169,7 @@ def write_report(
             _table(["reason", "records"], [[text, str(n)] for text, n in findings.reasons])
         )
     page = _PAGE.format(title=escape(f"Screening of {facts['source']}"), body="\n".join(sections))
-    write_atomically(out / REPORT, page.encode())
+    write_bytes(out / REPORT, page.encode())
 
 
 def _numbers(table: Any, name: str) -> np.ndarray:

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from vanhove.atomic import clean, write_bytes
 from vanhove.errors import MissingExtraError
 from vanhove.prediction.property import Property
 from vanhove.runs.checkpoint import ModelInfo
-from vanhove.screening.plan import write_atomically
 
 try:
     import pyarrow as pa
@@ -103,8 +103,7 @@ class Tables:
     def tidy(self) -> None:
         """Take away what killed workers left half-written; nobody may be writing."""
         for table in TABLES:
-            for left in (self.out / table).glob(".*.tmp"):
-                left.unlink(missing_ok=True)
+            clean(self.out / table)
 
     def path(self, table: str, number: int) -> Path:
         return self.out / table / f"part-{number:06d}.parquet"
@@ -118,7 +117,7 @@ class Tables:
             content = io.BytesIO()
             columns = pa.Table.from_pylist(rows, schema=self.schemas[table])
             pq.write_table(columns, content, compression="zstd")
-            write_atomically(self.path(table, partition.number), content.getvalue())
+            write_bytes(self.path(table, partition.number), content.getvalue())
 
 
 def read_partitions(out: Path, table: str) -> Iterator[tuple[int, Any]]:

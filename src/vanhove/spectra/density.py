@@ -80,6 +80,11 @@ class Density:
             object.__setattr__(self, "samples", check_on_grid(grid, self.samples)[1])
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """Reasons not to trust a prediction, or what a reader decided, in words."""
+        return tuple(self.metadata.get("warnings", ()))
+
+    @property
     def kind(self) -> Quantity:
         """What is known of this kind of spectrum."""
         return quantity(self.quantity, "density")

@@ -125,6 +125,11 @@ class Dispersion:
         return self.energies.shape[1]
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """Reasons not to trust a prediction, or what a reader decided, in words."""
+        return tuple(self.metadata.get("warnings", ()))
+
+    @property
     def kind(self) -> Quantity:
         """What is known of this kind of bands."""
         return quantity(self.quantity, "bands")

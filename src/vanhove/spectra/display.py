@@ -48,6 +48,7 @@ def spectrum_html(spectrum: Density) -> str:
             pass
     if "familiarity" in meta:
         rows.append(("familiarity", f"{meta['familiarity']:.2f}"))
+    rows += [("warning", text) for text in spectrum.warnings]
     return _card(spectrum.kind.title, rows, figure(spectrum, size=SIZE))
 
 
@@ -65,6 +66,7 @@ def bands_html(bands: Dispersion) -> str:
         rows.append(("gap", _gap(bands)))
     if "familiarity" in bands.metadata:
         rows.append(("familiarity", f"{bands.metadata['familiarity']:.2f}"))
+    rows += [("warning", text) for text in bands.warnings]
     return _card(bands.kind.title, rows, figure(bands, size=(SIZE[0], 3.4)))
 
 

@@ -10,6 +10,7 @@ import torch
 import yaml
 from pydantic import Field
 
+from vanhove.atomic import write_text
 from vanhove.datasets.electron_pbe import (
     SPLIT_SEED,
     electron_data_hash,
@@ -78,7 +79,7 @@ def train_member(run: ElectronRun, out: Path) -> Path:
     finished = out / "member.safetensors"
     if finished.exists():
         return finished
-    (out / "run.json").write_text(json.dumps(run.model_dump(mode="json"), indent=1) + "\n")
+    write_text(out / "run.json", json.dumps(run.model_dump(mode="json"), indent=1) + "\n")
     torch.manual_seed(run.seed)
     model = TightBinding(run.model)
     history: dict[str, object] = {}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from vanhove.atomic import write_text
 from vanhove.datasets import SpectrumDataset
 from vanhove.evaluation.evaluate import METRIC_CONVENTIONS
 from vanhove.evaluation.measures import bootstrap_interval, material_errors
@@ -129,5 +130,5 @@ def report_markdown(report: dict[str, Any]) -> str:
 
 def write_report(report: dict[str, Any], folder: Path) -> None:
     """``finetuning.json`` and ``finetuning.md`` in the run folder."""
-    (folder / JSON_FILE).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    (folder / MARKDOWN_FILE).write_text(report_markdown(report) + "\n", encoding="utf-8")
+    write_text(folder / JSON_FILE, json.dumps(report, indent=1) + "\n")
+    write_text(folder / MARKDOWN_FILE, report_markdown(report) + "\n")

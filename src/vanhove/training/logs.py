@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+from vanhove.atomic import write_text
 from vanhove.errors import MissingExtraError
 from vanhove.runs.config import RunConfig
 
@@ -51,23 +53,18 @@ class RunLog:
         self._rewrite()
 
     def _rewrite(self) -> None:
-        self.json_path.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
-        with self.csv_path.open("w", newline="") as stream:
-            if self.rows:
-                writer = csv.DictWriter(stream, fieldnames=list(self.rows[0]))
-                writer.writeheader()
-                writer.writerows(self.rows)
+        write_text(self.json_path, "".join(json.dumps(row) + "\n" for row in self.rows))
+        stream = io.StringIO(newline="")
+        if self.rows:
+            writer = csv.DictWriter(stream, fieldnames=list(self.rows[0]))
+            writer.writeheader()
+            writer.writerows(self.rows)
+        write_text(self.csv_path, stream.getvalue())
 
     def write(self, row: dict[str, float | int]) -> None:
         """Append one epoch."""
         self.rows.append(row)
-        with self.json_path.open("a") as stream:
-            stream.write(json.dumps(row) + "\n")
-        with self.csv_path.open("a", newline="") as csv_stream:
-            writer = csv.DictWriter(csv_stream, fieldnames=list(self.rows[0]))
-            if len(self.rows) == 1:
-                writer.writeheader()
-            writer.writerow(row)
+        self._rewrite()
         if self._tensorboard is not None:
             for key, value in row.items():
                 if key != "epoch":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import signal
 import sys
 import time
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vanhove.atomic import clean, replacing, write_text
 from vanhove.errors import CheckpointError, ConfigError
 from vanhove.evaluation.measures import measure, validation_keys
 from vanhove.models.processor import training_precision
@@ -186,9 +186,8 @@ class Trainer:
         path = self.folder / KEPT
         if not path.exists():
             empty = np.full((self.settings.epochs, *predictions.shape), np.nan, dtype=np.float32)
-            whole = path.with_suffix(".part.npy")
-            np.save(whole, empty)
-            os.replace(whole, path)
+            with replacing(path) as part, part.open("wb") as stream:
+                np.save(stream, empty)
         np.load(path, mmap_mode="r+")[self.run.progress.epoch] = predictions.numpy()
 
     def save_best(self) -> None:
@@ -364,6 +363,7 @@ def _sole_owner(folder: Path) -> Iterator[None]:
             f"--output (if there is none, on any machine, delete {folder / LOCK})"
         ) from None
     try:
+        clean(folder)
         yield
     finally:
         lock.release()
@@ -420,7 +420,7 @@ def train_run(
             log = None
             if group.is_first:
                 log = RunLog(folder, config, run.progress.epoch)
-                (folder / RUN_FILE).write_text(config.to_yaml())
+                write_text(folder / RUN_FILE, config.to_yaml())
             trainer = Trainer(run, data, folder, group, quiet, on_epoch)
             try:
                 complete = trainer.fit(log)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import optuna
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
+from vanhove.atomic import write_text
 from vanhove.errors import MissingExtraError
 from vanhove.results import to_json
 from vanhove.tuning.space import SearchSpace
@@ -87,22 +89,23 @@ def search_content(study: optuna.Study, space: SearchSpace) -> dict[str, Any]:
 def write_tables(study: optuna.Study, space: SearchSpace, folder: Path) -> dict[str, Any]:
     """Write ``trials.json``, ``trials.csv`` and, once a trial has finished, ``best.yaml``."""
     content = search_content(study, space)
-    (folder / CONTENT).write_text(to_json(content) + "\n", encoding="utf-8")
+    write_text(folder / CONTENT, to_json(content) + "\n")
     plain = ("number", "state", "value", "epochs", "seconds", "continued", "reason")
-    with (folder / TABLE).open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow([*plain, *space.space])
-        for trial in content["trials"]:
-            settings = trial["settings"]
-            writer.writerow(
-                [*(trial[key] for key in plain), *(settings.get(key) for key in space.space)]
-            )
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow([*plain, *space.space])
+    for trial in content["trials"]:
+        settings = trial["settings"]
+        writer.writerow(
+            [*(trial[key] for key in plain), *(settings.get(key) for key in space.space)]
+        )
+    write_text(folder / TABLE, stream.getvalue())
     best = content["best"]
     if best is not None:
-        (folder / BEST_RUN).write_text(
+        write_text(
+            folder / BEST_RUN,
             f"# Trial {best['number']} of {space.name}: {content['metric']} {best['value']:.5f}\n"
             + best_config(study, space).to_yaml(),
-            encoding="utf-8",
         )
     return content
 
@@ -125,7 +128,8 @@ def write_plots(study: optuna.Study, folder: Path) -> None:
             study, evaluator=_evaluator()
         )
     for name, figure in figures.items():
-        figure.write_html(folder / name, include_plotlyjs=True)
+        page = figure.to_html(include_plotlyjs=True, div_id=Path(name).stem)
+        write_text(folder / name, page)
 
 
 def trial_line(trial: FrozenTrial, content: dict[str, Any]) -> str:

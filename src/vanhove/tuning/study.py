@@ -25,6 +25,7 @@ from optuna import Study
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from vanhove.atomic import write_text
 from vanhove.errors import ConfigError, TuningError
 from vanhove.runs.config import RunConfig
 from vanhove.runs.folder import BEST
@@ -107,7 +108,7 @@ def open_study(place: Place, space: SearchSpace | None = None) -> Study:
                 f"{place.folder}: the study {space.name} is of another search space; give the same "
                 "one, or choose another folder or name"
             )
-        (place.folder / "space.yaml").write_text(space.to_yaml(), encoding="utf-8")
+        write_text(place.folder / "space.yaml", space.to_yaml())
         base = space.base_parameters()
         if base is not None and not study.get_trials(deepcopy=False):
             study.enqueue_trial(base, user_attrs={"base": True}, skip_if_exists=True)

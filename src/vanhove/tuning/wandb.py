@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from vanhove.atomic import write_text
 from vanhove.errors import ConfigError, MissingExtraError
 from vanhove.training.loop import EpochRow, TrainingResult, train_run
 from vanhove.tuning.space import SearchSpace
@@ -51,7 +52,7 @@ def sweep_config(space: SearchSpace, source: str, trials: int | None = None) -> 
 
 def write_sweep(space: SearchSpace, source: str, path: Path, trials: int | None = None) -> None:
     """Write `sweep_config` as YAML."""
-    path.write_text(yaml.safe_dump(sweep_config(space, source, trials), sort_keys=False))
+    write_text(path, yaml.safe_dump(sweep_config(space, source, trials), sort_keys=False))
 
 
 def run_sweep_trial(

@@ -10,6 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from vanhove.atomic import replacing
 from vanhove.errors import DataError
 from vanhove.models.tight_binding.network import TightBinding, TightBindingSettings
 
@@ -34,9 +35,8 @@ def save_members(models: list[TightBinding], facts: dict[str, Any], path: Path) 
         "n_members": len(models),
         "facts": facts,
     }
-    part = path.with_name(f".{path.name}.part")
-    save_file(tensors, part, {"vanhove": json.dumps(header)})
-    part.replace(path)
+    with replacing(path) as part:
+        save_file(tensors, part, {"vanhove": json.dumps(header)})
 
 
 def load_members(path: Path) -> tuple[list[TightBinding], dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vanhove import atomic
 from vanhove.errors import DataError
 from vanhove.spectra.conversions.spreadsheet import comments
 from vanhove.spectra.conversions.spreadsheet import rows as table_rows
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def write_text(text: str, path: str | Path | None) -> str:
     """The text, also written to ``path`` when given; lines end alike on all systems."""
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8", newline="")
+        atomic.write_text(Path(path), text)
     return text
 
 

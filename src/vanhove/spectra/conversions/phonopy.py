@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from vanhove.atomic import write_text
 from vanhove.crystal.crystal import Crystal
 from vanhove.errors import ConfigError, DataError
 from vanhove.spectra.conversions.modes import as_modes
@@ -102,7 +103,7 @@ def write_thermal_properties(
             f"  energy:        {energy:.10f}",
             "",
         ]
-    Path(path).write_text("\n".join(lines), encoding="utf-8")
+    write_text(Path(path), "\n".join(lines))
 
 
 def read_thermal_properties(make: Callable[..., Made], path: str | Path) -> Made:
