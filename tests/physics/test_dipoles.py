@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.neighbors import neighbor_list
 from vanhove.physics.dipoles import dipole_matrices
 from vanhove.physics.ewald import COULOMB
+from vanhove.physics.harmonic import HarmonicCrystal, balanced
 
 LATTICE = torch.tensor([[3.1, 0.2, 0.0], [0.4, 3.6, 0.1], [-0.3, 0.5, 4.2]], dtype=torch.float64)
 FRACTIONAL = torch.tensor([[0.0, 0.1, 0.2], [0.45, 0.5, 0.62], [0.8, 0.2, 0.7]]).double()
@@ -71,3 +75,30 @@ def test_what_the_damping_leaves_out_is_short_ranged(polar):
     torch.testing.assert_close(difference[0], difference[1], rtol=1e-5, atol=1e-4)
     torch.testing.assert_close(difference[0], difference[2], rtol=1e-5, atol=1e-4)
     assert (found(0.5)[0] - found(0.5)[1]).abs().max() > 0.1
+
+
+def test_springs_balance_torques(polar):
+    """With random charges at sites without symmetry, moving the crystal still costs nothing."""
+    edges = neighbor_list(Crystal(LATTICE.numpy(), FRACTIONAL.numpy(), np.array([5, 7, 14])), 4.5)
+    stiff = torch.exp(-torch.from_numpy(edges.distance))[:, None, None] * torch.eye(3).double()
+    crystal = HarmonicCrystal(
+        masses=torch.tensor([11.0, 14.0, 28.0]).double(),
+        lattice=LATTICE,
+        positions=POSITIONS,
+        source=torch.from_numpy(edges.source),
+        target=torch.from_numpy(edges.target),
+        vector=torch.from_numpy(edges.vector),
+        springs=20 * stiff,
+        charges=polar[0],
+        dielectric=polar[1],
+    )
+
+    def forces(own: HarmonicCrystal) -> torch.Tensor:
+        each = own.masses.sqrt().repeat_interleave(3)
+        matrix = own.dynamical_matrices(torch.zeros(1, 3).double())[0] * each[:, None] * each
+        return matrix.view(3, 3, 3, 3).sum(dim=2)
+
+    assert forces(crystal).abs().max() > 0.05
+    assert forces(balanced(crystal)).abs().max() < 1e-9
+    squared, _ = balanced(crystal).modes(torch.zeros(1, 3).double())
+    assert squared.abs().sort().values[0, :3].max() < 1e-9

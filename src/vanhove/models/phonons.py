@@ -14,7 +14,7 @@ from vanhove.errors import ConfigError
 from vanhove.models.decoders.lattice_dynamics import LatticeDynamicsDecoder
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
-from vanhove.physics.harmonic import HarmonicCrystal
+from vanhove.physics.harmonic import HarmonicCrystal, balanced
 from vanhove.spectra.phonons import Phonons
 
 _ACCURACY = 3.6
@@ -65,7 +65,7 @@ def predict_phonons(
         return Phonons(
             crystal=crystal,
             harmonic=_mean(cloned),
-            members=tuple(cloned) if len(cloned) > 1 else (),
+            members=tuple(map(balanced, cloned)) if len(cloned) > 1 else (),
             name=name or crystal.name or crystal.formula,
         )
 
@@ -107,4 +107,6 @@ def _mean(members: Sequence[HarmonicCrystal]) -> HarmonicCrystal:
 
     springs = of("springs")
     assert springs is not None
-    return replace(first, springs=springs, charges=of("charges"), dielectric=of("dielectric"))
+    return balanced(
+        replace(first, springs=springs, charges=of("charges"), dielectric=of("dielectric"))
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -93,6 +93,27 @@ class HarmonicCrystal:
         gradient. Arguments as `dynamical_matrices`.
         """
         return eigenvalues(self.dynamical_matrices(kpoints, directions))
+
+
+def balanced(crystal: HarmonicCrystal) -> HarmonicCrystal:
+    """The same crystal with springs that take up what forces are left when it moves as a whole.
+
+    The sum over dipoles leaves torques where the sites are of low symmetry: antisymmetric parts,
+    which the force constants of an atom with itself cannot have. They are handed on from neighbour
+    to neighbour, by antisymmetric blocks ``w (t_i - t_j)`` with the t that solve the equations of a
+    network of resistors, so that the three acoustic modes are exact.
+    """
+    zero = crystal.positions.new_zeros(1, 3)
+    n, each = crystal.n_atoms, crystal.masses.sqrt().repeat_interleave(3)
+    constants = crystal.dynamical_matrices(zero)[0].real * each[:, None] * each
+    left = constants.view(n, 3, n, 3).sum(dim=2)
+    weight = torch.exp(-torch.linalg.vector_norm(crystal.vector, dim=1))
+    network = weight.new_zeros(n, n)
+    network.index_put_((crystal.target, crystal.source), -weight, accumulate=True)
+    network = torch.diag(-network.sum(dim=1)) + network
+    turns = -(torch.linalg.pinv(network, hermitian=True) @ left.flatten(1)).view(n, 3, 3)
+    blocks = weight[:, None, None] * (turns[crystal.target] - turns[crystal.source])
+    return replace(crystal, springs=crystal.springs - blocks)
 
 
 def softened(squared: Tensor) -> Tensor:
