@@ -78,7 +78,7 @@ def main() -> None:
     result = {
         "what": "bands of one crystal along its path, one thread",
         "model": predictor.name,
-        "n_bands": predictor.info.config.model.decoder.n_bands,
+        "n_bands": predictor.info.model.decoder.n_bands,
         "dataset": {"name": "none: one crystal", "split": "none"},
         **measure(predictor, arguments.rounds),
         **circumstances(),

@@ -22,7 +22,7 @@ from vanhove.evaluation.uncertainty import member_predictions
 from vanhove.models.familiarity import Familiarity
 from vanhove.models.model import SpectrumModel
 from vanhove.results import write_result
-from vanhove.runs.checkpoint import load_model
+from vanhove.runs.checkpoint import load_model, recorded
 from vanhove.runs.prepared import prepare
 from vanhove.version import circumstances
 from vanhove.weights import find_weights
@@ -35,8 +35,8 @@ def auroc(familiar: np.ndarray, strange: np.ndarray) -> float:
 def measure(run: str) -> dict:
     model, info = load_model(find_weights(run))
     assert isinstance(model, SpectrumModel)
-    assert info.config.data.split == "elements", "train with data.split=elements, see above"
-    data = prepare(info.config, ("train", "valid", "test"))
+    assert info.trained.data.split == "elements", "train with data.split=elements, see above"
+    data = prepare(info.run_config(), ("train", "valid", "test"))
     rows = {part: data.rows(part) for part in ("train", "valid", "test")}
     states = {part: member_predictions([model], data, own)[1] for part, own in rows.items()}
     graphs = {part: [data.graph(int(row)) for row in own] for part, own in rows.items()}
@@ -50,7 +50,7 @@ def measure(run: str) -> dict:
     ]
     distances = [familiarity.distance(seen).numpy(), familiarity.distance(states["test"]).numpy()]
     return {
-        "held_out_elements": list(info.config.data.elements),
+        "held_out_elements": list(info.trained.data.elements),
         "n_train": len(rows["train"]),
         "n_familiar": len(seen),
         "n_unseen": len(rows["test"]),
@@ -58,8 +58,8 @@ def measure(run: str) -> dict:
         "auroc_distance_alone": auroc(-distances[0], -distances[1]),
         "median_familiar": float(np.median(scores[0])),
         "median_unseen": float(np.median(scores[1])),
-        "dataset": info.dataset.model_dump(),
-        "config": info.config.model_dump(mode="json"),
+        "dataset": info.trained.dataset.model_dump(),
+        "config": recorded(run, info),
         **circumstances(),
     }
 

@@ -366,7 +366,7 @@ def precision_loss() -> dict[str, Any] | None:
         path = find_weights(name)
         info = read_info(path)
         try:
-            data = prepare(info.config, ("valid",), quiet=True)
+            data = prepare(info.run_config(), ("valid",), quiet=True)
         except DataError as error:
             say(f"left out: {error}")
             return None

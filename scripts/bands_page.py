@@ -219,7 +219,7 @@ k-points, eV from the Fermi level (in an insulator the middle of the gap).
   `{trained["split_hash"][:16]}`): PBE, computed for this project; mostly cubic metals with one or
   two elements and few atoms.
 - **Choice**: the best of {len(family["seeds"])} seeds (seed {run["seed"]}, epoch {run["epoch"] + 1}
-  of {measured["config"]["training"]["epochs"]}) by validation MAE of the energies; validation:
+  of {family["config"]["training"]["epochs"]}) by validation MAE of the energies; validation:
   {validation}.
 
 {table}

@@ -141,7 +141,7 @@ def study_table() -> str:
 
 
 def model_card(result: dict, family: dict) -> str:
-    trained, config = result["trained_on"], result["config"]
+    trained = result["trained_on"]
     metrics = "\n".join(
         f"| {convention} | {result['mean'][key]:.4g} "
         f"| {family['mean'][key]:.4g} ± {family['std'][key]:.2g} |"
@@ -161,7 +161,7 @@ scaled so that the largest value of a training spectrum is 1.
   {trained["n_test"]} test; data hash `{trained["hash"][:16]}`, split hash
   `{trained["split_hash"][:16]}`): DFPT with PBEsol, Petretto et al., Sci. Data 5, 180065 (2018).
 - **Choice**: the best of {len(family["seeds"])} seeds (seed {run["seed"]}, epoch {run["epoch"] + 1}
-  of {config["training"]["epochs"]}) by validation RMSE; validation: {validation}.
+  of {family["config"]["training"]["epochs"]}) by validation RMSE; validation: {validation}.
 - **Settings**: those of the named model `dostransformer` (`vanhove models dostransformer`).
 
 | test metric | this file | all seeds, mean ± spread |
@@ -207,7 +207,7 @@ the valence band maximum (metals: the Fermi level), smoothed over 0.85 eV, minim
   `{trained["split_hash"][:16]}`): PBE, computed for this project; mostly cubic metals with one or
   two elements and few atoms.
 - **Choice**: the best of {len(family["seeds"])} seeds (seed {run["seed"]}, epoch {run["epoch"] + 1}
-  of {result["config"]["training"]["epochs"]}) by validation RMSE; validation: {validation}.
+  of {family["config"]["training"]["epochs"]}) by validation RMSE; validation: {validation}.
 
 | test metric | this file | all seeds, mean ± spread |
 |---|---|---|

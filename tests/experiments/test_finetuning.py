@@ -42,5 +42,5 @@ def test_a_quick_run_measures_all_modes_on_the_same_crystals(tmp_path):
         )
         for name in ("last_layers-5", "scratch-5")
     ]
-    assert infos[0].dataset.n_test == infos[1].dataset.n_test == len(result["ids"])
-    assert infos[1].config.start.checkpoint is None
+    assert infos[0].trained.dataset.n_test == infos[1].trained.dataset.n_test == len(result["ids"])
+    assert not infos[1].trained.fine_tuned

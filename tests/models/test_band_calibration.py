@@ -17,7 +17,7 @@ from vanhove.models.band_calibration import (
     material_shares,
 )
 from vanhove.models.calibration import LEVELS, conformal_quantile
-from vanhove.runs.checkpoint import EnsembleInfo
+from vanhove.runs.description import EnsembleInfo
 
 
 def draws(n_materials: int, seed: int, n_members: int = 1) -> tuple[np.ndarray, np.ndarray]:

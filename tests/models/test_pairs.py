@@ -24,8 +24,9 @@ from vanhove.models.model import ModelSettings, SpectrumModel
 from vanhove.models.output import OutputKind
 from vanhove.models.registry import DECODERS, DEFAULT_DECODER, DEFAULT_ENCODER, ENCODERS
 from vanhove.prediction.predictor import load
-from vanhove.runs.checkpoint import DatasetInfo, ModelInfo, load_model, save_model
+from vanhove.runs.checkpoint import load_model, save_model
 from vanhove.runs.config import RunConfig
+from vanhove.runs.description import DatasetInfo, ModelInfo, Provenance, objective_of
 from vanhove.training.losses import training_loss
 
 GRAPH = GraphSettings()
@@ -243,26 +244,33 @@ def test_it_learns_a_few_crystals_by_heart(encoder, decoder):
 def test_it_reads_back_and_refuses_unseen_elements(encoder, decoder, crystals, tmp_path):
     model = make(encoder, decoder)
     elements = sorted({int(z) for c in crystals[:4] for z in c.atomic_numbers})
+    config = RunConfig.parse(
+        {
+            "model": pair_settings(encoder, decoder),
+            "training": {"loss": "bands", "select_by": "energy_mae"} if decoder in BANDS else {},
+        }
+    )
     info = ModelInfo(
         version="0",
-        config=RunConfig.parse(
-            {
-                "model": pair_settings(encoder, decoder),
-                "training": {"loss": "bands", "select_by": "energy_mae"}
-                if decoder in BANDS
-                else {},
-            }
-        ),
-        dataset=DatasetInfo(
-            name="tiny", hash="", split="", split_hash="", n_train=0, n_valid=0, n_test=0
-        ),
+        name="pair",
+        model=config.model,
+        graph=config.graph,
         grid=np.linspace(0, 1000, N_POINTS).tolist(),
         unit="eV" if decoder in BANDS else "cm-1",
         normalisation="from the Fermi level" if decoder in BANDS else "max",
         quantity="electron_bands" if decoder in BANDS else "phonon_dos",
         elements=elements,
-        epoch=0,
-        validation={},
+        trained=Provenance(
+            seed=0,
+            data=config.data,
+            dataset=DatasetInfo(
+                name="tiny", hash="", split="", split_hash="", n_train=0, n_valid=0, n_test=0
+            ),
+            objective=objective_of(config),
+            fine_tuned=False,
+            epoch=0,
+            validation={},
+        ),
     )
     path = tmp_path / "model.safetensors"
     save_model(path, dict(model.named_parameters()), info)

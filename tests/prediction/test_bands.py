@@ -136,4 +136,4 @@ def test_no_interactive_plot(tmp_path):
 def test_the_weights_know_their_data():
     info = vanhove.load("bandformer-electron").info
     assert info.quantity == "electron_bands"
-    assert info.config.data == DataSettings(dataset="electron_pbe_bands")
+    assert info.trained.data == DataSettings(dataset="electron_pbe_bands")

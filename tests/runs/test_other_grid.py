@@ -93,7 +93,7 @@ def test_evaluation_on_other_grids(run):
     model, info = load_model(run / "best.safetensors")
     tiny = load_tiny()
     rows = tiny.split("test")
-    graphs = [build_graph(tiny.crystals[row], info.config.graph) for row in rows]
+    graphs = [build_graph(tiny.crystals[row], info.graph) for row in rows]
     error = np.abs(model.predict(graphs).numpy() - tiny.values[rows])[:, ::2].mean()
     assert coarse["mean"]["mae"] == pytest.approx(error, rel=1e-4)
 

@@ -11,7 +11,7 @@ import torch
 
 from vanhove.datasets import load_dataset, load_tiny
 from vanhove.errors import ConfigError, DataError
-from vanhove.runs.checkpoint import load_model
+from vanhove.runs.checkpoint import load_model, run_settings
 from vanhove.runs.config import DataSettings, RunConfig
 from vanhove.runs.folder import KEPT
 from vanhove.runs.prepared import load_run_data
@@ -87,9 +87,9 @@ def test_a_material_is_predicted_by_runs_that_never_saw_it(tuned):
 def test_the_final_run_trains_on_all_for_the_chosen_epochs(tuned, small_run):
     folder, report = tuned
     model, info = load_model(folder / "best.safetensors")
-    assert info.dataset.n_train == N
-    assert info.dataset.n_valid == info.dataset.n_test == 0
-    assert info.epoch + 1 == info.config.training.epochs == report["epochs"]
+    assert info.trained.dataset.n_train == N
+    assert info.trained.dataset.n_valid == info.trained.dataset.n_test == 0
+    assert info.trained.epoch + 1 == run_settings(folder).training.epochs == report["epochs"]
     assert (
         report["tried"]["last_layers"].index(min(report["tried"]["last_layers"])) + 1
         == (report["epochs"])

@@ -56,8 +56,8 @@ def test_a_run_learns_and_is_repeatable(small_config, small_run, tmp_path):
     assert [float(row["valid_rmse"]) for row in table] == [row["valid_rmse"] for row in rows]
     _, info = load_model(small_run / BEST)
     best = min(rows, key=lambda row: row["valid_rmse"])
-    assert info.epoch == best["epoch"]
-    assert info.validation["rmse"] == best["valid_rmse"]
+    assert info.trained.epoch == best["epoch"]
+    assert info.trained.validation["rmse"] == best["valid_rmse"]
     again = train_run(small_config, tmp_path / "again", quiet=True).folder
     for name, tensor in weights(small_run).items():
         assert torch.equal(tensor, weights(again)[name]), name

@@ -8,7 +8,7 @@ import torch
 from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
 from vanhove.errors import CheckpointError, ConfigError
 from vanhove.evaluation.evaluate import evaluate
-from vanhove.runs.checkpoint import load_model
+from vanhove.runs.checkpoint import load_model, run_settings
 from vanhove.runs.config import RunConfig, with_overrides
 from vanhove.training.loop import train_run
 from vanhove.training.start import tuning_config
@@ -73,8 +73,8 @@ def test_only_prompts_changes_nothing_else(species_run, tmp_path):
         if not torch.equal(old, new)
     }
     assert changed == {"system.embedding.weight", "decoder.out.weight", "decoder.out.bias"}
-    assert info.config.start.trainable == "prompts"
-    assert "tuning on 0.2" in info.dataset.split
+    assert run_settings(tuned).start.trainable == "prompts"
+    assert "tuning on 0.2" in info.trained.dataset.split
     groups = evaluate(tuned, "test", quiet=True)["groups"]["n_species"]
     assert set(groups) == {"1"}
 

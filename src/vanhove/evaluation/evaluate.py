@@ -16,7 +16,7 @@ from vanhove.evaluation.measures import material_errors, measure
 from vanhove.evaluation.uncertainty import predict_rows_with_errors, uncertainty_metrics
 from vanhove.models.ensemble import Ensemble
 from vanhove.results import write_result
-from vanhove.runs.checkpoint import load_model
+from vanhove.runs.checkpoint import load_model, recorded
 from vanhove.runs.compatibility import check_alike, check_data, unseen_note
 from vanhove.runs.config import DataSettings
 from vanhove.runs.other_grid import answer_on
@@ -97,7 +97,7 @@ def evaluate(
     loaded = [load_model(find_weights(checkpoint)) for checkpoint in checkpoints]
     infos = [info for _, info in loaded]
     check_alike(checkpoints, infos)
-    config = infos[0].config
+    config = infos[0].run_config()
     if data is not None:
         elsewhere = DataSettings(dataset=data)
         config = config.model_copy(update={"data": elsewhere})
@@ -131,11 +131,11 @@ def evaluate(
         metrics = measure(target, prediction, dataset)
         runs.append(
             {
-                "seed": info.config.seed,
+                "seed": info.trained.seed,
                 **({} if info.ensemble is None else {"seeds": info.ensemble.seeds}),
                 **uncertainty,
-                "epoch": info.epoch,
-                "validation": info.validation,
+                "epoch": info.trained.epoch,
+                "validation": info.trained.validation,
                 "n_parameters": sum(p.numel() for p in model.parameters()),
                 "metrics": {
                     key: value if np.isfinite(value) else None for key, value in metrics.items()
@@ -149,11 +149,11 @@ def evaluate(
         "model": config.name,
         "split": split,
         "n_materials": len(rows),
-        "dataset": infos[0].dataset.model_dump()
+        "dataset": infos[0].trained.dataset.model_dump()
         if data is None
         else {"name": dataset.name, "hash": dataset.data_hash},
         "notes": [*dataset.notes, *unseen_note(dataset, infos[0], rows.tolist())],
-        "trained_on": infos[0].dataset.model_dump(),
+        "trained_on": infos[0].trained.dataset.model_dump(),
         "normalisation": infos[0].normalisation,
         "conventions": {key: METRIC_CONVENTIONS[key] for key in keys},
         "seeds": [run["seed"] for run in runs],
@@ -163,7 +163,8 @@ def evaluate(
         else None,
         "groups": groups_of(prepared, rows, target, predictions),
         "runs": runs,
-        "config": config.model_dump(mode="json"),
+        "config": recorded(checkpoints[0], infos[0])
+        | {"data": config.data.model_dump(mode="json")},
         **circumstances(),
     }
     if output is not None:

@@ -15,7 +15,7 @@ from vanhove.atomic import write_text
 from vanhove.datasets.catalog import load_dataset
 from vanhove.errors import CheckpointError
 from vanhove.results import write_result
-from vanhove.runs.checkpoint import load_model
+from vanhove.runs.checkpoint import load_model, recorded
 from vanhove.runs.compatibility import check_data
 from vanhove.runs.prepared import predict_rows, prepare
 from vanhove.version import circumstances
@@ -51,12 +51,13 @@ def write_submission(
     """
     model, info = load_model(find_weights(checkpoint))
     expected = load_dataset("phonon_jarvis")
-    if info.dataset.hash != expected.data_hash or info.dataset.split_hash != expected.split_hash:
+    own = info.trained.dataset
+    if (own.hash, own.split_hash) != (expected.data_hash, expected.split_hash):
         raise CheckpointError(
-            f"{checkpoint} was trained on {info.dataset.name} (split {info.dataset.split}); the "
+            f"{checkpoint} was trained on {own.name} (split {own.split}); the "
             "leaderboard asks for phonon_jarvis in its published split"
         )
-    data = prepare(info.config, ("test",), quiet)
+    data = prepare(info.run_config(), ("test",), quiet)
     check_data(data.dataset, info, own=True)
     rows = data.rows("test")
     prediction = predict_rows(model, data, rows).numpy()
@@ -73,11 +74,11 @@ def write_submission(
         "mae": float(errors.mean()),
         "clean": {"n_materials": int(clean.sum()), "mae": float(errors[clean].mean())},
         "convention": "mean absolute error over all points of all materials",
-        "model": info.config.name,
-        "validation": info.validation,
-        "seeds": info.ensemble.seeds if info.ensemble else [info.config.seed],
-        "dataset": info.dataset.model_dump(),
-        "config": info.config.model_dump(mode="json"),
+        "model": info.name,
+        "validation": info.trained.validation,
+        "seeds": info.seeds,
+        "dataset": own.model_dump(),
+        "config": recorded(checkpoint, info),
         **circumstances(),
     }
     folder = Path(folder)
@@ -90,7 +91,7 @@ def write_submission(
         )
     (folder / f"{BENCHMARK}.csv.zip").write_bytes(content.getvalue())
     metadata = {
-        "model_name": info.config.name,
+        "model_name": info.name,
         "project_url": "",
         "date_submitted": "",
         "author_email": "",

@@ -16,7 +16,7 @@ from vanhove.atomic import replacing, write_text
 from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
 from vanhove.evaluation.conditions import AS_THEY_ARE, Conditions
 from vanhove.evaluation.evaluate import METRIC_CONVENTIONS
-from vanhove.runs.checkpoint import load_model, read_safetensors
+from vanhove.runs.checkpoint import load_model, read_safetensors, run_settings
 from vanhove.runs.compatibility import check_data, unseen_note
 from vanhove.runs.config import RunConfig
 from vanhove.runs.folder import BEST, STATE
@@ -260,7 +260,7 @@ class Measurer:
 
     def _predict(self, folder: Path, weights: str, conditions: Conditions) -> Measurement:
         model, info = load_model(folder / BEST)
-        config = info.config
+        config = run_settings(folder)
         data = self._data(config)
         rows = data.rows("test")
         check_data(data.dataset, info, own=True)
@@ -278,11 +278,11 @@ class Measurer:
             {
                 "weights": weights,
                 "seed": config.seed,
-                "epoch": info.epoch,
+                "epoch": info.trained.epoch,
                 "n_parameters": sum(p.numel() for p in model.parameters()),
                 "training_seconds": _training_seconds(folder),
-                "validation": info.validation,
-                "dataset": info.dataset.model_dump(),
+                "validation": info.trained.validation,
+                "dataset": info.trained.dataset.model_dump(),
                 "unit": info.unit,
                 "normalisation": info.normalisation,
                 "mean_neighbors": _mean_neighbors(data, rows),

@@ -22,7 +22,7 @@ from vanhove.models.model import SpectrumModel
 from vanhove.models.phonons import has_phonons, members_of, predict_phonons
 from vanhove.progress import track
 from vanhove.results import write_result
-from vanhove.runs.checkpoint import load_model
+from vanhove.runs.checkpoint import load_model, recorded
 from vanhove.spectra.phonons import Phonons
 from vanhove.version import circumstances
 from vanhove.weights import find_weights
@@ -121,7 +121,7 @@ def evaluate_phonons(
     model, info = load_model(find_weights(checkpoint))
     if not has_phonons(model):
         raise ConfigError(f"{checkpoint} knows no force constants: it has no phonons to evaluate")
-    graph = info.config.graph
+    graph = info.graph
     dataset = load_dataset(DATASET)
     assert dataset.phonons is not None
 
@@ -138,7 +138,7 @@ def evaluate_phonons(
     own = members_of(model) if members and isinstance(model, Ensemble) else []
     alone = [summary(measured(split, member, bands_only=True), threshold) for member in own]
     result = {
-        "model": info.config.name,
+        "model": info.name,
         "split": split,
         "n_materials": len(found),
         "dataset": {
@@ -146,7 +146,7 @@ def evaluate_phonons(
             "hash": dataset.data_hash,
             "split_hash": dataset.split_hash,
         },
-        "seeds": [info.config.seed] if info.ensemble is None else info.ensemble.seeds,
+        "seeds": info.seeds,
         "stability_threshold_cm1": threshold,
         "conventions": CONVENTIONS,
         "mean": summary(found, threshold),
@@ -159,7 +159,7 @@ def evaluate_phonons(
                 for field in fields(PhononErrors)
             },
         },
-        "config": info.config.model_dump(mode="json"),
+        "config": recorded(checkpoint, info),
         **circumstances(),
     }
     if output is not None:

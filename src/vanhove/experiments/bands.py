@@ -16,9 +16,10 @@ from vanhove.experiments.trained_runs import has_run
 from vanhove.papers.published import find_published
 from vanhove.results import write_result
 from vanhove.runs.catalog import run_config
-from vanhove.runs.checkpoint import DatasetInfo, ModelInfo, load_model
+from vanhove.runs.checkpoint import load_model, recorded
 from vanhove.runs.compatibility import unseen_note
 from vanhove.runs.config import RunConfig
+from vanhove.runs.description import DatasetInfo, ModelInfo
 from vanhove.runs.folder import BEST, run_folder
 from vanhove.runs.prepared import PreparedData, predict_rows, prepare
 from vanhove.spectra.band_metrics import band_metrics, crosses_fermi, energy_mae
@@ -74,7 +75,7 @@ def reproduce_bandformer(
         raise ConfigError(f"no finished run of {NAME} in {options.runs}; leave out --measured-only")
     loaded = {seed: load_model(folder / BEST) for seed, folder in folders.items()}
     info = next(iter(loaded.values()))[1]
-    data = prepare(info.config, ("train", "test"), options.quiet)
+    data = prepare(info.run_config(), ("train", "test"), options.quiet)
     rows = data.rows("test")
     target = data.targets[rows].double().numpy()
     predictions = {
@@ -84,6 +85,7 @@ def reproduce_bandformer(
     result = _result(
         data, target, predictions, {s: i for s, (_, i) in loaded.items()}, options.quick
     )
+    result["config"] = recorded(next(iter(folders.values())), info)
     stem = f"{NAME}-quick" if options.quick else NAME
     result["figures"] = _draw(data, target, predictions, options.figure_folder, stem)
     write_result(result, options.output / f"{stem}.json")
@@ -126,8 +128,8 @@ def _result(
         "runs": [
             {
                 "seed": seed,
-                "epoch": infos[seed].epoch,
-                "validation": infos[seed].validation,
+                "epoch": infos[seed].trained.epoch,
+                "validation": infos[seed].trained.validation,
                 "metrics": metrics[seed],
                 "energy_mae_per_material": energy_mae(target, predictions[seed]).tolist(),
             }
@@ -138,7 +140,6 @@ def _result(
             "nearest training crystal": _measured(target, nearest_copy(dataset, rows)),
         },
         "published": published_numbers(),
-        "config": info.config.model_dump(mode="json"),
         **circumstances(),
     }
 

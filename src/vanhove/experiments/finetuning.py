@@ -18,8 +18,8 @@ from vanhove.experiments.options import Options
 from vanhove.experiments.trained_runs import has_run, say
 from vanhove.results import write_result
 from vanhove.runs.catalog import run_config
-from vanhove.runs.checkpoint import DatasetInfo
 from vanhove.runs.config import DataSettings, RunConfig, Trainable, with_overrides
+from vanhove.runs.description import DatasetInfo
 from vanhove.runs.folder import run_folder
 from vanhove.runs.prepared import load_run_data
 from vanhove.training.finetuning import FEW_EPOCHS, FEW_LEARNING_RATES, tune_on_few

@@ -32,8 +32,8 @@ from vanhove.experiments.trained_runs import has_run, say
 from vanhove.papers.definitions import EXPERIMENTS, chosen_rows, find_experiment
 from vanhove.papers.table import Column, Experiment, Row
 from vanhove.runs.catalog import Size
-from vanhove.runs.checkpoint import DatasetInfo
 from vanhove.runs.config import RunConfig
+from vanhove.runs.description import DatasetInfo
 from vanhove.runs.folder import run_folder
 from vanhove.version import circumstances
 

@@ -7,11 +7,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from vanhove.models.model import ModelSettings
 from vanhove.papers.definitions import EXPERIMENTS
 from vanhove.papers.published import PAPERS, PHONON_DATA, PublishedRow, published_rows
 from vanhove.papers.table import Column
 from vanhove.runs.catalog import CATALOG, run_config
-from vanhove.runs.config import RunConfig
 
 COLUMNS_PER_BLOCK = 4
 
@@ -28,7 +28,7 @@ def evaluation_table(result: dict[str, Any]) -> str:
     published: list[tuple[str, PublishedRow, tuple[Column, ...]]] = []
     own_grid = result["config"]["data"].get("grid_points") is None
     if result["split"] == "test" and result["dataset"]["name"] == "phonon_petretto" and own_grid:
-        published = published_beside(RunConfig.parse(result["config"]))
+        published = published_beside(ModelSettings.parse(result["config"]["model"]))
     header = f"{'':58s} {'ours':>18s}"
     for title, _, _ in published:
         header += f"  {title[:22]:>22s}"
@@ -69,12 +69,12 @@ def groups_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def published_beside(config: RunConfig) -> list[tuple[str, PublishedRow, tuple[Column, ...]]]:
+def published_beside(model: ModelSettings) -> list[tuple[str, PublishedRow, tuple[Column, ...]]]:
     """Rows that papers print of a model with this encoder and decoder, on our data and split.
 
     Title, row, and the columns that say which of our metrics its numbers are.
     """
-    pair = (config.model.encoder.name, config.model.decoder.name)
+    pair = (model.encoder.name, model.decoder.name)
     found: list[tuple[str, PublishedRow, tuple[Column, ...]]] = []
     for experiment in EXPERIMENTS.values():
         for row in experiment.rows if experiment.kind == "metrics" else ():
@@ -84,7 +84,7 @@ def published_beside(config: RunConfig) -> list[tuple[str, PublishedRow, tuple[C
             if row.model not in CATALOG or row.run != row.model or _pair(row.model) != pair:
                 continue
             shown = any(published is there for _, there, _ in found)
-            if config.model.output == row.config().model.output and not shown:
+            if model.output == row.config().model.output and not shown:
                 found.append((published.source, published, experiment.columns))
     for rerun in published_rows():
         # By others, of a model that a paper prints, in that paper's metrics.
@@ -229,6 +229,7 @@ def weights_table() -> str:
             shown = [f"energies, MAE {metrics['energy_mae']:.2f} eV"]
         default = "  (default)" if name == DEFAULT_WEIGHTS else ""
         lines.append(
-            f"{name:28s} {info.quantity:14s} {info.dataset.name:18s} {' '.join(shown)}{default}"
+            f"{name:28s} {info.quantity:14s} {info.trained.dataset.name:18s} "
+            f"{' '.join(shown)}{default}"
         )
     return "\n".join([*lines, "", "test split, per-material convention"])

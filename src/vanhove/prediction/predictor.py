@@ -36,7 +36,8 @@ from vanhove.prediction.electron_predictor import (
 )
 from vanhove.prediction.error_bars import with_error_bars
 from vanhove.prediction.warnings import structure_warnings, with_warnings
-from vanhove.runs.checkpoint import ModelInfo, load_model
+from vanhove.runs.checkpoint import load_model
+from vanhove.runs.description import ModelInfo
 from vanhove.runs.other_grid import answer_on
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.phonons import Phonons
@@ -198,7 +199,7 @@ class Predictor:
                 f"{self.name}",
                 crystal.name,
             )
-        settings = self.info.config.graph.model_copy(update={"primitive": primitive})
+        settings = self.info.graph.model_copy(update={"primitive": primitive})
         standard = standardize(crystal, settings.symmetry_tolerance, near=NEAR_SYMMETRY)
         said = structure_warnings(crystal, standard, settings.symmetry_tolerance)
         if self.has_bands:

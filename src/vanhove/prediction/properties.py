@@ -21,7 +21,7 @@ from vanhove.prediction.definitions import (
     thermal_property,
 )
 from vanhove.prediction.property import PROPERTIES, Errors, Outcome, Property, Value
-from vanhove.runs.checkpoint import ModelInfo
+from vanhove.runs.description import ModelInfo
 from vanhove.spectra.grids import MAT2SPEC_ELECTRON_GRID
 from vanhove.spectra.quantities import ELECTRON_DOS, quantity
 

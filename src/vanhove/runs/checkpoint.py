@@ -6,91 +6,31 @@ A *model* checkpoint (``best.safetensors``, shipped weights) holds all that a pr
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from vanhove.atomic import replacing
-from vanhove.datasets import SpectrumDataset
 from vanhove.errors import CheckpointError
 from vanhove.memory import keep_freed_memory
-from vanhove.models.band_calibration import BandCalibration
-from vanhove.models.calibration import Calibration
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.familiarity import Familiarity
 from vanhove.models.model import SpectrumModel
 from vanhove.runs.config import RunConfig, with_overrides
+from vanhove.runs.description import ModelInfo
+from vanhove.runs.folder import BEST, RUN_FILE
+from vanhove.runs.upgrades import upgraded
 from vanhove.weights import find_weights, shipped_weights
 
 _HEADER = "vanhove"
-
-
-class DatasetInfo(BaseModel):
-    """Which data a model saw."""
-
-    name: str
-    hash: str
-    split: str
-    split_hash: str
-    n_train: int
-    n_valid: int
-    n_test: int
-
-    @classmethod
-    def of(cls, dataset: SpectrumDataset) -> DatasetInfo:
-        """Of a data set with its train, valid and test parts."""
-        return cls(
-            name=dataset.name,
-            hash=dataset.data_hash,
-            split=dataset.split_name,
-            split_hash=dataset.split_hash,
-            n_train=len(dataset.split("train")),
-            n_valid=len(dataset.split("valid")),
-            n_test=len(dataset.splits.get("test", ())),
-        )
-
-
-class EnsembleInfo(BaseModel):
-    """What the checkpoint of an ensemble says besides the description of its first member.
-
-    Attributes:
-        seeds: of the members.
-        calibration: of the error bars.
-        n_train, n_valid: crystals that the familiarity was fitted on.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    seeds: list[int]
-    calibration: Calibration | BandCalibration
-    n_train: int
-    n_valid: int
-
-
-class ModelInfo(BaseModel):
-    """What a model checkpoint says of itself."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    version: str
-    config: RunConfig
-    dataset: DatasetInfo
-    grid: list[float]
-    unit: str
-    normalisation: str
-    quantity: str
-    elements: list[int]
-    """Atomic numbers in the training split, and in that of the weights it started from; others are
-    refused at prediction."""
-    epoch: int
-    validation: dict[str, float]
-    ensemble: EnsembleInfo | None = None
 
 
 def write_safetensors(path: Path, tensors: dict[str, Tensor], header: str) -> None:
@@ -147,7 +87,7 @@ def load_model(path: str | PathLike[str]) -> tuple[SpectrumModel | Ensemble, Mod
     path = Path(path)
     tensors, header = read_safetensors(path)
     info = _parse_info(path, header)
-    model = _build(info, tensors)
+    model = build(info, tensors)
     try:
         model.load_state_dict(
             {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
@@ -180,10 +120,38 @@ def read_info(path: str | PathLike[str]) -> ModelInfo:
     return _parse_info(path, read_safetensors(path, tensors=False)[1])
 
 
+def run_settings(checkpoint: str | PathLike[str]) -> RunConfig:
+    """The settings of the run that made a checkpoint: those in the folder of the run.
+
+    Of a file alone, those of its description; what it does not say (epochs, learning rate, ...)
+    has the default value. Errors as `load_model`.
+    """
+    path = find_weights(checkpoint)
+    beside = path.with_name(RUN_FILE)
+    if path.name == BEST and beside.is_file():
+        return RunConfig.load(beside)
+    return read_info(path).run_config()
+
+
+def recorded(checkpoint: str | PathLike[str], info: ModelInfo) -> dict[str, Any]:
+    """What a result says of the settings of a model: those of its run, if they are known.
+
+    Args:
+        checkpoint: name, file or folder.
+        info: its description.
+    """
+    path = find_weights(checkpoint)
+    config = run_settings(checkpoint)
+    if path.name == BEST and path.with_name(RUN_FILE).is_file():
+        return config.model_dump(mode="json")
+    content = config.model_dump(mode="json", exclude={"training", "start"})
+    return content | {"objective": info.trained.objective.model_dump(mode="json")}
+
+
 def load_config(
     name_or_path: str | PathLike[str], overrides: dict[str, object] | None = None
 ) -> RunConfig:
-    """The settings of a YAML run file, or those that shipped weights were trained with.
+    """The settings of a YAML run file, or those that shipped weights carry.
 
     Raises:
         ConfigError: the file is missing, or a key or value is wrong.
@@ -191,7 +159,7 @@ def load_config(
     path = shipped_weights().get(str(name_or_path))
     if path is None:
         return RunConfig.load(name_or_path, overrides)
-    settings = read_info(path).config.model_dump(mode="json")
+    settings = run_settings(path).model_dump(mode="json")
     return RunConfig.parse(with_overrides(settings, overrides), str(name_or_path))
 
 
@@ -201,31 +169,33 @@ def _parse_info(path: Path, header: str) -> ModelInfo:
             f"{path}: the state of a run, for --resume; predict with best.safetensors beside it"
         )
     try:
-        return ModelInfo.model_validate_json(header)
+        return ModelInfo.model_validate(upgraded(json.loads(header)))
     except ValidationError as error:
         first = error.errors()[0]
         raise CheckpointError(
-            f"{path}: not a model checkpoint of this version "
+            f"{path}: not a model that this version knows "
             f"({'.'.join(map(str, first['loc']))}: {first['msg']})"
         ) from None
+    except (ValueError, KeyError, AttributeError) as error:
+        raise CheckpointError(f"{path}: not a model checkpoint: {error}") from None
 
 
-def _build(info: ModelInfo, tensors: Mapping[str, Tensor]) -> SpectrumModel | Ensemble:
+def build(info: ModelInfo, tensors: Mapping[str, Tensor]) -> SpectrumModel | Ensemble:
+    """The model of a description, untrained; ``tensors`` will be loaded into it."""
     # A table that a model learned or read from a file is in the checkpoint; nothing else is read.
     widths = [t.shape[1] for name, t in tensors.items() if name.endswith("atom_features.table")]
     width = widths[0] if widths else None
+    keep_freed_memory()
+    members = [SpectrumModel(info.model, info.graph.cutoff, info.grid, width) for _ in info.seeds]
     if info.ensemble is None:
-        return build_model(info.config, info.grid, width)
-    members = [build_model(info.config, info.grid, width) for _ in info.ensemble.seeds]
+        return members[0]
     familiarity = Familiarity(
         info.ensemble.n_train, info.ensemble.n_valid, members[0].encoder.out_dim
     )
     return Ensemble(members, familiarity, info.ensemble.calibration)
 
 
-def build_model(
-    config: RunConfig, grid: Sequence[float], table_width: int | None = None
-) -> SpectrumModel:
-    """An untrained model for a run on data with that grid; arguments as `SpectrumModel`."""
+def build_model(config: RunConfig, grid: Sequence[float]) -> SpectrumModel:
+    """An untrained model for a run on data with that grid."""
     keep_freed_memory()
-    return SpectrumModel(config.model, config.graph.cutoff, grid, table_width)
+    return SpectrumModel(config.model, config.graph.cutoff, grid)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
+from typing import Any
 
 import numpy as np
 
 from vanhove.crystal.elements import symbols_of
 from vanhove.datasets import SpectrumDataset
 from vanhove.errors import CheckpointError, DataError
-from vanhove.runs.checkpoint import ModelInfo
+from vanhove.runs.checkpoint import recorded
+from vanhove.runs.description import ModelInfo
 
 
 def unseen_note(dataset: SpectrumDataset, info: ModelInfo, rows: list[int]) -> list[str]:
@@ -37,32 +39,40 @@ def check_alike(
     The weights they started from may be those of another seed each. ``of_any_length`` also allows
     other numbers of epochs, as members of an ensemble may have.
     """
+    first = _without_seed(checkpoints[0], infos[0], of_any_length)
     for checkpoint, info in zip(checkpoints, infos, strict=True):
-        if _without_seed(info, of_any_length) != _without_seed(infos[0], of_any_length):
+        if _without_seed(checkpoint, info, of_any_length) != first:
             raise CheckpointError(
                 f"{checkpoint} and {checkpoints[0]} were trained with different settings; "
                 "take them one by one"
             )
 
 
-def _without_seed(info: ModelInfo, of_any_length: bool) -> dict:
-    content = info.model_dump(exclude={"epoch", "validation", "version", "ensemble"})
-    content["config"].pop("seed")
-    content["config"]["training"].pop("loggers")
-    start = content["config"]["start"]
-    start["checkpoint"] = start["checkpoint"] is not None
-    start.pop("member")
+def _without_seed(
+    checkpoint: str | PathLike[str], info: ModelInfo, of_any_length: bool
+) -> dict[str, Any]:
+    """All that runs of one ensemble share: the description, and the run's settings if known."""
+    content = info.model_dump(exclude={"version", "ensemble"})
+    for key in ("seed", "epoch", "validation"):
+        content["trained"].pop(key)
+    settings = recorded(checkpoint, info)
+    settings.pop("seed")
+    start, training = settings.get("start", {}), settings.get("training", {})
+    start.pop("checkpoint", None)  # whether there is one, ``trained`` says
+    start.pop("member", None)
+    training.pop("loggers", None)
     if of_any_length:
-        content["config"]["training"].pop("epochs")
-    return content
+        training.pop("epochs", None)
+    return content | {"settings": settings}
 
 
 def check_data(dataset: SpectrumDataset, info: ModelInfo, own: bool) -> None:
     """Raise `DataError` unless a model can be measured on the data (``own``: its own data)."""
-    if own and dataset.data_hash != info.dataset.hash:
+    expected = info.trained.dataset.hash
+    if own and dataset.data_hash != expected:
         raise DataError(
             f"{dataset.name} is not the data the model was trained on (hash "
-            f"{dataset.data_hash[:12]}, expected {info.dataset.hash[:12]}): its split cannot be "
+            f"{dataset.data_hash[:12]}, expected {expected[:12]}): its split cannot be "
             "trusted; name it with --data to measure on it all the same"
         )
     for what in ("quantity", "unit", "normalisation"):

@@ -10,7 +10,7 @@ import torch
 from vanhove.errors import ConfigError
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
-from vanhove.runs.checkpoint import ModelInfo
+from vanhove.runs.description import ModelInfo
 from vanhove.spectra.grids import check_grid
 from vanhove.spectra.quantities import quantity
 

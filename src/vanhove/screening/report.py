@@ -22,7 +22,7 @@ import numpy as np
 
 from vanhove.atomic import write_bytes
 from vanhove.prediction.property import Property
-from vanhove.runs.checkpoint import ModelInfo
+from vanhove.runs.description import ModelInfo
 from vanhove.screening.expression import Expression
 from vanhove.screening.writer import FAILURES, PROPERTIES, read_partitions, read_spectra
 from vanhove.spectra.plotting import COLOUR, REFERENCE_COLOUR, TEXT_COLOUR, figure, png

@@ -19,7 +19,7 @@ import numpy as np
 from vanhove.atomic import clean, write_bytes
 from vanhove.errors import MissingExtraError
 from vanhove.prediction.property import Property
-from vanhove.runs.checkpoint import ModelInfo
+from vanhove.runs.description import ModelInfo
 
 try:
     import pyarrow as pa

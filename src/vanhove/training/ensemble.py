@@ -16,8 +16,9 @@ from vanhove.models.calibration import Calibration, fit_calibration
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.familiarity import Familiarity
 from vanhove.models.model import SpectrumModel
-from vanhove.runs.checkpoint import EnsembleInfo, load_model, save_model
+from vanhove.runs.checkpoint import load_model, save_model
 from vanhove.runs.compatibility import check_alike
+from vanhove.runs.description import EnsembleInfo
 from vanhove.runs.prepared import prepare
 from vanhove.spectra.quantities import quantity
 from vanhove.weights import find_weights
@@ -57,7 +58,7 @@ def make_ensemble(
             raise CheckpointError(f"{checkpoint} is an ensemble; join single runs")
         members.append(model)
     info = infos[0]
-    data = prepare(info.config, ("train", "valid"), quiet)
+    data = prepare(info.run_config(), ("train", "valid"), quiet)
     train, valid = data.rows("train"), data.rows("valid")
     values, states = member_predictions(members, data, valid)
     target = data.targets[valid].numpy()
@@ -72,9 +73,9 @@ def make_ensemble(
     metrics = measure(target, values.mean(axis=0), data.dataset)
     shown = {key: float(metrics[key]) for key in validation_keys(data.dataset)}
     validation = {key: value for key, value in shown.items() if np.isfinite(value)}
-    config = info.config if name is None else info.config.model_copy(update={"name": name})
+    trained = info.trained.model_copy(update={"validation": validation})
     ensemble = EnsembleInfo(
-        seeds=[own.config.seed for own in infos],
+        seeds=[own.trained.seed for own in infos],
         calibration=calibration,
         n_train=len(train),
         n_valid=len(valid),
@@ -83,7 +84,9 @@ def make_ensemble(
     save_model(
         output,
         Ensemble(members, familiarity, calibration).state_dict(),
-        info.model_copy(update={"config": config, "validation": validation, "ensemble": ensemble}),
+        info.model_copy(
+            update={"name": name or info.name, "trained": trained, "ensemble": ensemble}
+        ),
         half=half,
     )
     return validation

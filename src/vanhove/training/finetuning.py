@@ -17,9 +17,10 @@ from vanhove.datasets.splits import fold_split
 from vanhove.errors import ConfigError, DataError
 from vanhove.evaluation.measures import material_errors
 from vanhove.models.ensemble import Ensemble
-from vanhove.runs.checkpoint import DatasetInfo, load_model, read_info
+from vanhove.runs.checkpoint import load_model, read_info, run_settings
 from vanhove.runs.compatibility import check_data, unseen_note
 from vanhove.runs.config import DataSettings, RunConfig, Trainable
+from vanhove.runs.description import DatasetInfo
 from vanhove.runs.folder import KEPT
 from vanhove.runs.prepared import PreparedData, load_run_data, predict_rows, prepare
 from vanhove.training.finetuning_report import summary, write_report
@@ -170,27 +171,25 @@ def tune_on_few(
     """
     if os.environ.get("WORLD_SIZE", "1") != "1":
         raise ConfigError("cross-validation runs in one process: start it without torchrun")
-    info = read_info(find_weights(checkpoint))
+    info, config = read_info(find_weights(checkpoint)), run_settings(checkpoint)
     data = data.model_copy(update={"folds": None, "fold": None})
     overrides = {k: v for k, v in (overrides or {}).items() if not k.startswith("data.")}
-    n = _count(info.config.model_copy(update={"data": data}))
+    n = _count(config.model_copy(update={"data": data}))
     if n < FEWEST:
         raise DataError(f"{n} materials to tune on; at least {FEWEST} are needed")
     folds = folds or default_folds(n)
-    modes = _modes(mode, info.config)
+    modes = _modes(mode, config)
     data = data.model_copy(update={"folds": folds})
-    configs = {
-        name: few_config(checkpoint, info.config, name, data, n, overrides) for name in modes
-    }
+    configs = {name: few_config(checkpoint, config, name, data, n, overrides) for name in modes}
     first = configs[modes[0]]
-    folder = Path(output or Path("runs") / f"{info.config.name}-tuned-seed{first.seed}")
+    folder = Path(output or Path("runs") / f"{info.name}-tuned-seed{first.seed}")
     if (folder / FOLDER).exists() and not resume:
         raise ConfigError(
             f"{folder} already holds a run; continue it with --resume or choose another --output"
         )
     last = {"training.select_by": "last"}
     whole = prepare(
-        few_config(checkpoint, info.config, modes[0], data, n, overrides | last), ("train",), quiet
+        few_config(checkpoint, config, modes[0], data, n, overrides | last), ("train",), quiet
     )
     check_data(whole.dataset, info, own=False)
     tried = {
@@ -205,7 +204,7 @@ def tune_on_few(
         name, stop = _choose(tried, ~own)
         honest[own] = tried[name].predictions[stop, own]
     final = few_config(
-        checkpoint, info.config, chosen, data, n, overrides | last | {"training.epochs": epoch + 1}
+        checkpoint, config, chosen, data, n, overrides | last | {"training.epochs": epoch + 1}
     )
     if not is_finished(folder, final):
         _train(final, folder, quiet)

@@ -22,16 +22,10 @@ from vanhove.atomic import clean, replacing, write_text
 from vanhove.errors import CheckpointError, ConfigError
 from vanhove.evaluation.measures import measure, validation_keys
 from vanhove.models.processor import training_precision
-from vanhove.runs.checkpoint import (
-    DatasetInfo,
-    ModelInfo,
-    read_info,
-    read_safetensors,
-    save_model,
-    write_safetensors,
-)
+from vanhove.runs.checkpoint import read_info, read_safetensors, save_model, write_safetensors
 from vanhove.runs.compatibility import check_data
 from vanhove.runs.config import RunConfig, TrainingSettings
+from vanhove.runs.description import DatasetInfo, ModelInfo, Provenance, objective_of
 from vanhove.runs.folder import BEST, KEPT, LOCK, RUN_FILE, STATE
 from vanhove.runs.prepared import PreparedData, predict_rows, prepare
 from vanhove.training.adapters import merged_parameters
@@ -194,9 +188,10 @@ class Trainer:
         if not self.group.is_first:
             return
         progress = self.run.progress
-        info = self.info.model_copy(
+        trained = self.info.trained.model_copy(
             update={"epoch": progress.best_epoch, "validation": progress.best_metrics}
         )
+        info = self.info.model_copy(update={"trained": trained})
         with self.run.evaluation_weights() as model:
             save_model(self.folder / BEST, merged_parameters(model), info)
 
@@ -290,15 +285,23 @@ def model_info(config: RunConfig, data: PreparedData) -> ModelInfo:
         elements |= set(read_info(find_weights(config.start.checkpoint)).elements)
     return ModelInfo(
         version=__version__,
-        config=config,
-        dataset=DatasetInfo.of(dataset),
+        name=config.name,
+        model=config.model,
+        graph=config.graph,
         grid=[float(point) for point in dataset.grid],
         unit=dataset.unit,
         normalisation=dataset.normalisation,
         quantity=dataset.quantity,
         elements=sorted(elements),
-        epoch=-1,
-        validation={},
+        trained=Provenance(
+            seed=config.seed,
+            data=config.data,
+            dataset=DatasetInfo.of(dataset),
+            objective=objective_of(config),
+            fine_tuned=config.start.checkpoint is not None,
+            epoch=-1,
+            validation={},
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from vanhove.errors import CheckpointError, ConfigError
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
 from vanhove.models.registry import DECODERS
-from vanhove.runs.checkpoint import load_model, read_info
+from vanhove.runs.checkpoint import load_model, run_settings
 from vanhove.runs.config import RunConfig, StartSettings, Trainable, with_overrides
 from vanhove.training.adapters import add_adapters
 from vanhove.weights import find_weights
@@ -49,7 +49,7 @@ def tuning_config(
             "nothing to tune on: give --data (a data set or folder) or --fraction (of the "
             "checkpoint's own test split, at most 0.2)"
         )
-    config = read_info(find_weights(checkpoint)).config
+    config = run_settings(checkpoint)
     settings: dict[str, object] = {"data.tuning_fraction": fraction}
     if data is not None:
         settings = {"data": {"dataset": data, "tuning_fraction": fraction}}
@@ -96,8 +96,8 @@ def start_from(model: SpectrumModel, settings: StartSettings) -> None:
     new = tuple(f"decoder.{name}." for name in model.decoder.may_lack)
     if unexpected or not all(name.startswith(new) for name in missing):
         raise CheckpointError(
-            f"{settings.checkpoint} holds another model ({info.config.model.encoder.name}, "
-            f"{info.config.model.decoder.name}, {len(info.grid)} points, or other sizes) than the "
+            f"{settings.checkpoint} holds another model ({info.model.encoder.name}, "
+            f"{info.model.decoder.name}, {len(info.grid)} points, or other sizes) than the "
             "run asks for: take its settings, as vanhove finetune does"
         ) from None
     if settings.trainable != "all":
