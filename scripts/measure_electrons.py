@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.stats import spearmanr
 
 import vanhove
 from vanhove.datasets import load_dataset
@@ -36,8 +37,9 @@ from vanhove.evaluation.electron_states import Prediction, Predictor, measure_al
 from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
 from vanhove.models.tight_binding.network import TightBinding
 from vanhove.models.tight_binding.weights import load_members
+from vanhove.prediction.electron_calibration import energy_errors, gap_errors
+from vanhove.prediction.electron_errors import HalfWidths
 from vanhove.prediction.electron_predictor import FOLDER, NAME
-from vanhove.prediction.electrons import Electrons
 from vanhove.results import write_result
 from vanhove.spectra.band_metrics import crosses_fermi, energy_mae
 from vanhove.spectra.metrics import mae_per_material, mse_per_material, r2_per_material
@@ -157,15 +159,42 @@ def _one_per_row(dataset):
     return replace(dataset, values=values, kpoints=kpoints)
 
 
-def measure_gaps(models: list[TightBinding], name: str, part: str) -> dict[str, object]:
+def coverage(
+    models: list[TightBinding], states: list[ElectronStates], half_widths: HalfWidths
+) -> dict[str, float]:
+    """Share of energies inside their 90 % intervals; each crystal counts the same."""
+    inside: dict[bool, list[float]] = {False: [], True: []}
+    errors, spreads = [], []
+    for state in states:
+        error, spread = energy_errors(models, state)
+        held = np.abs(error) <= half_widths.of(spread, 0.9)
+        inside[state.edges.is_metal].append(float(held.mean()))
+        errors.append(float(np.abs(error).mean()))
+        spreads.append(float(spread.mean()))
+    return {
+        "energies_in_90": float(np.mean(inside[False] + inside[True])),
+        "energies_in_90_metals": float(np.mean(inside[True])),
+        "energies_in_90_insulators": float(np.mean(inside[False])),
+        "rank_correlation_of_spread_and_error": float(spearmanr(errors, spreads).statistic),
+    }
+
+
+def measure_gaps(
+    models: list[TightBinding], part: str, half_widths: HalfWidths | None
+) -> dict[str, object]:
     """The fixed 1,000 crystals of gaps_mp, or those to choose by."""
     labels = gap_labels()[part]
-    predicted, target = [], []
-    for label in labels:
-        predicted.append(Electrons(models, label.crystal, name).band_gap)
-        target.append(label.gap)
-    found, true = np.array(predicted), np.array(target)
+    found, true, spread = gap_errors(models, labels)
     insulator = true > 0
+    bars = {}
+    if half_widths is not None:
+        open_ = insulator | (found > 0)
+        held = np.abs(found - true)[open_] <= half_widths.of(spread[open_], 0.9)
+        bars["gaps_in_90"] = float(held.mean())
+        bars["gap_half_width_90_median"] = float(np.median(half_widths.of(spread[open_], 0.9)))
+        bars["rank_correlation_of_spread_and_error"] = float(
+            spearmanr(spread[open_], np.abs(found - true)[open_]).statistic
+        )
     error = np.abs(found - true)
     return {
         "n_materials": len(labels),
@@ -177,9 +206,10 @@ def measure_gaps(models: list[TightBinding], name: str, part: str) -> dict[str, 
         "correlation": float(np.corrcoef(found, true)[0, 1]),
         "constant_0_gap_all": float(true.mean()),
         "all_metals": float((~insulator).mean()),
+        **bars,
         "ids": [label.crystal.name for label in labels],
-        "predicted": [round(x, 4) for x in predicted],
-        "target": [round(x, 4) for x in target],
+        "predicted": found.round(4).tolist(),
+        "target": true.round(4).tolist(),
     }
 
 
@@ -198,6 +228,8 @@ def main() -> None:
     loaded = [load_members(path) for path in files]
     models = [model for members, _ in loaded for model in members]
     facts = [fact for _, fact in loaded]
+    bars = facts[0].get("half_widths", {}) if len(facts) == 1 else {}
+    half_widths = {kind: HalfWidths(**content) for kind, content in bars.items()}
     started = time.monotonic()
     states = load_electron_states()
     names = list(states)
@@ -214,12 +246,15 @@ def main() -> None:
     }
     if given.part in ("gaps", "gaps_valid"):
         of = "test" if given.part == "gaps" else "valid"
-        result |= {"mean": measure_gaps(models, NAME, of)}
+        result |= {"mean": measure_gaps(models, of, half_widths.get("gap"))}
         shown = {k: v for k, v in result["mean"].items() if isinstance(v, float | int)}
         print(shown)
     else:
         chosen = [states[names[row]] for row in parts[given.part]]
         mean, each = measure_all(chosen, by_models(models))
+        if "energy" in half_widths:
+            result["error_bars"] = coverage(models, chosen, half_widths["energy"])
+            print(result["error_bars"])
         counts = {k: mean.pop(k) for k in list(mean) if k.startswith("n_")}
         rows = [{"row": NAME, **counts, **mean}]
         if given.each:

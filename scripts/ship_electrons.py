@@ -1,8 +1,9 @@
-"""Join members of `vanhove-electron` into the weights that the package ships.
+"""Join members of `vanhove-electron` into the weights that the package ships, with error bars.
 
     python scripts/ship_electrons.py RUN [RUN ...]
 
-Each RUN is a folder of `scripts/train_electrons.py`.
+Each RUN is a folder of `scripts/train_electrons.py`. Error bars are calibrated on the validation
+part of `electron_pbe` and, of the gap, on the crystals of gaps_mp to choose by (VANHOVE_DATA).
 """
 
 from __future__ import annotations
@@ -10,15 +11,39 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from vanhove.models.tight_binding.weights import load_members, save_members
-from vanhove.prediction.electron_predictor import FOLDER, NAME
+import torch
 
-if __name__ == "__main__":
+from vanhove.datasets.electron_pbe import electron_parts, load_electron_states
+from vanhove.models.tight_binding.weights import load_members, save_members
+from vanhove.prediction.electron_calibration import energy_errors, gap_errors
+from vanhove.prediction.electron_errors import calibrate
+from vanhove.prediction.electron_predictor import FOLDER, NAME
+from vanhove.training.band_labels import gap_labels
+
+
+def main(folders: list[str]) -> None:
+    torch.set_num_threads(1)
     models, facts = [], []
-    for folder in sys.argv[1:]:
+    for folder in folders:
         members, own = load_members(Path(folder) / "member.safetensors")
         models += members
         facts.append(own)
+    half_widths = {}
+    if len(models) > 1:
+        states = list(load_electron_states().values())
+        formulas = [state.crystal.formula for state in states]
+        parts = electron_parts([state.crystal.name for state in states], formulas)
+        pairs = [energy_errors(models, states[row]) for row in parts["valid"]]
+        half_widths["energy"] = calibrate(*map(list, zip(*pairs, strict=True))).to_dict()
+        found, target, spread = gap_errors(models, gap_labels()["valid"])
+        open_ = (found > 0) | (target > 0)
+        errors = list((found - target)[open_][:, None])
+        half_widths["gap"] = calibrate(errors, list(spread[open_][:, None])).to_dict()
     FOLDER.mkdir(exist_ok=True)
-    save_members(models, {"members": facts}, FOLDER / f"{NAME}.safetensors")
-    print(f"{len(models)} members: {FOLDER / NAME}.safetensors")
+    path = FOLDER / f"{NAME}.safetensors"
+    save_members(models, {"members": facts, "half_widths": half_widths}, path)
+    print(f"{len(models)} members: {path}\n{half_widths}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -123,7 +123,9 @@ def _band_gap(outcome: Outcome) -> float | None:
     """Of bands 0 for a metal; of a density the width without states."""
     if isinstance(outcome, BandStructure):
         return 0.0 if _is_metal(outcome) else outcome.gap.energy  # type: ignore[union-attr]
-    return read_gap(outcome, GAP_THRESHOLD).gap
+    # A Hamiltonian knows its gap: a density shows it to a step of the grid, on a mesh.
+    known = outcome.metadata.get("band_gap")
+    return read_gap(outcome, GAP_THRESHOLD).gap if known is None else known
 
 
 def _band_gap_half(outcome: Outcome, calibration: Errors) -> float | None:

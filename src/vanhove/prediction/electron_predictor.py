@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.resources import files
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -19,12 +18,14 @@ from vanhove.crystal.symmetry import standardize
 from vanhove.errors import CheckpointError, ConfigError, StructureError
 from vanhove.models.tight_binding.network import TightBinding
 from vanhove.models.tight_binding.weights import load_members
+from vanhove.prediction.electron_errors import HalfWidths
 from vanhove.prediction.electrons import MESH_DENSITY, Electrons, default_grid
 from vanhove.spectra.grids import check_grid
 from vanhove.spectra.quantities import ELECTRON_DOS
+from vanhove.weights import TIGHT_BINDING
 
 NAME = "vanhove-electron"
-FOLDER = Path(str(files("vanhove.weights") / "tight_binding"))
+FOLDER = TIGHT_BINDING
 ElectronProperty = Literal["electron-dos", "bands"]
 ELECTRON_PROPERTIES: tuple[str, ...] = get_args(ElectronProperty)
 _QUANTITY = {"electron-dos": "electron_dos", "bands": "electron_bands"}
@@ -71,6 +72,9 @@ class ElectronPredictor:
             allowed = ", ".join(get_args(ElectronProperty))
             raise ConfigError(f"property {property!r} of {name}; allowed: {allowed}")
         self.models, self.name, self.path = models, name, path
+        self.half_widths = {
+            kind: HalfWidths(**content) for kind, content in facts.get("half_widths", {}).items()
+        }
         self.gives_bands = property == "bands"
         self.grid = default_grid() if grid is None else check_grid(grid)
         self.info = ElectronInfo(_QUANTITY[property], facts, self.grid.tolist())
@@ -153,7 +157,7 @@ class ElectronPredictor:
         crystal: Crystal = read_crystal(structure)
         if primitive:
             crystal = standardize(crystal).primitive
-        return Electrons(self.models, crystal, self.name, mesh_density)
+        return Electrons(self.models, crystal, self.name, mesh_density, self.half_widths)
 
     @cached_property
     def elements(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
@@ -17,6 +17,7 @@ from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
 from vanhove.models.tight_binding.network import TightBinding
 from vanhove.physics.meshes import irreducible_mesh
 from vanhove.physics.tetrahedra import Tetrahedra, mesh_tetrahedra, states_below
+from vanhove.prediction.electron_errors import HalfWidths
 from vanhove.spectra.bands import BandGap, BandStructure
 from vanhove.spectra.eigenvalues import SPIN_DEGENERACY, BandEdges, Eigenvalues, band_edges
 from vanhove.spectra.grids import cell_edges, check_grid
@@ -47,6 +48,7 @@ class Electrons:
         crystal: in the cell whose reciprocal basis k-points refer to.
         name: of the model, shown in results.
         mesh_density: k-points per 1/angstrom of the meshes.
+        half_widths: of the error bars of ``energy`` and ``gap``, from calibration.
 
     Raises:
         StructureError: an element without levels.
@@ -58,6 +60,7 @@ class Electrons:
         crystal: Crystal,
         name: str = "",
         mesh_density: float = MESH_DENSITY,
+        half_widths: Mapping[str, HalfWidths] | None = None,
     ):
         if not mesh_density > 0:
             raise ConfigError(f"mesh_density {mesh_density}; allowed: positive, per 1/angstrom")
@@ -66,6 +69,7 @@ class Electrons:
         self.mesh_density = mesh_density
         self.solver = CrystalHamiltonian(models, crystal)
         self._models = models
+        self._half_widths = half_widths or {}
 
     def __repr__(self) -> str:
         edges = self._edges
@@ -91,6 +95,38 @@ class Electrons:
         How much networks that were trained apart differ: not yet an error bar.
         """
         return self.solver.member_energies(_checked(kpoints)).std(axis=0)
+
+    def energy_half_widths(self, kpoints: np.ndarray, level: float = 0.9) -> np.ndarray:
+        """Half widths of the intervals that hold an energy with probability ``level``, eV.
+
+        Calibrated on bands between -6 and 4 eV of validation crystals, counted from the band edge:
+        deeper or higher bands are less certain than it says.
+
+        Raises:
+            ConfigError: weights without calibrated error bars, or another level.
+        """
+        return self._calibrated("energy").of(self.energy_spread(kpoints), level)
+
+    def gap_half_width(self, level: float = 0.9) -> float:
+        """Half width of the interval that holds the PBE gap with probability ``level``, eV.
+
+        Raises:
+            ConfigError: as `energy_half_widths`.
+        """
+        return float(self._calibrated("gap").of(self.gap_spread, level))
+
+    @property
+    def gap_spread(self) -> float:
+        """Standard deviation over the networks of the energy between the band edges, eV."""
+        solver, edges = self._edge_points
+        n = solver.n_electrons // SPIN_DEGENERACY
+        found = solver.member_energies(edges)
+        return float((found[:, 1, n] - found[:, 0, n - 1]).std())
+
+    def _calibrated(self, kind: str) -> HalfWidths:
+        if kind not in self._half_widths:
+            raise ConfigError(f"{self.name or 'these weights'}: error bars are not calibrated")
+        return self._half_widths[kind]
 
     @property
     def n_electrons(self) -> int:
@@ -296,14 +332,31 @@ class Electrons:
     @cached_property
     def _edges(self) -> BandEdges:
         """On the absolute axis of the solver, from mesh and path of the primitive cell."""
+        _, mesh, _, along, _ = self._looked_at
+        return band_edges(mesh, along)
+
+    @property
+    def _edge_points(self) -> tuple[CrystalHamiltonian, np.ndarray]:
+        """Highest point of the last band that is filled, lowest of the next, ``[2, 3]``."""
+        solver, mesh, points, along, path = self._looked_at
+        n = solver.n_electrons // SPIN_DEGENERACY
+        energies = mesh.energies if along is None else np.concatenate([mesh.energies, along])
+        every = points if along is None else np.concatenate([points, path])
+        at = [int(energies[:, max(n - 1, 0)].argmax()), int(energies[:, n].argmin())]
+        return solver, every[at]
+
+    @cached_property
+    def _looked_at(
+        self,
+    ) -> tuple[CrystalHamiltonian, Eigenvalues, np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """Mesh and path of the standard primitive cell, with energies; without a path, a mesh."""
         try:
             path = high_symmetry_path(self.crystal)
         except StructureError:
-            return band_edges(self._mesh[0])
+            return self.solver, *self._mesh, None, None
         solver = CrystalHamiltonian(self._models, path.crystal)
-        along = solver.energies(path.sample(_PATH_POINTS).fractional)
-        mesh, _ = _mesh_states(solver, self.mesh_density)
-        return band_edges(mesh, along)
+        points = path.sample(_PATH_POINTS).fractional
+        return solver, *_mesh_states(solver, self.mesh_density), solver.energies(points), points
 
     @cached_property
     def _mesh(self) -> tuple[Eigenvalues, np.ndarray]:

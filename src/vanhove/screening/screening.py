@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from vanhove.errors import ConfigError
 from vanhove.models.inference import Precision
+from vanhove.prediction.electron_predictor import electron_weights, load_electrons
 from vanhove.prediction.predictor import model_name
 from vanhove.prediction.properties import Properties, current_names
 from vanhove.prediction.property import Property
@@ -112,7 +113,7 @@ def screen(
     predicted = [name for name in properties if name in kinds]
     columns = [name for name in properties if name not in kinds]
     checkpoint = _checkpoint(model, predicted)
-    info = read_info(checkpoint)
+    info = _info(checkpoint)
     if quantity(info.quantity).is_bands:
         raise ConfigError(
             f"{model_name(checkpoint)} predicts {info.quantity}; a screening needs densities of "
@@ -171,6 +172,11 @@ def _check_counts(**counts: int | None) -> None:
             raise ConfigError(f"{name} {number}; allowed: 1 or more")
 
 
+def _info(path: Path) -> Any:
+    """What weights say of themselves."""
+    return read_info(path) if electron_weights(path) is None else load_electrons(path).info
+
+
 def _checkpoint(model: str | PathLike[str] | None, predicted: Sequence[str]) -> Path:
     """The weights that are named, or those shipped for the property."""
     if len(set(predicted)) > 1:
@@ -183,7 +189,7 @@ def _checkpoint(model: str | PathLike[str] | None, predicted: Sequence[str]) -> 
             default_weights(predicted[0]) if predicted else DEFAULT_WEIGHTS
         ).resolve()
     path = find_weights(model).resolve()
-    kind = quantity(read_info(path).quantity)
+    kind = quantity(_info(path).quantity)
     if predicted and kind.asked_as != predicted[0]:
         raise ConfigError(f"model {model} predicts {kind.name}, not {predicted[0]}; leave one out")
     return path

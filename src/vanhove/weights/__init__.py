@@ -10,6 +10,8 @@ from vanhove.errors import CheckpointError, ConfigError
 from vanhove.spectra.quantities import PHONON_DOS, QUANTITIES
 
 SUFFIX = ".safetensors"
+TIGHT_BINDING = Path(str(files("vanhove.weights"))) / "tight_binding"
+"""Hamiltonians, which are stored in a form of their own."""
 DEFAULT_WEIGHTS = str(PHONON_DOS.weights)
 
 
@@ -45,6 +47,9 @@ def find_weights(name_or_path: str | PathLike[str]) -> Path:
     shipped = shipped_weights()
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]
+    beside = TIGHT_BINDING / f"{name_or_path}{SUFFIX}"
+    if beside.is_file():
+        return beside
     path = Path(name_or_path)
     if path.is_dir() and (path / f"best{SUFFIX}").is_file():
         return path / f"best{SUFFIX}"

@@ -24,8 +24,8 @@ class CrystalHamiltonian:
     """H(k) of one crystal in an orthonormal basis of s, p and d orbitals.
 
     Networks trained apart have zeros of their own; they are brought together where their bands
-    around the Fermi level agree best on a coarse mesh. Then the mean of their matrices is one
-    Hamiltonian again.
+    around the Fermi level agree best on a coarse mesh. The mean of their blocks is one Hamiltonian
+    again, as fast as a single one.
 
     Args:
         models: the networks.
@@ -42,10 +42,8 @@ class CrystalHamiltonian:
         with torch.no_grad():
             self.members: list[Blocks] = [model(batch)[0] for model in models]
         self.zeros = self._zeros()
-        flat = torch.stack(
-            [m.semicore - zero for m, zero in zip(self.members, self.zeros, strict=True)]
-        ).mean(dim=0)
-        self.semicore = flat.double().numpy()
+        self.mean = self._mean()
+        self.semicore = self.mean.semicore.double().numpy()
 
     @property
     def n_electrons(self) -> int:
@@ -73,11 +71,7 @@ class CrystalHamiltonian:
     def matrix(self, kpoints: Tensor) -> Tensor:
         """Complex Hermitian, eV, ``[n_k, n_orbitals, n_orbitals]``; ``kpoints`` Cartesian."""
         with torch.no_grad():
-            total = sum(
-                hamiltonian(m, kpoints) - zero * torch.eye(len(self.graph.orbitals))
-                for m, zero in zip(self.members, self.zeros, strict=True)
-            )
-            return total / len(self.members)
+            return hamiltonian(self.mean, kpoints)
 
     def energies(self, fractional: np.ndarray) -> np.ndarray:
         """All bands, semicore levels among them, increasing, eV, ``[n_k, n_states]``."""
@@ -130,6 +124,26 @@ class CrystalHamiltonian:
     def _parts(self, fractional: np.ndarray) -> list[Tensor]:
         size = max(1, _AT_ONCE // len(self.graph.orbitals) ** 2)
         return list(self.cartesian(fractional).split(size))
+
+    def _mean(self) -> Blocks:
+        """The mean of the members' blocks, each from its own zero."""
+        orbitals = torch.eye(9, dtype=self.graph.vector.dtype)
+
+        def mean(name: str, shift: Tensor | float | None = None) -> Tensor:
+            values = [getattr(member, name) for member in self.members]
+            if shift is not None:
+                values = [v - shift * z for v, z in zip(values, self.zeros, strict=True)]
+            return torch.stack(values).mean(dim=0)
+
+        return Blocks(
+            graph=self.graph,
+            hopping=mean("hopping"),
+            overlap=mean("overlap"),
+            own=mean("own", orbitals),
+            centre=mean("centre", 1.0),
+            semicore=mean("semicore", 1.0),
+            charge=mean("charge"),
+        )
 
     def _zeros(self) -> list[float]:
         """What to take off each member's energies."""
