@@ -33,10 +33,9 @@ def write_result(content: Mapping[str, Any], path: Path) -> None:
     text = to_json(_without_arrays(content, arrays))
     path.parent.mkdir(parents=True, exist_ok=True)
     if arrays:
-        _write_arrays(
-            path.with_suffix(".npz"), {name: _array(rows) for name, rows in arrays.items()}
-        )
-    atomic.write_text(path, text + "\n")
+        _write_arrays(path.with_suffix(".npz"), arrays)
+    atomic.write_text(path, text + "
+")
 
 
 def read_result(path: Path) -> Any:
@@ -81,7 +80,8 @@ def _with_arrays(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     if not isinstance(value, dict):
         return value
     if value.keys() == {"array", "row"}:
-        return [_plain(number) for number in arrays[value["array"]][value["row"]].tolist()]
+        array = arrays[value["array"]]
+        return [_plain(number) for number in array[value["row"]].tolist()]
     return {key: _with_arrays(inner, arrays) for key, inner in value.items()}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -12,7 +11,7 @@ from typer.core import TyperGroup
 class Verbs(TyperGroup):
     """The verbs; Ctrl-C in any of them ends it with one line and exit status 130."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

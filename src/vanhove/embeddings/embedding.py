@@ -25,6 +25,7 @@ from vanhove.datasets import SpectrumDataset, load_dataset
 from vanhove.datasets.graph_store import load_graphs
 from vanhove.datasets.registry import DATASETS
 from vanhove.embeddings.latents import Latents, encoded
+from vanhove.embeddings.objective import Objective
 from vanhove.embeddings.plot import latent_map
 from vanhove.embeddings.potential import potential_features
 from vanhove.embeddings.settings import EmbeddingSettings
@@ -239,9 +240,7 @@ def _material(
     return Material(graphs, usable, spectra, digest.hexdigest())
 
 
-def _loaded(
-    settings: EmbeddingSettings, weights: dict[str, np.ndarray], name: str
-) -> torch.nn.Module:
+def _loaded(settings: EmbeddingSettings, weights: dict[str, np.ndarray], name: str) -> Objective:
     """The objective with the weights of a trained encoder."""
     objective = build_objective(settings)
     try:

@@ -219,7 +219,7 @@ def write_figure(drawing: Figure, path: Path) -> None:
     """As PNG of 32 colours, a quarter of the size; the folder is made if missing."""
     from PIL import Image
 
-    few = Image.open(io.BytesIO(png(drawing))).convert("RGB").quantize(32, dither=0)
+    few = Image.open(io.BytesIO(png(drawing))).convert("RGB").quantize(32, dither=Image.Dither.NONE)
     path.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
     few.save(content, "PNG", optimize=True)

@@ -340,7 +340,7 @@ def _timed_rows(
     seconds = time_models(dataset, configs, effort, partial(say, quiet=options.quiet))
     own = seconds[chosen.index(reference)]
     columns = list(experiment.columns)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "label": row.label,
             "model": row.model,
