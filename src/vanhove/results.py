@@ -34,8 +34,7 @@ def write_result(content: Mapping[str, Any], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if arrays:
         _write_arrays(path.with_suffix(".npz"), arrays)
-    atomic.write_text(path, text + "
-")
+    atomic.write_text(path, text + "\n")
 
 
 def read_result(path: Path) -> Any:
