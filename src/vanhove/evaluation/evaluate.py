@@ -15,8 +15,9 @@ from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
 from vanhove.evaluation.measures import material_errors, measure
 from vanhove.evaluation.uncertainty import predict_rows_with_errors, uncertainty_metrics
 from vanhove.models.ensemble import Ensemble
+from vanhove.models.model import SpectrumModel
 from vanhove.results import write_result
-from vanhove.runs.checkpoint import load_model, recorded
+from vanhove.runs.checkpoint import ModelInfo, load_model, recorded
 from vanhove.runs.compatibility import check_alike, check_data, unseen_note
 from vanhove.runs.config import DataSettings
 from vanhove.runs.other_grid import answer_on
@@ -114,34 +115,8 @@ def evaluate(
         for model, own in loaded:
             info = answer_on(model, own, dataset.grid)
     check_data(dataset, info, own=data is None and grid_points is None)
-    target = prepared.targets[rows].numpy()
-    runs: list[dict[str, Any]] = []
-    predictions = []
-    for model, info in loaded:
-        if torch.cuda.is_available():
-            model = model.cuda()
-        uncertainty = {}
-        if isinstance(model, Ensemble):
-            ensemble = predict_rows_with_errors(model, prepared, rows)
-            prediction = ensemble.mean.astype(np.float32)
-            uncertainty = {"uncertainty": uncertainty_metrics(model, ensemble, target, prepared)}
-        else:
-            prediction = predict_rows(model, prepared, rows).numpy()
-        predictions.append(prediction)
-        metrics = measure(target, prediction, dataset)
-        runs.append(
-            {
-                "seed": info.trained.seed,
-                **({} if info.ensemble is None else {"seeds": info.ensemble.seeds}),
-                **uncertainty,
-                "epoch": info.trained.epoch,
-                "validation": info.trained.validation,
-                "n_parameters": sum(p.numel() for p in model.parameters()),
-                "metrics": {
-                    key: value if np.isfinite(value) else None for key, value in metrics.items()
-                },
-            }
-        )
+    measured = [_measured(model, own, prepared, rows) for model, own in loaded]
+    runs, predictions = [run for run, _ in measured], [prediction for _, prediction in measured]
     keys = [key for key in METRIC_CONVENTIONS if key in runs[0]["metrics"]]
     keys = [key for key in keys if all(run["metrics"][key] is not None for run in runs)]
     table = np.array([[run["metrics"][key] for key in keys] for run in runs])
@@ -161,7 +136,7 @@ def evaluate(
         "std": dict(zip(keys, table.std(axis=0, ddof=1).tolist(), strict=True))
         if len(runs) > 1
         else None,
-        "groups": groups_of(prepared, rows, target, predictions),
+        "groups": groups_of(prepared, rows, prepared.targets[rows].numpy(), predictions),
         "runs": runs,
         "config": recorded(checkpoints[0], infos[0])
         | {"data": config.data.model_dump(mode="json")},
@@ -170,6 +145,33 @@ def evaluate(
     if output is not None:
         write_result(result, Path(output))
     return result
+
+
+def _measured(
+    model: SpectrumModel | Ensemble, info: ModelInfo, prepared: PreparedData, rows: Tensor
+) -> tuple[dict[str, Any], np.ndarray]:
+    """What a result says of a run, and the run's predictions."""
+    target = prepared.targets[rows].numpy()
+    if torch.cuda.is_available():
+        model = model.cuda()
+    uncertainty = {}
+    if isinstance(model, Ensemble):
+        ensemble = predict_rows_with_errors(model, prepared, rows)
+        prediction = ensemble.mean.astype(np.float32)
+        uncertainty = {"uncertainty": uncertainty_metrics(model, ensemble, target, prepared)}
+    else:
+        prediction = predict_rows(model, prepared, rows).numpy()
+    metrics = measure(target, prediction, prepared.dataset)
+    run = {
+        "seed": info.trained.seed,
+        **({} if info.ensemble is None else {"seeds": info.ensemble.seeds}),
+        **uncertainty,
+        "epoch": info.trained.epoch,
+        "validation": info.trained.validation,
+        "n_parameters": sum(p.numel() for p in model.parameters()),
+        "metrics": {key: value if np.isfinite(value) else None for key, value in metrics.items()},
+    }
+    return run, prediction
 
 
 def groups_of(
