@@ -30,6 +30,48 @@ for arguments in json.loads(sys.argv[1]):
     except SystemExit as end:
         assert not end.code, arguments
 """
+ABSORPTION = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from vanhove import load, train
+from vanhove.datasets import load_dataset, load_tiny
+from vanhove.server.settings import ServerSettings
+from vanhove.server.worker import ModelWorker
+from vanhove.spectra.spectrum import Spectrum
+
+tiny = load_tiny()
+names = tiny.ids[:12]
+for name, crystal in zip(names, tiny.crystals):
+    crystal.to_structure().to(f"absorption/{name}.cif")
+grid = np.linspace(0, 10, 21)
+lines = ["# quantity: optical_absorption", "# unit: eV", "# normalisation: max"]
+lines.append(",".join(["id", *map(str, grid)]))
+for number, name in enumerate(names):
+    values = np.exp(-((grid - 2 - number / 4) ** 2))
+    lines.append(",".join([name, *map(str, values / values.max())]))
+Path("absorption/spectra.csv").write_text(chr(10).join(lines) + chr(10))
+data = load_dataset("absorption")
+assert (data.quantity, data.unit, len(data)) == ("optical_absorption", "eV", 12), data
+
+settings = {"data.dataset": "absorption", "training.epochs": 2}
+run = train("my-linear", "run", settings=settings, quiet=True).folder
+spectrum = load(run).predict("absorption/" + names[0] + ".cif")
+Path("spectrum.json").write_text(spectrum.to_json())
+again = Spectrum.from_json(Path("spectrum.json").read_text())
+assert again.quantity == "optical_absorption" and again.kind.axis == "photon energy"
+assert np.array_equal(again.values, spectrum.values) and np.array_equal(again.grid, grid)
+assert again.kind.axis_label == "photon energy (eV)"
+
+worker = ModelWorker(ServerSettings(models=(str(run),)))
+(model,) = [m for m in worker.catalog().models if m.quantity == "optical_absorption"]
+order = {"what": "predict", "name": "a.cif", "models": [model.name]}
+status, answer = worker.answer(order, Path("absorption/" + names[0] + ".cif").read_bytes())
+assert status == 200, answer
+(said,) = answer.predictions
+print(said.title, "|", said.axis, "|", said.scale, "|", model.property, "|", said.thermal)
+print(len(said.spectrum.values), said.csv.splitlines()[0], [p.name for p in said.properties])
+"""
 BROKEN = "raise ImportError('numpy 7 is needed')"
 
 
@@ -100,6 +142,17 @@ def test_they_conform(installed):
         cwd=ROOT,
     )
     assert " passed" in said or "100%" in said
+
+
+def test_a_kind_of_spectrum_is_known_everywhere(installed, tmp_path):
+    """A folder, training, prediction, JSON and the page's answer."""
+    (tmp_path / "absorption").mkdir()
+    said = python("-W", "ignore", "-c", ABSORPTION, packages=installed, cwd=tmp_path)
+    assert (
+        "Optical absorption | photon energy, eV | maximum = 1 | optical-absorption | None" in said
+    )
+    assert "heat_capacity" not in said
+    assert "gap" not in said
 
 
 @pytest.mark.parametrize(

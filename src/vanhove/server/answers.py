@@ -117,8 +117,11 @@ class PredictionAnswer(BaseModel):
 
     model: str
     quantity: str
+    title: str = Field(description="of the quantity")
+    axis: str = Field(description="what the axis of the spectrum is, with its unit")
     unit: str
     normalisation: str
+    scale: str = Field(description="what the normalisation means; empty for bands")
     familiarity: float | None = Field(description="0 to 1; None: this model gives none")
     spectrum: SpectrumAnswer | None = None
     bands: BandsAnswer | None = None

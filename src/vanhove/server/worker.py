@@ -251,12 +251,15 @@ def _hex(colour: np.ndarray) -> str:
 
 
 def _prediction(predictor: Predictor, outcome: Any) -> answers.PredictionAnswer:
-    is_bands = isinstance(outcome, BandStructure)
+    is_bands, kind = isinstance(outcome, BandStructure), outcome.kind
     return answers.PredictionAnswer(
         model=predictor.name,
         quantity=outcome.quantity,
+        title=kind.heading,
+        axis=f"{kind.axis}, {kind.axis_unit.text}",
         unit=outcome.unit,
         normalisation="" if is_bands else outcome.normalisation,
+        scale="" if is_bands else kind.normalisations[outcome.normalisation].label,
         familiarity=outcome.metadata.get("familiarity"),
         spectrum=None if is_bands else _spectrum(outcome),
         bands=_bands(outcome) if is_bands else None,

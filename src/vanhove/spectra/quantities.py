@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from vanhove.errors import ConfigError
+from vanhove.registry import load_extensions
 
 
 class Scale(NamedTuple):
@@ -111,6 +112,12 @@ class Quantity:
         return self.form == "bands"
 
     @property
+    def heading(self) -> str:
+        """The title in full words: ``Phonon density of states``."""
+        words = self.title.replace("DOS", "density of states")
+        return words[:1].upper() + words[1:]
+
+    @property
     def axis_unit(self) -> AxisUnit:
         """The unit as texts, tables and plots write it."""
         return AXIS_UNITS[self.unit]
@@ -162,6 +169,8 @@ def quantity(name: str, form: Literal["density", "bands"] | None = None) -> Quan
     Raises:
         ConfigError: an unknown name, or a quantity of the other form.
     """
+    if name not in QUANTITIES:
+        load_extensions()
     known = [key for key, record in QUANTITIES.items() if form in (None, record.form)]
     if name not in known:
         raise ConfigError(f"quantity {name!r}; allowed: {', '.join(known)}")

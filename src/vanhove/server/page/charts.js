@@ -1,6 +1,6 @@
 // Spectra, bands and curves with plotly, in the colours of the page.
 
-import { element, save, unitOf } from "./dom.js";
+import { capital, element, save, unitOf } from "./dom.js";
 
 const drawn = new Map(); // figure -> how to draw it again
 
@@ -82,9 +82,6 @@ export async function savePng(box, name) {
 export function spectrumFigure(predictions, reference, title) {
   const first = predictions[0];
   const peak = first.spectrum.grid[first.spectrum.values.indexOf(Math.max(...first.spectrum.values))];
-  const isPhonon = first.unit === "cm-1";
-  const what = isPhonon ? "Frequency" : "Energy";
-  const scale = { max: "relative", sum: "sum 1", "3N": "modes per 1/cm", "min-max": "from 0 to 1" };
   const label = `${title}: highest peak at ${peak} ${unitOf(first.unit)} by ${first.model}. The numbers are in the table below.`;
   return figure(label, () => {
     const data = predictions.flatMap(({ model, spectrum }, i) =>
@@ -93,8 +90,7 @@ export function spectrumFigure(predictions, reference, title) {
       const line = { color: colour("--reference"), width: 1.6, dash: "dash" };
       data.push({ x: reference.spectrum.grid, y: reference.spectrum.values, mode: "lines", name: plain(reference.name), line });
     }
-    const y = `DOS, ${scale[first.normalisation] ?? first.normalisation}`;
-    return { data, shape: layout(`${what}, ${unitOf(first.unit)}`, y, { yaxis: { rangemode: "tozero" } }) };
+    return { data, shape: layout(capital(first.axis), `${title}, ${first.scale}`, { yaxis: { rangemode: "tozero" } }) };
   });
 }
 

@@ -45,6 +45,8 @@ export function number(value, digits = 4) {
   return Math.abs(rounded) >= 1e-3 && Math.abs(rounded) < 1e6 ? String(rounded) : value.toExponential(digits - 1);
 }
 
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 export const words = (name) => name.replace(/_eV$/, "").replace(/_(\d+)K$/, " at $1 K").replaceAll("_", " ").replace(/^dos /, "DOS ");
 
 const UNITS = { "cm-1": "1/cm", "angstrom^3": "Å³", "g/cm^3": "g/cm³" };

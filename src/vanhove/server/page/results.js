@@ -5,12 +5,6 @@ import { bandsFigure, draw, forget, savePng, spectrumFigure, thermalFigure } fro
 import { byId, element, fileStem, number, save, spaceGroup, table, unitOf, withSubscripts, words } from "./dom.js";
 import { drawStructure } from "./viewer.js";
 
-const TITLES = {
-  phonon_dos: "Phonon density of states",
-  electron_dos: "Electron density of states",
-  electron_bands: "Electron bands",
-  phonon_bands: "Phonon bands",
-};
 const OF_STRUCTURE = ["formula", "n_atoms", "elements", "n_elements", "crystal_system", "space_group_number", "space_group_symbol", "volume_per_atom", "density"];
 const STRANGE = 0.05;
 
@@ -63,8 +57,8 @@ function problems(answer) {
 
 function quantityCard(predictions, stem) {
   const first = predictions[0];
-  const title = TITLES[first.quantity];
-  const kind = first.quantity.replace("_", "-");
+  const title = first.title;
+  const kind = first.quantity.replaceAll("_", "-");
   const place = element("div", {});
   let chart = null;
   const setReference = (reference) => {
