@@ -24,33 +24,30 @@ REPRODUCED = [path for path in RESULTS if path.stem in EXPERIMENTS]
 EVALUATED = [path for path in RESULTS if path.stem not in EXPERIMENTS]
 
 
-@pytest.mark.parametrize("path", EVALUATED, ids=lambda p: p.stem)
-def test_a_result_says_how_it_was_made(path):
-    result = read_result(path)
-    assert result["seeds"] == [run["seed"] for run in result["runs"]]
-    assert len(result["dataset"]["hash"]) == 64
-    assert len(result["dataset"]["split_hash"]) == 64
-    assert result["config"]["training"]["epochs"] > 0
-    assert set(result["conventions"]) == set(result["mean"])
+def test_results_say_how_they_were_made():
+    for path in EVALUATED:
+        result = read_result(path)
+        assert result["seeds"] == [run["seed"] for run in result["runs"]], path
+        assert len(result["dataset"]["hash"]) == len(result["dataset"]["split_hash"]) == 64, path
+        assert result["config"]["training"]["epochs"] > 0, path
+        assert set(result["conventions"]) == set(result["mean"]), path
 
 
-@pytest.mark.parametrize("path", REPRODUCED, ids=lambda p: p.stem)
-def test_a_reproduced_table_is_a_measurement(path):
-    assert path.stat().st_size < 400_000
-    result = read_result(path)
-    assert result["experiment"] == path.stem
-    assert not result["quick"]
-    page = EXPERIMENTS[path.stem].page
-    assert path.parent.name == page
-    assert set(result["conventions"]) == {
-        key for row in result["rows"] for key in row["mean"] or ()
-    }
-    for row in result["rows"]:
-        assert row["seeds"] == [run["seed"] for run in row["runs"]]
-        assert row["config"]["data"]["dataset"].startswith(DATA_OF[page])
-    if EXPERIMENTS[path.stem].kind == "metrics":
-        assert len(result["dataset"]["hash"]) == len(result["dataset"]["split_hash"]) == 64
-        assert len(result["ids"]) == result["n_materials"] <= result["dataset"]["n_test"]
+def test_reproduced_tables_are_measurements():
+    for path in REPRODUCED:
+        assert path.stat().st_size < 400_000, path
+        result, page = read_result(path), EXPERIMENTS[path.stem].page
+        assert (result["experiment"], path.parent.name) == (path.stem, page)
+        assert not result["quick"], path
+        metrics = {key for row in result["rows"] for key in row["mean"] or ()}
+        assert set(result["conventions"]) == metrics, path
+        for row in result["rows"]:
+            assert row["seeds"] == [run["seed"] for run in row["runs"]], path
+            assert row["config"]["data"]["dataset"].startswith(DATA_OF[page]), path
+        if EXPERIMENTS[path.stem].kind == "metrics":
+            dataset = result["dataset"]
+            assert len(dataset["hash"]) == len(dataset["split_hash"]) == 64, path
+            assert len(result["ids"]) == result["n_materials"] <= dataset["n_test"], path
 
 
 def test_the_shipped_weights_are_the_best_seed_by_validation():

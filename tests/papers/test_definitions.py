@@ -13,7 +13,6 @@ from vanhove.papers.published import find_published, published_rows
 from vanhove.runs.catalog import CATALOG
 
 ROWS = [(name, row) for name, experiment in EXPERIMENTS.items() for row in experiment.rows]
-IDS = [f"{name}-{row.run}" for name, row in ROWS]
 
 
 def test_published_numbers():
@@ -26,13 +25,13 @@ def test_published_numbers():
         find_published("DOSTransformer", "1", "GPT")
 
 
-@pytest.mark.parametrize(("name", "row"), ROWS, ids=IDS)
-def test_a_row_is_in_its_paper(name, row):
-    published = row.published_row()
-    if published is not None:
-        assert {column.published for column in EXPERIMENTS[name].columns} & published.values.keys()
-    if row.model in CATALOG:
-        assert row.config().name == row.run
+def test_rows_are_in_their_papers():
+    for name, row in ROWS:
+        published, columns = row.published_row(), EXPERIMENTS[name].columns
+        if published is not None:
+            assert {column.published for column in columns} & published.values.keys(), row
+        if row.model in CATALOG:
+            assert row.config().name == row.run
 
 
 def test_a_run_name_stands_for_one_run():
@@ -72,12 +71,11 @@ def test_xtal2dos_wasserstein_distances_are_in_wavenumbers():
     assert 0.0631 * column.factor == pytest.approx(20.192)
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_rows_on_different_parts_are_compared_on_shared_materials(name):
+def test_rows_on_different_parts_are_compared_on_shared_materials():
     """Otherwise the check that all runs saw one split refuses the finished table."""
-    experiment = EXPERIMENTS[name]
-    parts = set()
-    for row in experiment.rows:
-        data = row.config(seed=0, runs="runs").data
-        parts.add((data.split, data.tuning_fraction, data.train_fraction, data.subclass))
-    assert len(parts) == 1 or experiment.common_materials
+    for name, experiment in EXPERIMENTS.items():
+        parts = set()
+        for row in experiment.rows:
+            data = row.config(seed=0, runs="runs").data
+            parts.add((data.split, data.tuning_fraction, data.train_fraction, data.subclass))
+        assert len(parts) == 1 or experiment.common_materials, name
