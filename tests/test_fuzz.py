@@ -70,3 +70,11 @@ def test_a_number_of_atoms_that_the_file_does_not_hold():
     }.items():
         with pytest.raises(VanhoveError, match="declares 99999999999 atoms"):
             parse_crystals(content, name)
+
+
+def test_a_property_of_endless_columns():
+    content = (
+        b'1\nLattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:999999999993\nNa 0 0 0\n'
+    )
+    with pytest.raises(StructureError, match="declares a property of 999999999993 columns"):
+        parse_crystals(content, "a.xyz")

@@ -12,6 +12,7 @@ from vanhove.errors import StructureError
 if TYPE_CHECKING:
     from ase import Atoms
 
+_MOST_COLUMNS = 1000
 _ISOTOPE = re.compile(r"^(\s*)([DT])(?=\s+[-+.\d])", re.MULTILINE)
 
 
@@ -19,7 +20,8 @@ def split_extxyz(text: str, name: str) -> list[Atoms]:
     """The structures of a file.
 
     Raises:
-        StructureError: a frame has fewer lines than atoms, or an unknown element.
+        StructureError: a frame has fewer lines than atoms, absurdly many columns, or an unknown
+            element.
     """
     from ase.io.extxyz import read_xyz
 
@@ -54,6 +56,18 @@ def _check_frames(lines: list[str], name: str) -> None:
                 "file cut off?",
                 name,
             )
+        columns = [int(n) for n in re.findall(r":(\d{1,18})", _properties(lines[i + 1]))]
+        if any(n > _MOST_COLUMNS for n in columns):
+            raise StructureError(
+                f"line {i + 2} declares a property of {max(columns)} columns; allowed: up to "
+                f"{_MOST_COLUMNS}",
+                name,
+            )
         i += int(word) + 2
         while i < len(lines) and lines[i].lstrip().startswith("VEC"):
             i += 1
+
+
+def _properties(line: str) -> str:
+    found = re.search(r"properties\s*=\s*(\S+)", line, re.IGNORECASE)
+    return found.group(1) if found else ""

@@ -1,0 +1,38 @@
+"""Kills each command at its writes, starts it again, and counts results equal to a whole run's.
+
+Usage: python scripts/measure_crashes.py results/reliability/crashes.json
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from vanhove.results import write_result
+
+ROOT = Path(__file__).parent.parent
+EVERY = {"train": 1, "label": 1, "embed": 1, "screen": 1, "finetune": 3, "sweep": 6, "tune": 6}
+"""Each so-manyeth write, by the time that a command takes."""
+
+
+def main() -> None:
+    path = Path(sys.argv[1])
+    found: dict[str, dict] = {}
+    for name, every in EVERY.items():
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.crash", name, str(every)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        lines = done.stdout.splitlines()
+        found[name] = json.loads(lines[-1]) if lines else {"error": done.stderr[-500:]}
+        found[name].pop("messages", None)
+        write_result({"commands": found}, path)
+        print(name, found[name], flush=True)
+
+
+if __name__ == "__main__":
+    main()
