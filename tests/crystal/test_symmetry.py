@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import STRUCTURES
 from vanhove.crystal import symmetry
 from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.reading import read_crystal
 from vanhove.crystal.symmetry import (
     CRYSTAL_SYSTEMS,
     crystal_system,
@@ -352,3 +354,31 @@ def test_spglib_deprecation_warnings_stay_inside():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         standardize(PROTOTYPES["rock salt"][0])
+
+
+def test_fingerprints_of_copies_and_of_others():
+    from vanhove.crystal.symmetry import fingerprint
+
+    salt = read_crystal(STRUCTURES / "NaCl.cif")
+    assert fingerprint(salt) == "NaCl 225 Cl1m-3m Na1m-3m"
+    bigger = Crystal(1.02 * salt.lattice, salt.fractional_coordinates + 0.3, salt.atomic_numbers)
+    for copy in (bigger, salt.to_structure() * (2, 1, 1)):
+        assert fingerprint(read_crystal(copy)) == fingerprint(salt)
+    caesium = Crystal(4 * np.eye(3), [[0, 0, 0], [0.5, 0.5, 0.5]], [11, 17])
+    assert fingerprint(caesium) != fingerprint(salt)
+
+
+@pytest.mark.parametrize("name", ["NaCl", "TiO2_rutile", "Al2O3", "ZnO"])
+def test_noise_is_no_phase_transition(name):
+    crystal = read_crystal(STRUCTURES / f"{name}.cif")
+    right = standardize(crystal)
+    draw = np.random.default_rng(0)
+    for _ in range(5):
+        moved = crystal.cartesian_coordinates + draw.normal(0, 0.003, (crystal.n_atoms, 3))
+        noisy = Crystal(
+            crystal.lattice, moved @ np.linalg.inv(crystal.lattice), crystal.atomic_numbers
+        )
+        found = standardize(noisy, near=3.0)
+        assert found.space_group_number == right.space_group_number
+        assert found.primitive.n_atoms == right.primitive.n_atoms
+    assert standardize(crystal, near=3.0).tolerance == right.tolerance == 0.01

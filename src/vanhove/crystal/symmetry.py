@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.elements import SYMBOLS
 from vanhove.errors import StructureError
 
 if TYPE_CHECKING:
@@ -110,6 +111,25 @@ def space_group(crystal: Crystal, tolerance: float = SYMMETRY_TOLERANCE) -> tupl
     """Symbol and number, ``("Fm-3m", 225)``; arguments and errors as `standardize`."""
     dataset = _dataset(crystal, tolerance)
     return str(dataset.international), int(dataset.number)
+
+
+def fingerprint(crystal: Crystal, tolerance: float = SYMMETRY_TOLERANCE) -> str:
+    """What two copies of one material share: formula, group, and the orbits of its atoms.
+
+    ``"NaCl 225 Cl1m-3m Na1m-3m"``: of each orbit of the primitive cell the element, the number of
+    atoms and the site symmetry. Coordinates that a group leaves free are not compared.
+
+    Raises:
+        StructureError: as `standardize`.
+    """
+    cell = primitive_cell(crystal, tolerance)
+    dataset = _dataset(cell, tolerance)
+    orbits = [
+        f"{SYMBOLS[cell.atomic_numbers[i]]}{(dataset.crystallographic_orbits == i).sum()}"
+        f"{str(dataset.site_symmetry_symbols[i]).replace('.', '')}"
+        for i in np.unique(dataset.crystallographic_orbits)
+    ]
+    return " ".join([cell.formula, str(dataset.number), *sorted(orbits)])
 
 
 def crystal_system_of(space_group_number: int) -> str:

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
+from vanhove.datasets.dataset import SpectrumDataset
 from vanhove.evaluation.measures import material_errors, measure
+from vanhove.evaluation.seen import seen_rows
 from vanhove.evaluation.uncertainty import predict_rows_with_errors, uncertainty_metrics
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
@@ -78,7 +80,8 @@ def evaluate(
         checkpoints: shipped names, files or run folders.
         split: ``"test"``, ``"valid"`` or ``"train"``.
         data: another data set (name or folder) with the model's grid, unit and normalisation; the
-            model's own by default. Whether its materials were in the training data is not checked.
+            model's own by default. Materials like some of the training split (`fingerprint`) are
+            measured apart, as ``"seen"``, where those data are here and not all are seen.
         grid_points: measure on the spectra interpolated to so many points, as ``data.grid_points``
             does; the model is asked for these.
         output: a JSON file to write the result to.
@@ -115,6 +118,7 @@ def evaluate(
         for model, own in loaded:
             info = answer_on(model, own, dataset.grid)
     check_data(dataset, info, own=data is None and grid_points is None)
+    rows, seen = _unseen_first(dataset, rows, info, data)
     measured = [_measured(model, own, prepared, rows) for model, own in loaded]
     runs, predictions = [run for run, _ in measured], [prediction for _, prediction in measured]
     keys = [key for key in METRIC_CONVENTIONS if key in runs[0]["metrics"]]
@@ -142,6 +146,12 @@ def evaluate(
         | {"data": config.data.model_dump(mode="json")},
         **circumstances(),
     }
+    if seen is not None:
+        result["seen"] = _seen(loaded, prepared, seen, keys)
+        result["notes"].append(
+            f"{len(seen)} of {len(rows) + len(seen)} materials are like some that the model was "
+            "trained on: they are measured apart (seen), the numbers are those of the others"
+        )
     if output is not None:
         write_result(result, Path(output))
     return result
@@ -172,6 +182,26 @@ def _measured(
         "metrics": {key: value if np.isfinite(value) else None for key, value in metrics.items()},
     }
     return run, prediction
+
+
+def _unseen_first(
+    dataset: SpectrumDataset, rows: Tensor, info: ModelInfo, data: str | None
+) -> tuple[Tensor, Tensor | None]:
+    """Rows to measure, and those apart that the model was trained on; all, where none is left."""
+    if data is None:
+        return rows, None
+    known = seen_rows(dataset, rows.numpy(), info)
+    if known is None or known.all() or not known.any():
+        return rows, None
+    mask = torch.from_numpy(known)
+    return rows[~mask], rows[mask]
+
+
+def _seen(loaded: list, prepared: PreparedData, rows: Tensor, keys: list[str]) -> dict[str, Any]:
+    """Metrics of materials that the model was trained on, the mean over the runs."""
+    found = [_measured(model, own, prepared, rows)[0]["metrics"] for model, own in loaded]
+    means = {key: float(np.mean([metrics[key] for metrics in found])) for key in keys}
+    return {"n_materials": len(rows), "mean": means}
 
 
 def groups_of(
