@@ -69,7 +69,7 @@ def test_a_finished_run_is_neither_trained_nor_predicted_again(done, tmp_path, m
     def forbidden(*args, **kwargs):
         raise AssertionError("nothing is to be done")
 
-    monkeypatch.setattr(runs_module, "train_run", forbidden)
+    monkeypatch.setattr(runs_module, "train_to_end", forbidden)
     monkeypatch.setattr(measurement, "prepare", forbidden)
     again = reproduce(
         NAME, seeds=(0, 1), rows=ROWS, quick=True, runs=done.runs, output=tmp_path, quiet=True
@@ -88,7 +88,7 @@ def test_other_weights_are_predicted_again(done, tmp_path):
 
 
 def test_measured_only_trains_nothing(done, tmp_path, monkeypatch):
-    monkeypatch.setattr(runs_module, "train_run", None)
+    monkeypatch.setattr(runs_module, "train_to_end", None)
     nothing = reproduce(
         NAME, quick=True, measured_only=True, runs=tmp_path / "none", output=tmp_path, quiet=True
     )
@@ -125,7 +125,9 @@ def test_runs_of_different_data_are_refused(done, tmp_path):
 
 
 def test_an_interrupted_run_ends_the_call(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs_module, "train_run", lambda *a, **k: SimpleNamespace(interrupted=True))
+    monkeypatch.setattr(
+        "vanhove.training.loop.train_run", lambda *a, **k: SimpleNamespace(interrupted=True)
+    )
     with pytest.raises(KeyboardInterrupt):
         reproduce(NAME, rows=["mlp"], quick=True, runs=tmp_path, output=tmp_path, quiet=True)
     from typer.testing import CliRunner

@@ -13,10 +13,11 @@ from vanhove.crystal.graph import GraphSettings, build_graph
 from vanhove.datasets import load_tiny
 from vanhove.errors import ConfigError, DataError
 from vanhove.evaluation.evaluate import evaluate
+from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import ModelSettings, SpectrumModel
 from vanhove.runs.checkpoint import load_model
 from vanhove.runs.config import RunConfig, with_overrides
-from vanhove.runs.other_grid import answer_on
+from vanhove.runs.other_grid import answer_on, answering_on
 from vanhove.training.loop import train_run
 
 OWN, FINE, COARSE = (np.linspace(0, 1000, n) for n in (51, 101, 26))
@@ -33,6 +34,12 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def graphs():
     return [build_graph(crystal, GraphSettings()) for crystal in load_tiny().crystals[:4]]
+
+
+def pooled_model() -> SpectrumModel:
+    """One that knows its own grid alone."""
+    settings = ModelSettings.model_validate({"decoder": {"name": "pooled"}})
+    return SpectrumModel(settings, 4.0, np.linspace(0, 1000, 51))
 
 
 DECODERS = {
@@ -116,10 +123,33 @@ def test_mistakes_say_what_to_do(run, small_run):
         load(small_run, grid=FINE)
     with pytest.raises(ConfigError, match=r"learned a vector"):
         evaluate(small_run, grid_points=26, quiet=True)
-    pooled = SpectrumModel(
-        ModelSettings.model_validate({"decoder": {"name": "pooled"}}), 4.0, np.linspace(0, 1000, 51)
-    )
     with pytest.raises(ConfigError, match="PooledDecoder gives one value per point"):
-        answer_on(pooled, load_model(run / "best.safetensors")[1], FINE)
+        answer_on(pooled_model(), load_model(run / "best.safetensors")[1], FINE)
     with pytest.raises(ConfigError, match="a model of bands takes k-points"):
         load("bandformer-electron", grid=[0, 1])
+
+
+def test_an_error_on_another_grid_leaves_the_model_on_its_own(run):
+    """The second member refuses the grid after the first has moved; or predicting there fails."""
+    member, info = load_model(run / "best.safetensors")
+    pair = Ensemble([member, pooled_model()], None, None)
+    for change in (answer_on, lambda *given: answering_on(*given).__enter__()):
+        with pytest.raises(ConfigError, match="one value per point"):
+            change(pair, info, FINE)
+        assert pair.places is None
+        assert member.places is None
+    graph = build_graph(load_tiny().crystals[0], info.config.graph)
+    own = member.predict([graph])
+
+    def fail_there():
+        with answering_on(member, info, FINE) as there:
+            assert len(there.grid) == len(member.predict([graph])[0]) == 101
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        fail_there()
+    assert torch.equal(member.predict([graph]), own)
+    answer_on(member, info, FINE)
+    with answering_on(member, info, COARSE):
+        assert member.predict([graph]).shape == (1, 26)
+    assert member.predict([graph]).shape == (1, 101)

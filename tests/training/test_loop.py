@@ -63,6 +63,23 @@ def test_a_run_learns_and_is_repeatable(small_config, small_run, tmp_path):
         assert torch.equal(tensor, weights(again)[name]), name
 
 
+def test_a_run_leaves_the_process_as_it_was(small_config, tmp_path):
+    asked = with_overrides(SMALL_RUN, {"training.deterministic": True, "training.epochs": 1})
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    inside = []
+
+    def look(row):
+        inside.append(torch.are_deterministic_algorithms_enabled())
+        assert signal.getsignal(signal.SIGINT) is not before[signal.SIGINT]
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        train_run(RunConfig.parse(asked), tmp_path / "run", quiet=True, on_epoch=look)
+    assert inside == [True]
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert {number: signal.getsignal(number) for number in before} == before
+
+
 def test_the_seed_matters(small_config, small_run, tmp_path):
     other = small_config.model_copy(update={"seed": 1})
     folder = train_run(other, tmp_path / "seed1", quiet=True).folder

@@ -31,7 +31,7 @@ from vanhove.tuning import search, study
 from vanhove.tuning.space import SearchSpace
 
 folder = Path(sys.argv[1])
-real = study.train_run
+real = study.train_to_end
 
 def slow(config, output, *, on_epoch, **options):
     def then_wait(row):
@@ -40,7 +40,7 @@ def slow(config, output, *, on_epoch, **options):
         time.sleep(600)
     return real(config, output, on_epoch=then_wait, **options)
 
-study.train_run = slow
+study.train_to_end = slow
 search.tune(SearchSpace.load(folder / "mine.yaml"), folder / "search", trials=2, quiet=True)
 """
 
@@ -133,7 +133,7 @@ def test_killed_trial_goes_on_beside_another_process(space, tmp_path, searched):
 def test_machines_share_a_storage_and_lost_trials_are_queued_again(
     scheme, space, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(study_module, "train_run", fake_train())
+    monkeypatch.setattr(study_module, "train_to_end", fake_train())
     url = scheme.format(tmp_path)
     here, there = Place(tmp_path / "here", url), Place(tmp_path / "there", url)
     dead = TrialWorker(there, space, 3).claim()
@@ -161,7 +161,7 @@ def test_machines_share_a_storage_and_lost_trials_are_queued_again(
 def test_failed_trials_say_why_and_a_search_of_failures_stops(
     error, reason, space, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(study_module, "train_run", fake_train(error=error))
+    monkeypatch.setattr(study_module, "train_to_end", fake_train(error=error))
     with pytest.raises(TuningError, match=f"first 5 trials all failed.*{reason}"):
         tune(space, tmp_path, trials=9, **journal(tmp_path))
     trials = show(tmp_path, journal(tmp_path)["storage"]).content["trials"]
@@ -172,7 +172,7 @@ def test_failed_trials_say_why_and_a_search_of_failures_stops(
 
 
 def test_settings_that_do_not_go_together_are_a_failed_trial(tmp_path, monkeypatch):
-    monkeypatch.setattr(study_module, "train_run", fake_train())
+    monkeypatch.setattr(study_module, "train_to_end", fake_train())
     losses = {"training.loss": {"type": "choice", "values": ["rmse", "mae", "kl"]}}
     space = SearchSpace.parse(space_content(space=losses)).resolved()
     content = tune(space, tmp_path, trials=8, **journal(tmp_path)).content
@@ -187,7 +187,7 @@ def test_settings_that_do_not_go_together_are_a_failed_trial(tmp_path, monkeypat
 
 
 def test_not_finite_validation_fails(space, tmp_path, monkeypatch):
-    monkeypatch.setattr(study_module, "train_run", fake_train(score=float("nan")))
+    monkeypatch.setattr(study_module, "train_to_end", fake_train(score=float("nan")))
     with pytest.raises(TuningError, match="rmse is not finite"):
         tune(space, tmp_path, trials=9, **journal(tmp_path))
 
@@ -195,14 +195,14 @@ def test_not_finite_validation_fails(space, tmp_path, monkeypatch):
 def test_trial_whose_process_always_dies_fails(space, tmp_path, monkeypatch):
     worker = TrialWorker(Place(tmp_path, journal(tmp_path)["storage"]), space, 1)
     worker.claim().trial.set_user_attr("starts", [0] * study_module.MAX_STARTS)
-    monkeypatch.setattr(study_module, "train_run", fake_train())
+    monkeypatch.setattr(study_module, "train_to_end", fake_train())
     (trial,) = worker.run()
     assert trial.state == TrialState.FAIL
     assert "ended 5 times in epoch 1" in trial.user_attrs["reason"]
 
 
 def test_error_of_the_program_is_told_and_raised(space, tmp_path, monkeypatch):
-    monkeypatch.setattr(study_module, "train_run", fake_train(error=RuntimeError("a bug")))
+    monkeypatch.setattr(study_module, "train_to_end", fake_train(error=RuntimeError("a bug")))
     with pytest.raises(RuntimeError, match="a bug"):
         tune(space, tmp_path, trials=2, **journal(tmp_path))
     (trial,) = show(tmp_path, journal(tmp_path)["storage"]).content["trials"]
@@ -231,7 +231,7 @@ def test_best_is_measured_once(searched, tmp_path, monkeypatch):
     assert first["split"] == "test"
     assert first["seeds"] == [0, 1]
     assert first["runs"][0]["validation"]["rmse"] == show(searched).content["best"]["value"]
-    monkeypatch.setattr("vanhove.tuning.search.train_run", None)
+    monkeypatch.setattr("vanhove.tuning.search.train_to_end", None)
     assert measure_best(searched, [2]) == json.loads((searched / "test.json").read_text()) == first
 
 

@@ -20,7 +20,7 @@ from vanhove.runs.checkpoint import load_model, read_safetensors, run_settings
 from vanhove.runs.compatibility import check_data, unseen_note
 from vanhove.runs.config import RunConfig
 from vanhove.runs.folder import BEST, STATE
-from vanhove.runs.other_grid import answer_on
+from vanhove.runs.other_grid import answering_on
 from vanhove.runs.prepared import PreparedData, predict_rows, prepare, prepare_rows
 from vanhove.spectra.electrons import detection_scores, has_gap_near_edge
 from vanhove.spectra.grids import MAT2SPEC_ELECTRON_GRID
@@ -264,15 +264,19 @@ class Measurer:
         data = self._data(config)
         rows = data.rows("test")
         check_data(data.dataset, info, own=True)
+        grid = None
         if conditions.grid_points is not None:
             section = config.data.model_copy(update={"grid_points": conditions.grid_points})
             data = self._data(config.model_copy(update={"data": section}))
-            check_data(data.dataset, answer_on(model, info, data.dataset.grid), own=False)
+            grid = data.dataset.grid
         relaxed = data
         if conditions.changes_structures:
             data = _changed_data(data, rows, config, conditions, self.quiet)
         if torch.cuda.is_available():
             model = model.cuda()
+        with answering_on(model, info, grid) as there:
+            check_data(relaxed.dataset, there, own=grid is None)
+            prediction = predict_rows(model, data, rows).numpy()
         crystals = [data.dataset.crystals[row] for row in rows.tolist()]
         return Measurement(
             {
@@ -296,7 +300,7 @@ class Measurer:
             np.array([relaxed.graph(row).crystal_system for row in rows.tolist()]),
             data.dataset.grid,
             data.targets[rows].numpy(),
-            predict_rows(model, data, rows).numpy(),
+            prediction,
         )
 
 

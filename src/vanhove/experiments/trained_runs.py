@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from vanhove.runs.config import RunConfig
-from vanhove.training.loop import is_finished, train_run
+from vanhove.training.loop import is_finished, train_to_end
 
 
 def say(text: str, quiet: bool) -> None:
@@ -27,6 +27,5 @@ def has_run(config: RunConfig, folder: Path, *, measured_only: bool, quiet: bool
     if measured_only:
         return False
     say(f"{config.name}, seed {config.seed} ({folder})", quiet)
-    if train_run(config, folder, resume=True, quiet=quiet).interrupted:
-        raise KeyboardInterrupt
+    train_to_end(config, folder, quiet=quiet)
     return True

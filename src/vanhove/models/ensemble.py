@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -62,7 +63,7 @@ class Ensemble(nn.Module):
         self.members = nn.ModuleList(members)
         self.familiarity = familiarity
         self.calibration = calibration
-        self.places: np.ndarray | None = None
+        self.places: Tensor | None = None
 
     @property
     def models(self) -> list[SpectrumModel]:
@@ -81,7 +82,7 @@ class Ensemble(nn.Module):
         """
         for member in self.models:
             member.set_places(places)
-        self.places = None if places is None else places.numpy()
+        self.places = places
 
     def predict(self, graphs: Sequence[CrystalGraph]) -> Tensor:
         """The mean of the members, as `SpectrumModel.predict`."""
@@ -106,13 +107,23 @@ class Ensemble(nn.Module):
     def _std(self, members: np.ndarray, graphs: Sequence[CrystalGraph]) -> np.ndarray:
         if self.places is None:
             return self.calibration.std(members)
-        places = self.places
-        self.set_places(None)
+        places = self.places.numpy()
         chunks = [graphs[start : start + 32] for start in range(0, len(graphs), 32)]
-        own = torch.cat([predict_members(self.models, chunk)[0] for chunk in chunks], dim=1)
-        self.set_places(torch.from_numpy(places))
+        with at_places(self, None):
+            own = torch.cat([predict_members(self.models, chunk)[0] for chunk in chunks], dim=1)
         std = self.calibration.std(own.double().numpy())
         return interpolate_rows(np.linspace(0, 1, std.shape[-1]), std, places)
+
+
+@contextmanager
+def at_places(model: SpectrumModel | Ensemble, places: Tensor | None) -> Iterator[None]:
+    """`SpectrumModel.set_places` for a while; afterwards, also after an error, as before."""
+    before = model.places
+    try:
+        model.set_places(places)
+        yield
+    finally:
+        model.set_places(before)
 
 
 @torch.inference_mode()

@@ -53,6 +53,7 @@ class SpectrumModel(nn.Module):
         super().__init__()
         self.settings = settings
         self.in_bfloat16 = False
+        self.places: Tensor | None = None
         self.system = CrystalSystemVector(settings.crystal_system)
         self.system_at_atoms = settings.crystal_system.where == "atoms"
         self.atom_features = AtomFeatures(
@@ -77,6 +78,7 @@ class SpectrumModel(nn.Module):
     def set_places(self, places: Tensor | None) -> None:
         """Give values at other energies from now on, see `Decoder.set_places`."""
         self.decoder.set_places(places)
+        self.places = places
 
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Atom states ``[n_atoms_total, d]`` and what the decoder knows of the crystal system."""

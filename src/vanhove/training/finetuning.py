@@ -24,7 +24,7 @@ from vanhove.runs.description import DatasetInfo
 from vanhove.runs.folder import KEPT
 from vanhove.runs.prepared import PreparedData, load_run_data, predict_rows, prepare
 from vanhove.training.finetuning_report import summary, write_report
-from vanhove.training.loop import TrainingResult, is_finished, train_run
+from vanhove.training.loop import TrainingResult, is_finished, train_run, train_to_end
 from vanhove.training.start import tuned, tuning_config
 from vanhove.version import circumstances
 from vanhove.weights import find_weights
@@ -207,7 +207,7 @@ def tune_on_few(
         checkpoint, config, chosen, data, n, overrides | last | {"training.epochs": epoch + 1}
     )
     if not is_finished(folder, final):
-        _train(final, folder, quiet)
+        train_to_end(final, folder, quiet=quiet)
     before, members = _original(checkpoint, whole)
     report = summary(
         dataset=whole.dataset,
@@ -293,7 +293,7 @@ def _cross_validate(
         run = config.model_copy(update={"data": data})
         path = folder.with_name(f"{folder.name}-{fold}")
         if not is_finished(path, run):
-            _train(run, path, quiet)
+            train_to_end(run, path, quiet=quiet)
         kept = np.load(path / KEPT)
         predictions[: len(kept), fold_of == fold] = kept
     target = whole.targets[whole.rows("train")].numpy()
@@ -302,11 +302,6 @@ def _cross_validate(
     predictions = predictions[complete]
     errors = [next(iter(material_errors(target, p, whole.dataset).values())) for p in predictions]
     return CrossValidation(predictions, np.array(errors))
-
-
-def _train(config: RunConfig, folder: Path, quiet: bool) -> None:
-    if train_run(config, folder, resume=True, quiet=quiet).interrupted:
-        raise KeyboardInterrupt
 
 
 def _fold_of(config: RunConfig, whole: PreparedData) -> np.ndarray:

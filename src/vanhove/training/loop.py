@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +31,7 @@ from vanhove.training.adapters import merged_parameters
 from vanhove.training.distributed import Processes, processes
 from vanhove.training.logs import RunLog
 from vanhove.training.losses import training_loss
+from vanhove.training.process_state import deterministic_algorithms, stop_signals
 from vanhove.training.reporter import Reporter
 from vanhove.training.state import Run
 from vanhove.version import __version__
@@ -232,7 +232,7 @@ class Trainer:
         """Train to the end; False when a signal asked to stop (the state is saved)."""
         progress = self.run.progress
         last_tick = last_save = time.monotonic()
-        with self.reporter, self.signals():
+        with self.reporter, stop_signals(self.ask_to_stop):
             while not progress.finished:
                 order = self.epoch_order()
                 batches = order.split(self.settings.batch_size)
@@ -256,24 +256,9 @@ class Trainer:
         self.save_state()
         return True
 
-    @contextmanager
-    def signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM end the run after the current step, with its state saved."""
-
-        def ask(number: int, frame: object) -> None:
-            self.stop_asked = True
-
-        previous = {}
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                previous[number] = signal.signal(number, ask)
-            except ValueError:  # not in the main thread (a notebook kernel's worker)
-                break
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+    def ask_to_stop(self) -> None:
+        """End the run after the current step, with its state saved."""
+        self.stop_asked = True
 
 
 def model_info(config: RunConfig, data: PreparedData) -> ModelInfo:
@@ -403,10 +388,8 @@ def train_run(
     folder = (
         Path(output) if output is not None else Path("runs") / f"{config.name}-seed{config.seed}"
     )
-    if config.training.deterministic:
-        torch.use_deterministic_algorithms(True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with processes() as group:
+    with deterministic_algorithms(config.training.deterministic), processes() as group:
         if device.type == "cuda":
             device = torch.device("cuda", group.rank % torch.cuda.device_count())
         saved = _open_folder(folder, config, resume)
@@ -435,3 +418,21 @@ def train_run(
     return TrainingResult(
         folder, folder / BEST, run.progress.epoch, run.progress.best_metrics, not complete
     )
+
+
+def train_to_end(
+    config: RunConfig,
+    output: Path,
+    *,
+    quiet: bool = False,
+    on_epoch: Callable[[EpochRow], None] | None = None,
+) -> TrainingResult:
+    """As `train_run`, which begins the run or continues it.
+
+    Raises:
+        KeyboardInterrupt: a signal stopped it, with its state saved; the same call continues.
+    """
+    result = train_run(config, output, resume=True, quiet=quiet, on_epoch=on_epoch)
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return result

@@ -20,7 +20,7 @@ from optuna import Study
 
 from vanhove.errors import TuningError, VanhoveError
 from vanhove.evaluation.evaluate import evaluate
-from vanhove.training.loop import train_run
+from vanhove.training.loop import train_to_end
 from vanhove.tuning.report import BEST_RUN, trial_line, write_plots, write_tables
 from vanhove.tuning.space import SearchSpace
 from vanhove.tuning.study import Place, TrialWorker, best_config, open_study, saved_space
@@ -134,9 +134,7 @@ def measure_best(
     folders = []
     for seed in seeds:
         run = place.folder / "best" / f"seed{seed}"
-        result = train_run(config.model_copy(update={"seed": seed}), run, resume=True, quiet=quiet)
-        if result.interrupted:
-            raise KeyboardInterrupt
+        train_to_end(config.model_copy(update={"seed": seed}), run, quiet=quiet)
         folders.append(run)
     return evaluate(folders, "test", output=file, quiet=quiet)
 

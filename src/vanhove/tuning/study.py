@@ -30,7 +30,7 @@ from vanhove.errors import ConfigError, TuningError
 from vanhove.runs.config import RunConfig
 from vanhove.runs.folder import BEST
 from vanhove.training.logs import read_log
-from vanhove.training.loop import EpochRow, train_run
+from vanhove.training.loop import EpochRow, train_to_end
 from vanhove.tuning.space import SearchSpace
 
 TRIALS, LOCK, STUDY = "trials", "lock", "study.db"
@@ -294,18 +294,18 @@ class TrialWorker:
 
         try:
             config = self.space.config(values, f"{self.space.name}-{trial.number}")
-            result = train_run(config, folder, resume=True, quiet=True, on_epoch=on_epoch)
+            result = train_to_end(config, folder, quiet=True, on_epoch=on_epoch)
         except optuna.TrialPruned:
             self.end(trial, TrialState.PRUNED)
+        except KeyboardInterrupt:
+            trial.set_user_attr("starts", trial.user_attrs["starts"][:-1])
+            raise
         except (ConfigError, MemoryError, RuntimeError) as error:
             reason = failure(error)
             self.end(trial, TrialState.FAIL, reason=reason or f"{type(error).__name__}: {error}")
             if reason is None:
                 raise
         else:
-            if result.interrupted:
-                trial.set_user_attr("starts", trial.user_attrs["starts"][:-1])
-                raise KeyboardInterrupt
             trial.set_user_attr("validation", result.validation)
             self.end(trial, TrialState.COMPLETE, result.validation[self.space.metric])
 

@@ -14,7 +14,7 @@ import yaml
 
 from vanhove.atomic import write_text
 from vanhove.errors import ConfigError, MissingExtraError
-from vanhove.training.loop import EpochRow, TrainingResult, train_run
+from vanhove.training.loop import EpochRow, TrainingResult, train_to_end
 from vanhove.tuning.space import SearchSpace
 
 PROJECT = "vanhove"
@@ -92,9 +92,7 @@ def run_sweep_trial(
             run.log(row, step=int(row["epoch"]))
 
         config = space.config(space.values(given), f"{space.name}-{run.id}")
-        result = train_run(config, folder / run.id, resume=True, quiet=quiet, on_epoch=on_epoch)
-        if result.interrupted:
-            raise KeyboardInterrupt
+        result = train_to_end(config, folder / run.id, quiet=quiet, on_epoch=on_epoch)
         status = 0
         return result
     finally:
