@@ -8,7 +8,7 @@ elementembeddings (MIT) by ``scripts/derive_element_tables.py``. What vanhove le
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.resources import files
 
@@ -36,7 +36,7 @@ def isotope_note(symbol: str) -> str:
     )
 
 
-def symbols_of(numbers) -> str:
+def symbols_of(numbers: Iterable[int]) -> str:
     """``[14, 8]`` -> ``"Si, O"``, for messages."""
     return ", ".join(SYMBOLS[int(z)] for z in numbers)
 

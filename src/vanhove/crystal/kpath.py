@@ -350,14 +350,16 @@ def _connections(graph: Any, odd: list[str]) -> list[tuple[str, str]]:
     return matching
 
 
-def _setyawan_curtarolo(crystal: Crystal, tolerance: float) -> tuple[Crystal, dict, list]:
+def _setyawan_curtarolo(
+    crystal: Crystal, tolerance: float
+) -> tuple[Crystal, dict[str, Any], list[Any]]:
     from pymatgen.symmetry.kpath import KPathSetyawanCurtarolo
 
     path = KPathSetyawanCurtarolo(crystal.to_structure(), symprec=tolerance)
     return _crystal(path.prim, crystal.name), path.kpath["kpoints"], path.kpath["path"]
 
 
-def _latimer_munro(crystal: Crystal, tolerance: float) -> tuple[Crystal, dict, list]:
+def _latimer_munro(crystal: Crystal, tolerance: float) -> tuple[Crystal, dict[str, Any], list[Any]]:
     from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
     from pymatgen.symmetry.kpath import KPathLatimerMunro
 
@@ -367,7 +369,7 @@ def _latimer_munro(crystal: Crystal, tolerance: float) -> tuple[Crystal, dict, l
     return _crystal(primitive, crystal.name), path.kpath["kpoints"], path.kpath["path"]
 
 
-def _hinuma(crystal: Crystal, tolerance: float) -> tuple[Crystal, dict, list]:
+def _hinuma(crystal: Crystal, tolerance: float) -> tuple[Crystal, dict[str, Any], list[Any]]:
     try:
         import seekpath
     except ImportError as error:

@@ -103,7 +103,7 @@ class ConstantQueries:
     """
 
     def __init__(self) -> None:
-        self.versions: tuple | None = None
+        self.versions: tuple[Any, ...] | None = None
         self.kept: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
 
     def constants(self, layer: AttentionLayer, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -95,7 +95,7 @@ def _exact(own: HarmonicCrystal, crystal: Crystal) -> HarmonicCrystal:
 def _cloned(own: HarmonicCrystal) -> HarmonicCrystal:
     """Tensors that were made in inference mode cannot be used outside it; copies can."""
     tensors = {name: x.clone() for name, x in vars(own).items() if isinstance(x, Tensor)}
-    return replace(own, **tensors)
+    return replace(own, **tensors)  # type: ignore[arg-type]
 
 
 def _mean(members: Sequence[HarmonicCrystal]) -> HarmonicCrystal:

@@ -142,7 +142,8 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
             atoms = atoms.to(batch.edge_vector.dtype)
             polarity = None if self.polarity is None else self.polarity(atoms, batch)
             constants = self.force_constants(atoms, batch)
-            springs = Springs(*batch.edge_index, batch.edge_vector, constants)
+            source, target = batch.edge_index
+            springs = Springs(source, target, batch.edge_vector, constants)
             if self.angles is not None:
                 springs = springs.joined(self.angles(atoms, batch))
             return list(harmonic_crystals(springs, batch, polarity))

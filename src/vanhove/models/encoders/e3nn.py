@@ -5,7 +5,7 @@ The library is the optional extra ``vanhove[e3nn]``; it is imported when an `E3N
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -154,14 +154,14 @@ def typical_length(tables: tuple[str, ...], atom_dim: int = 0) -> float:
     return float(np.sqrt(np.nanmean(np.sum(squares, axis=0))))
 
 
-def _gates(irreps_in, edge_irreps, multiplicity: int, n_layers: int) -> list[nn.Module]:
+def _gates(irreps_in: Any, edge_irreps: Any, multiplicity: int, n_layers: int) -> list[nn.Module]:
     """The gated nonlinearities; each keeps what its input reaches and a scalar output needs."""
     from e3nn import o3
     from e3nn.nn import Gate
 
     hidden = [o3.Irrep(degree, p) for degree in range(edge_irreps.lmax + 1) for p in (-1, 1)]
 
-    def reached(start: set) -> set:
+    def reached(start: set[Any]) -> set[Any]:
         return {out for ir in start for _, edge in edge_irreps for out in ir * edge}
 
     needed = [{o3.Irrep("0e")}]

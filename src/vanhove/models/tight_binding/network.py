@@ -119,6 +119,11 @@ class Messages(nn.Module):
 class TightBinding(nn.Module):
     """The network; see the module."""
 
+    level: Tensor
+    radius: Tensor
+    eta: Tensor
+    orbital: Tensor
+
     def __init__(self, settings: TightBindingSettings):
         super().__init__()
         self.settings = settings
