@@ -87,7 +87,7 @@ def write_submission(
     with zipfile.ZipFile(content, "w") as archive:
         # ZipInfo has a fixed date: the same predictions make the same file.
         archive.writestr(
-            zipfile.ZipInfo(f"{BENCHMARK}.csv"), "\n".join(lines) + "\n", zipfile.ZIP_DEFLATED
+            zipfile.ZipInfo(f"{BENCHMARK}.csv"), "\n".join(lines) + "\n", zipfile.ZIP_DEFLATED, 9
         )
     (folder / f"{BENCHMARK}.csv.zip").write_bytes(content.getvalue())
     metadata = {
@@ -121,4 +121,4 @@ def submission_line(result: dict[str, Any]) -> str:
 
 
 def _joined(values: np.ndarray) -> str:
-    return ";".join(f"{value:.6g}" for value in values.tolist())
+    return ";".join(f"{value:.4g}" for value in values.tolist())
