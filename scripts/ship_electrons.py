@@ -19,6 +19,7 @@ from vanhove.prediction.electron_calibration import energy_errors, gap_errors
 from vanhove.prediction.electron_errors import calibrate
 from vanhove.prediction.electron_predictor import FOLDER, NAME
 from vanhove.training.band_labels import gap_labels
+from vanhove.training.electron_run import ElectronRun, gap_rows, pbe_rows, teacher_rows
 
 
 def main(folders: list[str]) -> None:
@@ -39,9 +40,14 @@ def main(folders: list[str]) -> None:
         open_ = (found > 0) | (target > 0)
         errors = list((found - target)[open_][:, None])
         half_widths["gap"] = calibrate(errors, list(spread[open_][:, None])).to_dict()
+    run = ElectronRun(**facts[0]["run"])
+    crystals = [state.crystal for state in pbe_rows()]
+    crystals += [label.crystal for label in (*teacher_rows(), *gap_rows(run.gap_atoms))]
+    elements = sorted({int(z) for crystal in crystals for z in crystal.atomic_numbers})
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{NAME}.safetensors"
-    save_members(models, {"members": facts, "half_widths": half_widths}, path)
+    content = {"members": facts, "half_widths": half_widths, "elements": elements}
+    save_members(models, content, path)
     print(f"{len(models)} members: {path}\n{half_widths}")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,10 +11,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.elements import symbols_of
 from vanhove.crystal.kpath import PathConvention
 from vanhove.crystal.reading import find_structure_files, read_crystal
 from vanhove.crystal.symmetry import standardize
 from vanhove.errors import CheckpointError, ConfigError, StructureError
+from vanhove.models.tight_binding.atoms import atom_table
 from vanhove.models.tight_binding.network import TightBinding
 from vanhove.models.tight_binding.weights import load_members
 from vanhove.prediction.electron_errors import HalfWidths
@@ -33,12 +34,34 @@ _POINTS = 256
 
 
 @dataclass(frozen=True)
+class TrainingData:
+    """What the weights learned from."""
+
+    n_train: int
+    name: str = "electron_pbe"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How the weights were made."""
+
+    dataset: TrainingData
+
+
+@dataclass(frozen=True)
 class ElectronInfo:
-    """What is known of the weights; ``facts`` are those of training and of measurement."""
+    """What is known of the weights, under the names of `vanhove.runs.checkpoint.ModelInfo`.
+
+    Attributes:
+        facts: of training, and the error bars.
+        elements: atomic numbers of those in the training data.
+    """
 
     quantity: str
     facts: dict[str, Any]
     grid: list[float]
+    elements: list[int]
+    trained: Trained
     unit: str = "eV"
     normalisation: str = ELECTRON_DOS.counted
     ensemble: None = None
@@ -77,7 +100,16 @@ class ElectronPredictor:
         }
         self.gives_bands = property == "bands"
         self.grid = default_grid() if grid is None else check_grid(grid)
-        self.info = ElectronInfo(_QUANTITY[property], facts, self.grid.tolist())
+        trained = [m.get("history", {}).get("pbe", {}) for m in facts.get("members", [])]
+        self.info = ElectronInfo(
+            quantity=_QUANTITY[property],
+            facts=facts,
+            grid=self.grid.tolist(),
+            elements=facts.get("elements", atom_table().known.tolist()),
+            trained=Trained(
+                TrainingData(max((t.get("n_crystals", 0) for t in trained), default=0))
+            ),
+        )
 
     def __repr__(self) -> str:
         return f"ElectronPredictor({self.name!r}, {self.info.quantity}, {len(self.models)} members)"
@@ -155,17 +187,16 @@ class ElectronPredictor:
 
     def _electrons(self, structure: Any, primitive: bool, mesh_density: float) -> Electrons:
         crystal: Crystal = read_crystal(structure)
+        unseen = set(crystal.atomic_numbers.tolist()) - set(self.info.elements)
+        if unseen:
+            raise StructureError(
+                f"unsupported element {symbols_of(sorted(unseen))}: not in the training data of "
+                f"{self.name}",
+                crystal.name or None,
+            )
         if primitive:
             crystal = standardize(crystal).primitive
         return Electrons(self.models, crystal, self.name, mesh_density, self.half_widths)
-
-    @cached_property
-    def elements(self) -> tuple[str, ...]:
-        """Symbols of the elements that it knows."""
-        from vanhove.crystal.elements import SYMBOLS
-        from vanhove.models.tight_binding.atoms import atom_table
-
-        return tuple(SYMBOLS[z] for z in atom_table().known)
 
 
 def electron_weights(name_or_path: str | PathLike[str] = NAME) -> Path | None:

@@ -36,7 +36,7 @@ from vanhove.spectra.quantities import quantity
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.spectra.thermodynamics import entropy, heat_capacity
 from vanhove.version import __version__
-from vanhove.weights import shipped_weights
+from vanhove.weights import HAMILTONIANS, shipped_weights
 
 EXAMPLES = ("NaCl", "Si", "MgO", "GaAs", "CaF2", "SrTiO3", "ZnO", "TiO2", "BaTiO3", "SiC")
 """Crystals of the tiny data set."""
@@ -89,7 +89,7 @@ class ModelWorker:
     def __init__(self, settings: ServerSettings):
         self.settings = settings
         self.predictors: dict[str, Predictor] = {}
-        for name in (*shipped_weights(), *settings.models):
+        for name in (*shipped_weights(), *HAMILTONIANS, *settings.models):
             predictor = load(name)
             if predictor.name in self.predictors:
                 raise ConfigError(f"two models are called {predictor.name!r}: rename a file")
@@ -208,7 +208,7 @@ def _model_answer(predictor: Predictor) -> answers.ModelAnswer:
         dataset=info.trained.dataset.name,
         n_train=info.trained.dataset.n_train,
         has_error_bars=predictor.calibration is not None,
-        shipped=predictor.name in shipped_weights(),
+        shipped=predictor.name in (*shipped_weights(), *HAMILTONIANS),
         elements=[SYMBOLS[z] for z in sorted(info.elements)],
     )
 

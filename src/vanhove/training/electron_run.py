@@ -13,6 +13,7 @@ from pydantic import Field
 from vanhove.atomic import write_text
 from vanhove.datasets.electron_pbe import (
     SPLIT_SEED,
+    ElectronStates,
     electron_data_hash,
     electron_parts,
     load_electron_states,
@@ -22,7 +23,13 @@ from vanhove.errors import ConfigError
 from vanhove.models.tight_binding.network import TightBinding, TightBindingSettings
 from vanhove.models.tight_binding.weights import save_member
 from vanhove.settings import Settings
-from vanhove.training.band_labels import gap_labels, labels_of_states, teacher_labels
+from vanhove.training.band_labels import (
+    BandLabels,
+    GapLabel,
+    gap_labels,
+    labels_of_states,
+    teacher_labels,
+)
 from vanhove.training.tight_binding import BandTraining, Stage, band_items, gap_items
 
 
@@ -66,6 +73,33 @@ def held_formulas() -> set[str]:
     return {formulas[row] for part, rows in parts.items() if part != "train" for row in rows}
 
 
+def pbe_rows() -> list[ElectronStates]:
+    """The training part of `electron_pbe`."""
+    states = list(load_electron_states().values())
+    formulas = [state.crystal.formula for state in states]
+    parts = electron_parts([state.crystal.name for state in states], formulas)
+    return [states[row] for row in parts["train"]]
+
+
+def gap_rows(max_atoms: int) -> list[GapLabel]:
+    """Gaps to train on: cells that are small enough, no formula that is held out."""
+    held = held_formulas()
+    labels = [
+        label
+        for label in gap_labels()["train"]
+        if label.crystal.n_atoms <= max_atoms and label.crystal.formula not in held
+    ]
+    rows = hashed_split([label.crystal.formula for label in labels], seed=SPLIT_SEED)["train"]
+    return [labels[row] for row in rows]
+
+
+def teacher_rows() -> list[BandLabels]:
+    """Crystals of `electron_tb3` to train on."""
+    labels = teacher_labels(held_formulas())
+    rows = hashed_split([label.crystal.formula for label in labels], seed=SPLIT_SEED)["train"]
+    return [labels[row] for row in rows]
+
+
 def train_member(run: ElectronRun, out: Path) -> Path:
     """Train one member; a second call with the same folder goes on where the first stopped.
 
@@ -102,9 +136,8 @@ def _teacher(run: ElectronRun, settings: BandTraining, model: TightBinding, out:
         stage.restore(path)
     items = []
     if stage.epoch < settings.epochs:
-        labels = teacher_labels(held_formulas())
-        rows = hashed_split([x.crystal.formula for x in labels], seed=SPLIT_SEED)["train"]
-        rows = np.random.default_rng(run.seed).permutation(rows)[: run.teacher_crystals]
+        labels = teacher_rows()
+        rows = np.random.default_rng(run.seed).permutation(len(labels))[: run.teacher_crystals]
         items = band_items([labels[row] for row in rows], run.model.cutoff)
     stage.run(items, after_epoch=lambda s: _report(s, path, "teacher"))
     return {"seconds": round(stage.seconds), "losses": stage.losses}
@@ -115,20 +148,10 @@ def _pbe(run: ElectronRun, model: TightBinding, out: Path) -> dict:
     path = out / "pbe.safetensors"
     if path.exists():
         stage.restore(path)
-    states = list(load_electron_states().values())
-    formulas = [state.crystal.formula for state in states]
-    parts = electron_parts([state.crystal.name for state in states], formulas)
-    items = band_items([labels_of_states(states[row]) for row in parts["train"]], run.model.cutoff)
+    items = band_items([labels_of_states(state) for state in pbe_rows()], run.model.cutoff)
     gaps = []
     if run.gap_atoms and run.pbe.gap_batch:
-        held = held_formulas()
-        labels = [
-            label
-            for label in gap_labels(10)["train"]
-            if label.crystal.n_atoms <= run.gap_atoms and label.crystal.formula not in held
-        ]
-        rows = hashed_split([x.crystal.formula for x in labels], seed=SPLIT_SEED)["train"]
-        gaps = gap_items([labels[row] for row in rows], run.model.cutoff)
+        gaps = gap_items(gap_rows(run.gap_atoms), run.model.cutoff)
     stage.run(items, gaps, after_epoch=lambda s: _report(s, path, "pbe"))
     return {
         "seconds": round(stage.seconds),

@@ -12,6 +12,7 @@ from vanhove.spectra.quantities import PHONON_DOS, QUANTITIES
 SUFFIX = ".safetensors"
 TIGHT_BINDING = Path(str(files("vanhove.weights"))) / "tight_binding"
 """Hamiltonians, which are stored in a form of their own."""
+HAMILTONIANS = tuple(sorted(path.stem for path in TIGHT_BINDING.glob(f"*{SUFFIX}")))
 DEFAULT_WEIGHTS = str(PHONON_DOS.weights)
 
 
