@@ -13,6 +13,7 @@ member of the weights alone, too.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import platform
 import sys
@@ -27,6 +28,7 @@ import vanhove
 from vanhove.datasets import load_dataset
 from vanhove.datasets.cache import RemoteFile, data_file, read_content
 from vanhove.datasets.electron_pbe import (
+    FIRST_PARTS,
     ElectronStates,
     electron_data_hash,
     electron_parts,
@@ -64,6 +66,48 @@ CONVENTIONS = {
     "gap_insulators": "eV, mean absolute error of the gap of insulators",
     "gap_all": "eV, mean absolute error of the gap, 0 for metals",
 }
+
+
+GAP_CONVENTIONS = {
+    "gap_all": "eV, mean absolute error of the gap (0 for metals), against PBE gaps of the "
+    "Materials Project",
+    "gap_insulators": "the same, insulators alone",
+    "gap_bias_insulators": "eV, predicted minus true gap of insulators, mean",
+    "metal_accuracy": "metal (gap below 0.01 eV) or insulator told right, share",
+    "correlation": "of predicted and true gaps (Pearson)",
+    "constant_0_gap_all": "gap_all of a constant 0",
+    "all_metals": "metal_accuracy of saying metal always",
+    "gaps_in_90": "share of 90 % intervals that hold the true gap, where one of the two is open",
+    "gap_half_width_90_median": "eV, of these intervals",
+    "rank_correlation_of_spread_and_error": "Spearman, of gap_spread and error, where one is open",
+}
+
+
+def about_training(facts: list[dict]) -> dict[str, object]:
+    """Seeds, settings and data of the members."""
+    members = [member for fact in facts for member in fact.get("members", [fact])]
+    split_hash = hashlib.sha256(FIRST_PARTS.read_bytes()).hexdigest()
+    seeds = [member["run"]["seed"] for member in members]
+    return {
+        "dataset": {
+            "name": "electron_pbe",
+            "hash": electron_data_hash(),
+            "split_hash": split_hash,
+            "trained_on": [member["data"]["electron_pbe"] for member in members],
+        },
+        "config": {"training": members[-1]["run"]["pbe"], "run": members[-1]["run"]},
+        "seeds": seeds,
+        "runs": [
+            {
+                "seed": seed,
+                "seconds": {stage: h["seconds"] for stage, h in member["history"].items()},
+                "n_crystals": member["history"]["pbe"]["n_crystals"],
+                "n_gaps": member["history"]["pbe"]["n_gaps"],
+                "teacher_epochs": len(member["history"].get("teacher", {}).get("losses", [])),
+            }
+            for seed, member in zip(seeds, members, strict=True)
+        ],
+    }
 
 
 def by_models(models: list[TightBinding]) -> Predictor:
@@ -185,6 +229,9 @@ def measure_gaps(
     """The fixed 1,000 crystals of gaps_mp, or those to choose by."""
     labels = gap_labels()[part]
     found, true, spread = gap_errors(models, labels)
+    known = np.isfinite(found)
+    labels = [label for label, there in zip(labels, known, strict=True) if there]
+    found, true, spread = found[known], true[known], spread[known]
     insulator = true > 0
     bars = {}
     if half_widths is not None:
@@ -196,9 +243,7 @@ def measure_gaps(
             spearmanr(spread[open_], np.abs(found - true)[open_]).statistic
         )
     error = np.abs(found - true)
-    return {
-        "n_materials": len(labels),
-        "n_insulators": int(insulator.sum()),
+    mean = {
         "gap_all": float(error.mean()),
         "gap_insulators": float(error[insulator].mean()),
         "gap_bias_insulators": float((found - true)[insulator].mean()),
@@ -207,6 +252,13 @@ def measure_gaps(
         "constant_0_gap_all": float(true.mean()),
         "all_metals": float((~insulator).mean()),
         **bars,
+    }
+    return {
+        "conventions": {name: GAP_CONVENTIONS[name] for name in mean},
+        "mean": mean,
+        "n_materials": len(labels),
+        "n_insulators": int(insulator.sum()),
+        "n_not_predicted": int((~known).sum()),
         "ids": [label.crystal.name for label in labels],
         "predicted": found.round(4).tolist(),
         "target": true.round(4).tolist(),
@@ -239,16 +291,14 @@ def main() -> None:
         "model": NAME,
         "n_members": len(models),
         "split": given.part,
-        "dataset": {"name": "electron_pbe", "hash": electron_data_hash()},
-        "training": facts[0] if len(facts) == 1 else facts,
+        **about_training(facts),
         "versions": {"vanhove": vanhove.__version__, "torch": torch.__version__},
         "machine": platform.processor() or platform.machine(),
     }
     if given.part in ("gaps", "gaps_valid"):
         of = "test" if given.part == "gaps" else "valid"
-        result |= {"mean": measure_gaps(models, of, half_widths.get("gap"))}
-        shown = {k: v for k, v in result["mean"].items() if isinstance(v, float | int)}
-        print(shown)
+        result |= measure_gaps(models, of, half_widths.get("gap"))
+        print(result["mean"])
     else:
         chosen = [states[names[row]] for row in parts[given.part]]
         mean, each = measure_all(chosen, by_models(models))
@@ -262,8 +312,11 @@ def main() -> None:
                 alone, _ = measure_all(chosen, by_models([model]))
                 rows.append({"row": f"member {i} alone", **alone})
         if given.rows:
-            three, _ = measure_all(chosen, by_three_body())
-            rows.append({"row": "ThreeBodyTB (electron_tb3_on_pbe)", **three})
+            three_body = by_three_body()
+            covered = [state for state in chosen if three_body(state) is not None]
+            if covered:
+                three, _ = measure_all(covered, three_body)
+                rows.append({"row": "ThreeBodyTB (electron_tb3_on_pbe)", **three})
             rows += other_rows({state.crystal.name for state in chosen})
         for row in rows:
             print({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()})

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vanhove.datasets.electron_pbe import ElectronStates
+from vanhove.errors import DataError
 from vanhove.evaluation.electron_states import WINDOW
 from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
 from vanhove.models.tight_binding.network import TightBinding
@@ -44,10 +45,16 @@ def energy_errors(
 def gap_errors(
     models: Sequence[TightBinding], labels: Sequence[GapLabel]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Predicted gaps, true gaps and spreads over the networks, eV, ``[n]`` each."""
+    """Predicted gaps, true gaps and spreads over the networks, eV, ``[n]`` each.
+
+    NaN is predicted where the model has no empty state, as of helium.
+    """
     rows = []
     for label in labels:
         electrons = Electrons(models, label.crystal)
-        rows.append((electrons.band_gap, label.gap, electrons.gap_spread))
+        try:
+            rows.append((electrons.band_gap, label.gap, electrons.gap_spread))
+        except DataError:
+            rows.append((np.nan, label.gap, np.nan))
     found, target, spread = np.array(rows).T
     return found, target, spread
