@@ -13,7 +13,7 @@ from pathlib import Path
 from vanhove.results import write_result
 
 ROOT = Path(__file__).parent.parent
-EVERY = {"train": 1, "label": 1, "embed": 1, "screen": 1, "finetune": 3, "sweep": 6, "tune": 6}
+EVERY = {"train": 5, "label": 2, "embed": 3, "screen": 4, "finetune": 11, "sweep": 25, "tune": 25}
 """Each so-manyeth write, by the time that a command takes."""
 
 

@@ -221,5 +221,10 @@ COMMANDS = {
 if __name__ == "__main__":
     import torch
 
+    import vanhove.embeddings.embedding
+    import vanhove.experiments.sweep
+    import vanhove.screening.labelling
+    import vanhove.training.finetuning  # noqa: F401  # once, not in every process
+
     torch.set_num_threads(1)
     print(json.dumps(measure(COMMANDS[sys.argv[1]], int(sys.argv[2]))))

@@ -218,3 +218,13 @@ def test_the_catalog_lists_prints_and_trains(tmp_path):
 def test_data_commands():
     assert "phonon_petretto" in vanhove("data", "list").stdout
     assert "materials" in vanhove("data", "info", "tiny").stdout
+
+
+def test_files_of_one_name_are_told_apart_and_none_is_lost(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Si.cif").write_bytes((STRUCTURES / "Si.cif").read_bytes())
+        (tmp_path / name / "notes.txt").write_text("x")
+    result = vanhove("predict", str(tmp_path / "a"), str(tmp_path / "b"), "--no-plot")
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["a/Si.cif", "b/Si.cif"]
+    assert "1 left out, no structure files: notes.txt" in result.stderr

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,20 +117,19 @@ class PredictCommand:
         )
 
     def _sources(self) -> Iterator[Path | Crystal | StructureError]:
+        found: list[Path | StructureError] = []
         for given in self.structures:
             try:
-                paths = find_structure_files(given) if given.is_dir() else [given]
+                found += _files_of(given) if given.is_dir() else [given]
             except StructureError as error:
-                yield error
-                continue
-            for path in paths:
-                if not self.every:
-                    yield path
-                    continue
-                try:
-                    yield from read_crystals(path, index="all")
-                except StructureError as error:
-                    yield error
+                found.append(error)
+        names = Counter(item.name for item in found if isinstance(item, Path))
+        for item in found:
+            if isinstance(item, StructureError) or (names[item.name] == 1 and not self.every):
+                yield item
+            else:
+                index = "all" if self.every else None
+                yield from _structures_of(item, index, names[item.name] == 1)
 
     def _check_output(self) -> None:
         """Fail before the work, not after it."""
@@ -222,6 +222,35 @@ class PredictCommand:
             return
         path = Path(str(self.json_path))
         write_text(path, text + "\n")
+
+
+def _files_of(folder: Path) -> list[Path]:
+    """The structure files of a folder; the others, which are left out, are told."""
+    files = find_structure_files(folder)
+    others = sorted(
+        path.name + ("/" if path.is_dir() else "")
+        for path in folder.iterdir()
+        if path not in files and not path.name.startswith(".")
+    )
+    if others:
+        more = " ..." if len(others) > 5 else ""
+        print(
+            f"{folder}: {len(others)} left out, no structure files: {', '.join(others[:5])}{more}",
+            file=sys.stderr,
+        )
+    return files
+
+
+def _structures_of(
+    path: Path, index: str | None, alone: bool
+) -> Iterator[Crystal | StructureError]:
+    """The structures of a file; not alone with its name, it is called by its folder, too."""
+    name = path.name if alone else "/".join(path.parts[-2:])
+    try:
+        for crystal in read_crystals(path, index=index):
+            yield replace(crystal, name=crystal.name.replace(path.name, name, 1))
+    except StructureError as error:
+        yield StructureError(error.reason, name)
 
 
 def _line(spectrum: Any, properties: dict[str, Any]) -> str:
