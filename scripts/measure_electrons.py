@@ -265,7 +265,7 @@ def measure_gaps(
     }
 
 
-def main() -> None:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("weights", nargs="*", type=Path)
     parser.add_argument(
@@ -274,7 +274,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--rows", action="store_true")
     parser.add_argument("--each", action="store_true")
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = _options()
     torch.set_num_threads(1)
     files = given.weights or [FOLDER / f"{NAME}.safetensors"]
     loaded = [load_members(path) for path in files]

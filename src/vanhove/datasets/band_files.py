@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vanhove.datasets.calculation_cell import crystal_of
 from vanhove.datasets.phonopy_files import check_reciprocal, read_band_yaml
 from vanhove.datasets.vasp import (
-    crystal_of,
     dos_id,
     eigenvalue_edges,
     open_vasprun,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
-from vanhove.crystal.reading import crystal_from_dict, find_structure_files, read_crystal
+from vanhove.crystal.reading import find_structure_files
 from vanhove.datasets.calculated_dos import (
     MAX_SPACING,
     ElectronDOS,
@@ -25,6 +25,7 @@ from vanhove.datasets.calculated_dos import (
     dos_band_edges,
     require,
 )
+from vanhove.datasets.calculation_cell import check_same_atoms, crystal_of
 from vanhove.errors import DataError, StructureError
 from vanhove.spectra.conversions.spreadsheet import read_text
 from vanhove.untrusted import parse_json, read_file
@@ -191,7 +192,7 @@ def _from_vasprun(path: Path) -> _Raw:
         )
     material = dos_id(path)
     crystal = crystal_of(run.final_structure, str(path))
-    _same_atoms(crystal, len(getattr(run, "pdos", None) or []), str(path))
+    check_same_atoms(crystal, len(getattr(run, "pdos", None) or []), str(path))
     raw = _Raw(
         name=str(path),
         id=material,
@@ -300,7 +301,7 @@ def _from_json(data: Any, structure: Any, name: str, path: Path | None) -> _Raw:
     if structure is None and path is not None:
         structure = structure_beside(path)
     crystal = crystal_of(structure, name)
-    _same_atoms(crystal, len(dos.get("pdos") or []), name)
+    check_same_atoms(crystal, len(dos.get("pdos") or []), name)
     return _Raw(
         name=name,
         id=str(material or crystal.name or crystal.formula),
@@ -341,7 +342,7 @@ def _from_table(text: str, structure: Any, path: Path) -> _Raw:
     if not rows:
         raise DataError(f"{path}: no row of numbers; give energy and density, two columns")
     crystal = crystal_of(structure_beside(path) if structure is None else structure, str(path))
-    _same_atoms(crystal, int(_stated(header, "atoms") or 0), str(path))
+    check_same_atoms(crystal, int(_stated(header, "atoms") or 0), str(path))
     numbers = np.array(rows)
     return _Raw(
         name=str(path),
@@ -394,34 +395,6 @@ def _only_structures(path: Path) -> list[Path]:
         return [file for file in find_structure_files(path.parent) if file != path]
     except StructureError:
         return []
-
-
-def crystal_of(structure: Any, name: str) -> Crystal:
-    """The structure of a source, from whatever `read_crystal` reads or pymatgen's dict.
-
-    Raises:
-        DataError: there is none, or it cannot be used; ``name`` is that of the source.
-    """
-    if structure is None:
-        raise DataError(
-            f"{name}: no structure in it or beside it; put a structure file of the same name (for "
-            "example .cif) beside it, or name it in structure="
-        )
-    try:
-        if isinstance(structure, dict):
-            return crystal_from_dict(structure)
-        return read_crystal(structure)
-    except StructureError as error:
-        raise DataError(f"{name}: its structure cannot be used: {error}; replace it") from error
-
-
-def _same_atoms(crystal: Crystal, n_atoms: int, name: str) -> None:
-    """``n_atoms`` that the DOS was made for; 0: not stated."""
-    if n_atoms and n_atoms != crystal.n_atoms:
-        raise DataError(
-            f"{name}: the DOS is of {n_atoms} atoms, the structure has {crystal.n_atoms}; give the "
-            "structure of the same cell"
-        )
 
 
 def _sum(raw: _Raw, spin: str | None) -> np.ndarray:

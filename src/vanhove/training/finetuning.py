@@ -196,25 +196,16 @@ def tune_on_few(
         name: _cross_validate(config, whole, folder / FOLDER / name, quiet)
         for name, config in configs.items()
     }
-    fold_of = _fold_of(first, whole)
     chosen, epoch = _choose(tried, np.ones(n, dtype=bool))
-    honest = np.empty_like(tried[chosen].predictions[0])
-    for fold in range(folds):
-        own = fold_of == fold
-        name, stop = _choose(tried, ~own)
-        honest[own] = tried[name].predictions[stop, own]
     final = few_config(
         checkpoint, config, chosen, data, n, overrides | last | {"training.epochs": epoch + 1}
     )
     if not is_finished(folder, final):
         train_to_end(final, folder, quiet=quiet)
     before, members = _original(checkpoint, whole)
-    report = summary(
-        dataset=whole.dataset,
-        rows=whole.rows("train").numpy(),
-        before=before,
-        after=honest,
-    )
+    after = _held_out(tried, _fold_of(first, whole))
+    rows = whole.rows("train").numpy()
+    report = summary(dataset=whole.dataset, rows=rows, before=before, after=after)
     report |= {
         "checkpoint": str(checkpoint),
         "members": members,
@@ -227,10 +218,7 @@ def tune_on_few(
             for name, found in tried.items()
         },
         "dataset": DatasetInfo.of(whole.dataset).model_dump(),
-        "notes": [
-            *whole.dataset.notes,
-            *unseen_note(whole.dataset, info, whole.rows("train").tolist()),
-        ],
+        "notes": [*whole.dataset.notes, *unseen_note(whole.dataset, info, rows.tolist())],
         "config": final.model_dump(mode="json"),
         **circumstances(),
     }
@@ -311,6 +299,16 @@ def _fold_of(config: RunConfig, whole: PreparedData) -> np.ndarray:
     for fold in range(folds := config.data.folds or 0):
         valid = fold_split(rows, folds, fold, config.data.split_seed)["valid"]
         found[np.isin(rows, valid)] = fold
+    return found
+
+
+def _held_out(tried: Mapping[Trainable, CrossValidation], fold_of: np.ndarray) -> np.ndarray:
+    """Of each material what the run says that did not train on it, chosen by the other folds."""
+    found = np.empty_like(next(iter(tried.values())).predictions[0])
+    for fold in np.unique(fold_of):
+        own = fold_of == fold
+        name, epoch = _choose(tried, ~own)
+        found[own] = tried[name].predictions[epoch, own]
     return found
 
 
