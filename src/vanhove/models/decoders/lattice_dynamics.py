@@ -20,11 +20,9 @@ from vanhove.models.lattice_dynamics import (
     Springs,
     harmonic_crystals,
     mesh_of,
-    mesh_size,
 )
 from vanhove.models.output import OutputKind
 from vanhove.models.registry import register_decoder
-from vanhove.physics.bloch import eigenvalues
 from vanhove.physics.harmonic import HarmonicCrystal, softened, squared_frequency
 from vanhove.spectra.quantities import PHONON_DOS
 
@@ -171,10 +169,7 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
                 if path is not None and towards is not None:
                     directions = torch.cat([torch.zeros_like(kpoints), towards[row]])
                     kpoints = torch.cat([kpoints, path[row]])
-                matrices = crystal.dynamical_matrices(kpoints, directions)
-                if self.polarity is None and mesh_size(crystal.n_atoms) == 2:
-                    matrices = matrices.real  # as weights without charges were trained
-                squared, vectors = eigenvalues(matrices)
+                squared, vectors = crystal.modes(kpoints, directions)
                 frequency, n = softened(squared), len(weight)
                 along.append(frequency[n:])
                 share = vectors[:n].abs().square().unflatten(1, (-1, 3)).sum(dim=2)
