@@ -10,10 +10,10 @@ import torch
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import MASSES
-from vanhove.crystal.kpath import reciprocal_lattice
+from vanhove.crystal.kpath import gamma_directions, reciprocal_lattice
 from vanhove.crystal.neighbors import neighbor_list
 from vanhove.physics.harmonic import HarmonicCrystal
-from vanhove.spectra.phonons import Phonons, gamma_directions
+from vanhove.spectra.phonons import Phonons
 
 FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 SALT = Crystal(5.6 * FCC, np.array([[0, 0, 0], [0.5, 0.5, 0.5]]), np.array([11, 17]))
@@ -151,3 +151,14 @@ def test_stability(salt):
     assert not soft.stability.is_stable
     worst = soft.frequencies([soft.stability.qpoint])[0, 0]
     assert worst == pytest.approx(soft.stability.frequency, abs=1e-3)
+
+
+def test_light_sees_the_transverse_mode(salt):
+    """Lyddane, Sachs and Teller: eps_static / eps_electronic = (longitudinal / transverse)^2."""
+    seen = salt.infrared
+    transverse = salt.frequencies([[0, 0, 0]])[0, 3:]
+    np.testing.assert_allclose(seen.frequencies, transverse, atol=1e-6)
+    assert (seen.activity > 0.01).all()
+    longitudinal = salt.frequencies([[0, 0, 0]], [[1, 0, 0]])[0, 5]
+    expected = 2.4 * (longitudinal / transverse[0]) ** 2
+    np.testing.assert_allclose(seen.static_dielectric_tensor, expected * np.eye(3), atol=1e-4)

@@ -243,6 +243,18 @@ def path_through(
     return KPoints(fractional, lattice, distances, tuple(labels)), kept
 
 
+def gamma_directions(path: KPoints) -> np.ndarray:
+    """From where points at Gamma are approached along a path, fractional; 0 at other points."""
+    at_gamma = np.abs(path.fractional - np.rint(path.fractional)).max(axis=1) < 1e-9
+    result = np.zeros_like(path.fractional)
+    jumps = set(path.jumps.tolist())
+    for i in np.flatnonzero(at_gamma):
+        before = i > 0 and i - 1 not in jumps
+        beside = i - 1 if before else min(i + 1, len(path) - 1)
+        result[i] = path.fractional[beside] - path.fractional[i]
+    return result
+
+
 def high_symmetry_path(
     crystal: Crystal,
     convention: PathConvention = "setyawan_curtarolo",

@@ -14,14 +14,22 @@ import torch
 from vanhove.crystal.cells import basis_change
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import SYMBOLS
-from vanhove.crystal.kpath import KPoints, PathConvention, high_symmetry_path, reciprocal_lattice
+from vanhove.crystal.kpath import (
+    KPoints,
+    PathConvention,
+    gamma_directions,
+    high_symmetry_path,
+    reciprocal_lattice,
+)
 from vanhove.crystal.symmetry import standardize
 from vanhove.errors import ConfigError, StructureError
+from vanhove.physics.gaussians import gaussian_counts
 from vanhove.physics.harmonic import HarmonicCrystal, signed_frequency
 from vanhove.physics.meshes import irreducible_mesh, time_reversed_mesh
 from vanhove.physics.tetrahedra import mesh_tetrahedra, states_below
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.grids import cell_edges, check_grid, even_grid
+from vanhove.spectra.infrared import Infrared, infrared
 from vanhove.spectra.quantities import PHONON_BANDS, PHONON_DOS
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.spectra.thermal_table import TEMPERATURES, ThermalProperties, thermal_properties
@@ -297,7 +305,7 @@ class Phonons:
             below = states_below(corners, cells.weights.repeat(self.n_modes), edges)
         else:
             weight = np.bincount(whole) / len(whole)
-            below = _gaussian_counts(frequencies, weight, edges, broadening)
+            below = gaussian_counts(frequencies, weight, edges, broadening)
         return self._spectrum(on, np.diff(below) / np.diff(edges))
 
     def _spectrum(self, grid: np.ndarray, values: np.ndarray, **more: Any) -> Spectrum:
@@ -350,7 +358,7 @@ class Phonons:
         result = {}
         for name in dict.fromkeys(names[by]):
             own = weight[:, None] * share[:, :, names[by] == name].sum(axis=2)
-            below = _gaussian_counts(frequencies, own, edges, broadening)
+            below = gaussian_counts(frequencies, own, edges, broadening)
             result[str(name)] = self._spectrum(on, np.diff(below) / np.diff(edges), projection=name)
         return result
 
@@ -402,6 +410,26 @@ class Phonons:
         dielectric = self.harmonic.dielectric
         return None if dielectric is None else dielectric.numpy()
 
+    @cached_property
+    def infrared(self) -> Infrared | None:
+        """Which modes at Gamma move charge, and the static dielectric tensor; None without dipoles.
+
+        Eigenvectors there are real but for a factor, since the dynamical matrix is.
+        """
+        if self.born_charges is None or self.dielectric_tensor is None:
+            return None
+        frequencies, vectors = self._modes(self.harmonic, np.zeros((1, 3)))
+        largest = np.abs(vectors[0]).argmax(axis=1)[:, None]
+        phase = np.take_along_axis(vectors[0], largest, axis=1)
+        return infrared(
+            frequencies[0],
+            vectors[0] * np.abs(phase) / phase,
+            self.born_charges,
+            self.dielectric_tensor,
+            self.harmonic.masses.numpy(),
+            self.crystal,
+        )
+
     # Other programs
 
     def to_phonopy(self, reach: float = 9.0) -> Phonopy:
@@ -422,39 +450,3 @@ class Phonons:
         write_FORCE_CONSTANTS(
             phonopy.force_constants, filename=str(path), p2s_map=phonopy.primitive.p2s_map
         )
-
-
-def gamma_directions(path: KPoints) -> np.ndarray:
-    """From where points at Gamma are approached along a path, fractional; 0 at other points."""
-    at_gamma = np.abs(path.fractional - np.rint(path.fractional)).max(axis=1) < 1e-9
-    result = np.zeros_like(path.fractional)
-    jumps = set(path.jumps.tolist())
-    for i in np.flatnonzero(at_gamma):
-        before = i > 0 and i - 1 not in jumps
-        beside = i - 1 if before else min(i + 1, len(path) - 1)
-        result[i] = path.fractional[beside] - path.fractional[i]
-    return result
-
-
-def _gaussian_counts(
-    frequencies: np.ndarray, weight: np.ndarray, edges: np.ndarray, width: float
-) -> np.ndarray:
-    """States below each edge, of modes broadened by Gaussians, ``[n_edges]``.
-
-    Args:
-        frequencies: ``[n_q, n_modes]``.
-        weight: of the q-points, or of each mode.
-        edges: ``[n_edges]``.
-        width: standard deviation.
-    """
-    from scipy.special import ndtr
-
-    if not (np.isfinite(width) and width > 0):
-        raise ConfigError(f"broadening must be a positive number, got {width}")
-    fine = width / 8
-    places = np.rint(frequencies / fine).astype(np.int64)
-    first = places.min()
-    every = np.broadcast_to(weight if weight.ndim == 2 else weight[:, None], frequencies.shape)
-    counts = np.bincount((places - first).ravel(), every.ravel())
-    filled = np.flatnonzero(counts)
-    return ndtr((edges[:, None] - (filled + first) * fine) / width) @ counts[filled]
