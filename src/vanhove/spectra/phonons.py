@@ -32,6 +32,7 @@ from vanhove.spectra.grids import cell_edges, check_grid, even_grid
 from vanhove.spectra.infrared import Infrared, infrared
 from vanhove.spectra.quantities import PHONON_BANDS, PHONON_DOS
 from vanhove.spectra.spectrum import Spectrum
+from vanhove.spectra.stability import UNSTABLE_BELOW, Stability
 from vanhove.spectra.thermal_table import TEMPERATURES, ThermalProperties, thermal_properties
 
 if TYPE_CHECKING:
@@ -41,28 +42,8 @@ _MESH_MODES = 16_000
 """The default mesh has about so many modes: its side is the cube root of this over 3N."""
 _AT_ONCE = 4_000_000
 """Complex numbers of matrices diagonalised at a time."""
-UNSTABLE_BELOW = -5.0
-"""1/cm: a lower frequency makes a crystal unstable; DFPT is not more exact."""
 _STEP = 1.0
 """1/cm, of the default grid of densities."""
-
-
-@dataclass(frozen=True)
-class Stability:
-    """The softest mode found on a mesh and at the special points.
-
-    Attributes:
-        frequency: 1/cm, negative where imaginary; of modes other than the three acoustic ones at
-            Gamma.
-        qpoint: where, fractional, ``[3]``.
-        is_stable: whether ``frequency`` lies above `UNSTABLE_BELOW`.
-        share_of_members: of the members of an ensemble, those that find the crystal unstable.
-    """
-
-    frequency: float
-    qpoint: tuple[float, float, float]
-    is_stable: bool
-    share_of_members: float
 
 
 @dataclass(frozen=True, eq=False)
