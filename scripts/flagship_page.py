@@ -140,8 +140,10 @@ and a familiarity that is not close to 0. Elements that neither data set holds a
 
 ## Do not use it for
 
-Molecular crystals, defects, surfaces, strongly distorted or unstable structures (Petretto's data
-hold no imaginary modes), frequencies above 1000 1/cm (stretching of light atoms is cut off), or
-absolute numbers of modes (the scale is relative). The error bars hold on average over materials
+Molecular crystals, defects, surfaces or strongly distorted structures. The density on the 51 points
+ends at 1000 1/cm (stretching of light atoms is cut off) and is relative: the whole spectrum in
+states, bands and stability come from the force constants (`vanhove.phonons`, `docs/phonons.md`, with
+what they are worth). The data hold insulators and semiconductors alone: charges of metals are
+meaningless. The error bars hold on average over materials
 like the validation ones, not for each material.
 """
