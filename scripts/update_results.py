@@ -265,8 +265,9 @@ def main(check: bool) -> int:
     if tuning_page.FOLDER.exists():
         tune = tuning_page.PAGE
         new[tune] = between_markers(tune.read_text(), tuning_page.section())
-    phonons = phonons_page.PAGE
-    new[phonons] = between_markers(phonons.read_text(), phonons_page.table())
+    if phonons_page.RESULT.exists():
+        phonons = phonons_page.PAGE
+        new[phonons] = between_markers(phonons.read_text(), phonons_page.table())
     flagship = flagship_page.PAGE
     new |= {path: flagship_page.card(path) for path in flagship_page.CARDS}
     new[flagship] = between_markers(flagship.read_text(), flagship_page.study_table())
