@@ -43,6 +43,7 @@ SKIP_REASONS = (
     "measures on downloaded data",
     "serves until it is stopped",
     "asks a running server",  # tests/server/test_docs.py
+    "needs a folder of calculations",
 )
 NO_WEIGHTS = f"no weights '{DEFAULT_WEIGHTS}'"
 
