@@ -42,10 +42,12 @@ from vanhove.models.tight_binding.weights import load_members
 from vanhove.prediction.electron_calibration import energy_errors, gap_errors
 from vanhove.prediction.electron_errors import HalfWidths
 from vanhove.prediction.electron_predictor import FOLDER, NAME
+from vanhove.prediction.electrons import Electrons
 from vanhove.results import write_result
 from vanhove.spectra.band_metrics import crosses_fermi, energy_mae
 from vanhove.spectra.metrics import mae_per_material, mse_per_material, r2_per_material
-from vanhove.training.band_labels import gap_labels
+from vanhove.training.band_labels import gap_labels, gaps_by_id
+from vanhove.training.electron_run import gap_rows, pbe_rows
 
 TB3_ON_PBE = RemoteFile(
     None,
@@ -68,6 +70,12 @@ CONVENTIONS = {
 }
 
 
+NAMED = (
+    "mp-149", "mp-32", "mp-2534", "mp-66", "mp-1265", "mp-22862", "mp-1143", "mp-2657", "mp-2133",
+    "mp-5229", "mp-127", "mp-134", "mp-30", "mp-2741", "mp-804", "mp-2815", "mp-19717", "mp-5020",
+)  # fmt: skip
+"""Si, Ge, GaAs, C, MgO, NaCl, Al2O3, TiO2, ZnO, SrTiO3, Na, Al, Cu, CaF2, GaN, MoS2, PbTe and
+BaTiO3."""
 GAP_CONVENTIONS = {
     "gap_all": "eV, mean absolute error of the gap (0 for metals), against PBE gaps of the "
     "Materials Project",
@@ -223,6 +231,32 @@ def coverage(
     }
 
 
+def measure_named(models: list[TightBinding]) -> list[dict[str, object]]:
+    """Well-known crystals, with PBE gaps of the Materials Project; some were trained on."""
+    trained = {item.crystal.formula for item in (*gap_rows(6), *pbe_rows())}
+    rows = []
+    for label in gaps_by_id(NAMED):
+        electrons = Electrons(models, label.crystal, NAME)
+        gap = electrons.gap
+        bands = electrons.bands()
+        at = "" if gap is None else f"{bands.where(gap.vbm_at)} to {bands.where(gap.cbm_at)}"
+        gamma = electrons.energies(np.zeros((1, 3)))[0]
+        rows.append(
+            {
+                "formula": label.crystal.formula,
+                "id": label.crystal.name,
+                "gap": round(electrons.band_gap, 3),
+                "pbe_gap": round(label.gap, 3),
+                "is_direct": electrons.is_direct,
+                "at": at,
+                "states_at_the_top_of_gamma": int((np.abs(gamma) < 1e-3).sum()),
+                "formula_in_training": label.crystal.formula in trained,
+            }
+        )
+        print(rows[-1])
+    return rows
+
+
 def measure_gaps(
     models: list[TightBinding], part: str, half_widths: HalfWidths | None
 ) -> dict[str, object]:
@@ -269,7 +303,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("weights", nargs="*", type=Path)
     parser.add_argument(
-        "--part", choices=("valid", "test", "second_test", "gaps", "gaps_valid"), default="valid"
+        "--part",
+        choices=("valid", "test", "second_test", "gaps", "gaps_valid", "named"),
+        default="valid",
     )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--rows", action="store_true")
@@ -299,7 +335,9 @@ def main() -> None:
         "versions": {"vanhove": vanhove.__version__, "torch": torch.__version__},
         "machine": platform.processor() or platform.machine(),
     }
-    if given.part in ("gaps", "gaps_valid"):
+    if given.part == "named":
+        result |= {"conventions": {}, "mean": {}, "crystals": measure_named(models)}
+    elif given.part in ("gaps", "gaps_valid"):
         of = "test" if given.part == "gaps" else "valid"
         result |= measure_gaps(models, of, half_widths.get("gap"))
         print(result["mean"])

@@ -116,6 +116,22 @@ def teacher_labels(left_out: Collection[str]) -> list[BandLabels]:
     return result
 
 
+def gaps_by_id(ids: Collection[str]) -> list[GapLabel]:
+    """PBE gaps of some crystals of the set of `gap_labels`, those that it holds."""
+    path = Path(data_file(GAPS))
+    with np.load(io.BytesIO(read_content(path)), allow_pickle=False) as archive:
+        data = {name: archive[name] for name in archive.files}
+    ends = np.cumsum(data["natoms"])
+    found = []
+    for row in np.flatnonzero(np.isin(data["ids"], list(ids))):
+        atoms = slice(ends[row] - data["natoms"][row], ends[row])
+        crystal = Crystal(
+            data["lattice"][row], data["frac"][atoms], data["Z"][atoms], str(data["ids"][row])
+        )
+        found.append(GapLabel(crystal, float(data["gap_pbe_eV"][row])))
+    return found
+
+
 def gap_labels(max_atoms: int = 10) -> dict[str, list[GapLabel]]:
     """PBE gaps of the Materials Project (the set of MEGNet), of crystals that the model can take.
 
