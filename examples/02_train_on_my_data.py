@@ -47,7 +47,7 @@ with tempfile.TemporaryDirectory() as temporary:
     print(f"best validation RMSE {result.validation['rmse']:.3f} (two epochs: do not expect much)")
 
     measured = vanhove.evaluate(run, split="test", quiet=True)
-    print(f"test MAE {measured['mean']['mae']:.3f} on {measured['n_materials']} crystals")
+    print(f"test MAE {measured.mean['mae']:.3f} on {measured.n_materials} crystals")
 
     predictor = vanhove.load(run)
     spectrum = predictor.predict(vanhove.load_dataset(data).crystals[0])

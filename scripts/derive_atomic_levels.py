@@ -20,7 +20,7 @@ from pathlib import Path
 from gpaw.atom.aeatom import AllElectronAtom
 from gpaw.atom.configurations import configurations
 
-from vanhove.results import to_json
+from vanhove.results import json_text
 
 HARTREE = 27.211386
 OUT = Path(__file__).parents[1] / "src/vanhove/crystal/data/atomic_levels.json"
@@ -89,7 +89,7 @@ def main() -> None:
             for shell, (energy, electrons) in of_atom.items()
             if shell in kept
         }
-    OUT.write_text(to_json(dict(sorted(table.items()))) + "\n")
+    OUT.write_text(json_text(dict(sorted(table.items()))) + "\n")
 
 
 if __name__ == "__main__":

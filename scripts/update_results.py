@@ -27,7 +27,7 @@ import results_page
 import tuning_page
 
 from vanhove.papers.published import PAPERS, PHONON_DATA, PublishedRow, published_rows
-from vanhove.results import to_json
+from vanhove.results import json_text
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "phonon"
@@ -249,7 +249,7 @@ def main(check: bool) -> int:
         page: between_markers(page.read_text(), study_table()),
         CARD: model_card(measured, family),
         PAGE: results_page.page(found),
-        SHIPPED: to_json(shipped) + "\n",
+        SHIPPED: json_text(shipped) + "\n",
     }
     for name in model_pages.PAGES:
         path = ROOT / "docs" / f"{name}.md"

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vanhove.results import LONG, read_result, to_json, write_result
+from vanhove.results import LONG, json_text, read_result, write_result
 
 NUMBER = st.none() | st.integers(-999, 999).map(lambda n: n / 1000)
 SHORT = st.lists(st.text() | st.booleans() | st.integers() | NUMBER, max_size=3)
@@ -25,7 +25,7 @@ def test_what_is_written_is_read(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("result") / "result.json"
     write_result(content, path)
     assert read_result(path) == content
-    assert json.loads(to_json(content)) == content
+    assert json.loads(json_text(content)) == content
 
 
 def test_the_json_is_short_and_the_same_result_makes_the_same_files(tmp_path):

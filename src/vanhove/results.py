@@ -11,8 +11,9 @@ import json
 import math
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,6 +21,33 @@ from vanhove import atomic
 
 LONG = 40
 _DIGITS = 6
+Json: TypeAlias = dict[str, Any]
+"""An object of plain JSON: what a file holds, for a reader who knows its keys."""
+
+
+class Result:
+    """Base of the frozen dataclasses that results are: their JSON has a key for each field.
+
+    A field that is None by default does not always apply; where it is None it is no key.
+    """
+
+    def to_json(self) -> Json:
+        """Plain JSON, keys in the order of the fields."""
+        return {
+            own.name: _jsonable(value)
+            for own in fields(self)  # type: ignore[arg-type]
+            if (value := getattr(self, own.name)) is not None or own.default is not None
+        }
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Result):
+        return value.to_json()
+    if isinstance(value, Mapping):
+        return {key: _jsonable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(inner) for inner in value]
+    return value
 
 
 def write_result(content: Mapping[str, Any], path: Path) -> None:
@@ -30,7 +58,7 @@ def write_result(content: Mapping[str, Any], path: Path) -> None:
         path: ``NAME.json``.
     """
     arrays: dict[str, list[list[Any]]] = {}
-    text = to_json(_without_arrays(content, arrays))
+    text = json_text(_without_arrays(content, arrays))
     path.parent.mkdir(parents=True, exist_ok=True)
     if arrays:
         _write_arrays(path.with_suffix(".npz"), arrays)
@@ -48,7 +76,7 @@ def read_result(path: Path) -> Any:
         return _with_arrays(content, {name: archive[name] for name in archive.files})
 
 
-def to_json(content: Mapping[str, Any]) -> str:
+def json_text(content: Mapping[str, Any]) -> str:
     """JSON with a line for each key, and for each entry of a list of tables."""
     return "{\n " + ",\n ".join(f"{json.dumps(k)}: {_value(v)}" for k, v in content.items()) + "\n}"
 

@@ -37,7 +37,7 @@ def test_the_file_holds_every_test_material(small_run, monkeypatch, tmp_path):
         for column in ("target", "prediction")
     )
     np.testing.assert_allclose(target, tiny.values[rows], rtol=1e-3)
-    measured = evaluate(small_run, "test", quiet=True)["mean"]["mae"]
+    measured = evaluate(small_run, "test", quiet=True).mean["mae"]
     assert np.abs(prediction - target).mean() == pytest.approx(measured, rel=1e-4)
     assert f"MAE {measured:.4f}" in out.output
     assert json.loads((tmp_path / "metadata.json").read_text())["model_parameters"] > 0

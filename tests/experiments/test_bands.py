@@ -77,9 +77,9 @@ def test_runs_are_used_again_and_agree_with_evaluate(reproduced):
     again = reproduce_bandformer(replace(options, seeds=None, measured_only=True), overrides)
     assert again["mean"] == pytest.approx(first["mean"], nan_ok=True)
     measured = evaluate(options.runs / "bandformer-seed0", quiet=True)
-    for key, value in measured["mean"].items():
+    for key, value in measured.mean.items():
         assert value == pytest.approx(first["runs"][0]["metrics"][key], rel=1e-5)
-    assert set(measured["groups"]["n_species"]["2"]) == {
+    assert set(measured.groups["n_species"]["2"]) == {
         "n",
         "energy_mae",
         "centre_mae",

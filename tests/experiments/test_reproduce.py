@@ -52,7 +52,7 @@ def test_the_files_hold_the_result(done):
 
 def test_the_numbers_are_those_of_evaluate(done):
     folder = done.runs / "quick-mlp-seed1"
-    theirs = evaluate(folder, quiet=True)["mean"]
+    theirs = evaluate(folder, quiet=True).mean
     ours = done.result["rows"][0]["runs"][1]["metrics"]
     assert {key: ours[key] for key in theirs} == pytest.approx(theirs, rel=1e-6)
 

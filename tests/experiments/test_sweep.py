@@ -14,7 +14,7 @@ from vanhove.experiments import trained_runs as engine
 from vanhove.experiments.sweep import TEST_NOTE, parse_values, sweep
 from vanhove.experiments.sweep_output import figure, sweep_table
 from vanhove.runs.catalog import run_config
-from vanhove.training.loop import train_run
+from vanhove.training.loop import train_to_end
 
 BASE = run_config(
     "mlp-energy",
@@ -38,10 +38,10 @@ def done(tmp_path_factory):
         if trained:
             raise SystemExit("killed")
         trained.append(config.name)
-        return train_run(config, *args, **options)
+        return train_to_end(config, *args, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "train_run", once)
+        patch.setattr(engine, "train_to_end", once)
         with pytest.raises(SystemExit):
             sweep(BASE, VALUES, output=folder, quiet=True)
     partial = json.loads((folder / "sweep.json").read_text())
@@ -49,8 +49,8 @@ def done(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             engine,
-            "train_run",
-            lambda config, *a, **o: again.append(config.name) or train_run(config, *a, **o),
+            "train_to_end",
+            lambda config, *a, **o: again.append(config.name) or train_to_end(config, *a, **o),
         )
         result = sweep(BASE, VALUES, output=folder, test=True, quiet=True)
     return folder, partial, [trained, again], result
@@ -75,7 +75,7 @@ def test_the_numbers_are_of_the_validation_part_and_on_demand_of_the_test_part(d
     assert TEST_NOTE not in partial["notes"]
     run = folder / "runs" / "mlp-energy-model.decoder.energies=gaussian-seed0"
     for split in ("valid", "test"):
-        expected = evaluate(run, split, quiet=True)["mean"]
+        expected = evaluate(run, split, quiet=True).mean
         assert result["points"][1][split]["mean"] == expected
 
 
@@ -135,7 +135,7 @@ def test_values_are_yaml():
 
 
 def test_mistakes_are_found_before_the_first_training(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "train_run", None)
+    monkeypatch.setattr(engine, "train_to_end", None)
     for values, message in (
         ({"graph.cutof": [1]}, r"graph\.cutof: Extra inputs are not permitted"),
         ({"graph.cutoff": [4, -1]}, r"graph\.cutoff=-1: graph\.cutoff"),

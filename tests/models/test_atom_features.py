@@ -75,7 +75,7 @@ def test_a_trained_model_needs_the_file_no_more(table_file, tmp_path, trainable)
     np.testing.assert_array_equal(predictor.predict(STRUCTURES / "Si.cif").values, before)
     kept = predictor.model.atom_features.table.detach().numpy()
     assert np.array_equal(kept, given, equal_nan=True) != trainable
-    assert evaluate(folder / BEST, "valid", quiet=True)["mean"]["mae"] > 0
+    assert evaluate(folder / BEST, "valid", quiet=True).mean["mae"] > 0
 
 
 def test_learned_vectors_are_trained(tmp_path):

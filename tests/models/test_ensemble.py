@@ -42,7 +42,7 @@ def test_an_ensemble_predicts_the_mean_of_its_runs(small_runs, small_ensemble, g
 
 def test_an_evaluation_says_whether_the_error_bars_hold(small_ensemble):
     """On validation, which they were fitted on, they do by construction."""
-    found = evaluate(small_ensemble, "valid", quiet=True)["runs"][0]["uncertainty"]
+    found = evaluate(small_ensemble, "valid", quiet=True).runs[0].uncertainty.to_json()
     for level, share in found["coverage"].items():
         assert share >= float(level)
     assert found["coverage"]["0.9"] < 0.95

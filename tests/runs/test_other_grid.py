@@ -94,15 +94,15 @@ def test_a_trained_model_answers_on_other_grids(run):
 
 
 def test_evaluation_on_other_grids(run):
-    assert evaluate(run, grid_points=51, quiet=True)["mean"] == evaluate(run, quiet=True)["mean"]
+    assert evaluate(run, grid_points=51, quiet=True).mean == evaluate(run, quiet=True).mean
     coarse = evaluate(run, grid_points=26, quiet=True)
-    assert "interpolated linearly from 51 to 26 points" in " ".join(coarse["notes"])
+    assert "interpolated linearly from 51 to 26 points" in " ".join(coarse.notes)
     model, info = load_model(run / "best.safetensors")
     tiny = load_tiny()
     rows = tiny.split("test")
     graphs = [build_graph(tiny.crystals[row], info.graph) for row in rows]
     error = np.abs(model.predict(graphs).numpy() - tiny.values[rows])[:, ::2].mean()
-    assert coarse["mean"]["mae"] == pytest.approx(error, rel=1e-4)
+    assert coarse.mean["mae"] == pytest.approx(error, rel=1e-4)
 
 
 def test_error_bars_on_another_grid_are_those_of_the_own_grid_between():
@@ -138,7 +138,7 @@ def test_an_error_on_another_grid_leaves_the_model_on_its_own(run):
             change(pair, info, FINE)
         assert pair.places is None
         assert member.places is None
-    graph = build_graph(load_tiny().crystals[0], info.config.graph)
+    graph = build_graph(load_tiny().crystals[0], info.graph)
     own = member.predict([graph])
 
     def fail_there():

@@ -81,13 +81,11 @@ def test_it_predicts_the_mean_with_error_bars(runs, pair):
 
 def test_an_evaluation_says_whether_they_hold(pair):
     """On validation, which they were fitted on, they do by construction."""
-    found = evaluate(pair, "valid", quiet=True)["runs"][0]["uncertainty"]
+    found = evaluate(pair, "valid", quiet=True).runs[0].uncertainty.to_json()
     n = load_model(pair)[1].ensemble.calibration.n_materials
     for level, share in found["coverage"].items():
         assert share >= min(float(level) * (n + 1) / n, 1) - 0.02
     assert found["half_width"] > 0
     assert found["gap"]["n"] == found["gap"]["n_calibrated_on"]
     assert "coverage_metal" not in found  # all of the toys have a gap
-    assert evaluate(pair, quiet=True)["runs"][0]["uncertainty"]["coverage"].keys() == set(
-        found["coverage"]
-    )
+    assert evaluate(pair, quiet=True).runs[0].uncertainty.coverage.keys() == set(found["coverage"])

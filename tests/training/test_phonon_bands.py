@@ -69,7 +69,7 @@ def test_phonon_bands_train(tmp_path):
     )
     result = train_run(config, tmp_path / "run", quiet=True)
     dataset = bands_dataset("toys", toys)
-    measured = evaluate(result.best, "train", quiet=True)["mean"]
+    measured = evaluate(result.best, "train", quiet=True).mean
     spread = np.abs(dataset.values - np.mean(dataset.values, axis=(0, 1))).mean()
     assert set(measured) == {"energy_mae", "centre_mae", "dispersion_mae"}
     assert measured["energy_mae"] < 0.3 * spread

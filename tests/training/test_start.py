@@ -51,10 +51,10 @@ def test_unseen_systems_get_the_mean_prompt(held_out_run):
 
 def test_groups_add_up(held_out_run):
     result = evaluate(held_out_run, "test", quiet=True)
-    groups = result["groups"]["crystal_system"]
+    groups = result.groups["crystal_system"]
     assert set(groups) == {"monoclinic", "triclinic"}
     total = sum(group["n"] * group["mae"] for group in groups.values())
-    assert total / result["n_materials"] == pytest.approx(result["mean"]["mae"])
+    assert total / result.n_materials == pytest.approx(result.mean["mae"])
 
 
 def tune(checkpoint, folder, **arguments):
@@ -75,7 +75,7 @@ def test_only_prompts_changes_nothing_else(species_run, tmp_path):
     assert changed == {"system.embedding.weight", "decoder.out.weight", "decoder.out.bias"}
     assert run_settings(tuned).start.trainable == "prompts"
     assert "tuning on 0.2" in info.trained.dataset.split
-    groups = evaluate(tuned, "test", quiet=True)["groups"]["n_species"]
+    groups = evaluate(tuned, "test", quiet=True).groups["n_species"]
     assert set(groups) == {"1"}
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,16 +13,20 @@ from torch import Tensor
 
 from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
 from vanhove.datasets.dataset import SpectrumDataset
-from vanhove.evaluation.measures import material_errors, measure
+from vanhove.evaluation.measures import material_errors, mean_and_std, measure
 from vanhove.evaluation.seen import seen_rows
-from vanhove.evaluation.uncertainty import predict_rows_with_errors, uncertainty_metrics
+from vanhove.evaluation.uncertainty import (
+    Uncertainty,
+    predict_rows_with_errors,
+    uncertainty_metrics,
+)
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
-from vanhove.results import write_result
+from vanhove.results import Json, Result, write_result
 from vanhove.runs.checkpoint import ModelInfo, load_model, recorded
 from vanhove.runs.compatibility import check_alike, check_data, unseen_note
-from vanhove.runs.config import DataSettings
-from vanhove.runs.other_grid import answer_on
+from vanhove.runs.config import DataSettings, RunConfig
+from vanhove.runs.other_grid import answering_on
 from vanhove.runs.prepared import (
     PreparedData,
     fit_scale,
@@ -65,6 +69,85 @@ METRIC_CONVENTIONS = {
 """What each number of an evaluation means."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class MeasuredRun(Result):
+    """One checkpoint on a split.
+
+    Attributes:
+        seed: of the run; of an ensemble, of its first member.
+        seeds: of an ensemble, those of its members.
+        uncertainty: of an ensemble, how its error bars hold.
+        epoch: of the checkpoint, from 0.
+        validation: its metrics on the validation split when it was trained.
+        n_parameters: of all members.
+        metrics: as `METRIC_CONVENTIONS` says; None where one is not defined.
+    """
+
+    seed: int
+    seeds: list[int] | None = None
+    uncertainty: Uncertainty | None = None
+    epoch: int
+    validation: dict[str, float]
+    n_parameters: int
+    metrics: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Seen(Result):
+    """Materials that the model was trained on, measured apart.
+
+    Attributes:
+        n_materials: how many.
+        mean: metrics, means over the runs.
+    """
+
+    n_materials: int
+    mean: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Result):
+    """Runs of one model on a split.
+
+    Attributes:
+        model: name of the run.
+        split: ``"test"``, ``"valid"`` or ``"train"``.
+        n_materials: measured.
+        dataset: of these materials, name and hash; of the model's own data all of `DatasetInfo`.
+        notes: what a reader has to know of the data, in sentences.
+        trained_on: the data of the training, `DatasetInfo`.
+        normalisation: of the spectra that are compared.
+        conventions: what each metric is, see `METRIC_CONVENTIONS`.
+        seeds: of the runs.
+        mean: metrics that all runs have, means over the runs.
+        std: their sample standard deviations; None for a single run.
+        groups: errors by crystal system and by number of species, see `groups_of`.
+        runs: one by one.
+        config: the settings of the run.
+        versions: of vanhove, torch and Python.
+        machine: processor, and whether a GPU was used.
+        seen: of other data, the materials that the model was trained on; not in the numbers above.
+    """
+
+    model: str
+    split: str
+    n_materials: int
+    dataset: Json
+    notes: list[str]
+    trained_on: Json
+    normalisation: str
+    conventions: dict[str, str]
+    seeds: list[int]
+    mean: dict[str, float]
+    std: dict[str, float] | None
+    groups: dict[str, dict[str, dict[str, float]]]
+    runs: list[MeasuredRun]
+    config: Json
+    versions: dict[str, str]
+    machine: str
+    seen: Seen | None = None
+
+
 def evaluate(
     checkpoints: str | PathLike[str] | Sequence[str | PathLike[str]],
     split: str = "test",
@@ -73,7 +156,7 @@ def evaluate(
     grid_points: int | None = None,
     output: str | PathLike[str] | None = None,
     quiet: bool = False,
-) -> dict[str, Any]:
+) -> Evaluation:
     """Measure one checkpoint, or several that differ in their seed alone.
 
     Args:
@@ -88,99 +171,98 @@ def evaluate(
         quiet: no progress.
 
     Returns:
-        ``{"runs": [...], "mean": {...}, "std": {...}, ...}``; ``std`` is the sample standard
-        deviation over the runs (None for a single run).
+        What was measured; ``output`` gets its `to_json`.
 
     Raises:
         CheckpointError: the checkpoints differ in more than their seed, or saw other data.
-        ConfigError: a model that knows its own grid alone, see `answer_on`.
+        ConfigError: a model that knows its own grid alone, see `answering_on`.
         DataError: the data cannot be used.
     """
     if isinstance(checkpoints, str | PathLike):
         checkpoints = [checkpoints]
     loaded = [load_model(find_weights(checkpoint)) for checkpoint in checkpoints]
-    infos = [info for _, info in loaded]
-    check_alike(checkpoints, infos)
-    config = infos[0].run_config()
+    info = loaded[0][1]
+    check_alike(checkpoints, [own for _, own in loaded])
+    config = _config(info, data, grid_points)
+    prepared = prepare(config, (split,), quiet)
+    dataset, own_data = prepared.dataset, data is None and grid_points is None
+    rows, seen = _unseen_first(dataset, prepared.rows(split), info, data)
+    runs, predictions, of_seen = [], [], []
+    for model, own in loaded:
+        with answering_on(model, own, None if grid_points is None else dataset.grid) as there:
+            check_data(dataset, there, own=own_data)
+            run, prediction = _measured(model, own, prepared, rows)
+            if seen is not None:
+                of_seen.append(_measured(model, own, prepared, seen)[0].metrics)
+        runs.append(run)
+        predictions.append(prediction)
+    mean, std = mean_and_std([run.metrics for run in runs], METRIC_CONVENTIONS)
+    result = Evaluation(
+        model=config.name,
+        split=split,
+        n_materials=len(rows),
+        dataset=info.trained.dataset.model_dump()
+        if data is None
+        else {"name": dataset.name, "hash": dataset.data_hash},
+        notes=[
+            *dataset.notes,
+            *unseen_note(dataset, info, rows.tolist()),
+            *([] if seen is None else [_seen_note(len(seen), len(rows))]),
+        ],
+        trained_on=info.trained.dataset.model_dump(),
+        normalisation=info.normalisation,
+        conventions={key: METRIC_CONVENTIONS[key] for key in mean},
+        seeds=[run.seed for run in runs],
+        mean=mean,
+        std=std,
+        groups=groups_of(prepared, rows, prepared.targets[rows].numpy(), predictions),
+        runs=runs,
+        config=recorded(checkpoints[0], info) | {"data": config.data.model_dump(mode="json")},
+        **circumstances(),
+        seen=None if seen is None else Seen(len(seen), mean_and_std(of_seen, mean)[0]),
+    )
+    if output is not None:
+        write_result(result.to_json(), Path(output))
+    return result
+
+
+def _config(info: ModelInfo, data: str | None, grid_points: int | None) -> RunConfig:
+    """The settings of a run, with those of the data to measure on."""
+    config = info.run_config()
     if data is not None:
-        elsewhere = DataSettings(dataset=data)
-        config = config.model_copy(update={"data": elsewhere})
-    info = infos[0]
+        config = config.model_copy(update={"data": DataSettings(dataset=data)})
     if grid_points is not None:
         if data is None:
             check_data(fit_scale(config, load_run_data(config)), info, own=True)
         section = config.data.model_copy(update={"grid_points": grid_points})
         config = config.model_copy(update={"data": section})
-    prepared = prepare(config, (split,), quiet)
-    dataset = prepared.dataset
-    rows = prepared.rows(split)
-    if grid_points is not None:
-        for model, own in loaded:
-            info = answer_on(model, own, dataset.grid)
-    check_data(dataset, info, own=data is None and grid_points is None)
-    rows, seen = _unseen_first(dataset, rows, info, data)
-    measured = [_measured(model, own, prepared, rows) for model, own in loaded]
-    runs, predictions = [run for run, _ in measured], [prediction for _, prediction in measured]
-    keys = [key for key in METRIC_CONVENTIONS if key in runs[0]["metrics"]]
-    keys = [key for key in keys if all(run["metrics"][key] is not None for run in runs)]
-    table = np.array([[run["metrics"][key] for key in keys] for run in runs])
-    result: dict[str, Any] = {
-        "model": config.name,
-        "split": split,
-        "n_materials": len(rows),
-        "dataset": infos[0].trained.dataset.model_dump()
-        if data is None
-        else {"name": dataset.name, "hash": dataset.data_hash},
-        "notes": [*dataset.notes, *unseen_note(dataset, infos[0], rows.tolist())],
-        "trained_on": infos[0].trained.dataset.model_dump(),
-        "normalisation": infos[0].normalisation,
-        "conventions": {key: METRIC_CONVENTIONS[key] for key in keys},
-        "seeds": [run["seed"] for run in runs],
-        "mean": dict(zip(keys, table.mean(axis=0).tolist(), strict=True)),
-        "std": dict(zip(keys, table.std(axis=0, ddof=1).tolist(), strict=True))
-        if len(runs) > 1
-        else None,
-        "groups": groups_of(prepared, rows, prepared.targets[rows].numpy(), predictions),
-        "runs": runs,
-        "config": recorded(checkpoints[0], infos[0])
-        | {"data": config.data.model_dump(mode="json")},
-        **circumstances(),
-    }
-    if seen is not None:
-        result["seen"] = _seen(loaded, prepared, seen, keys)
-        result["notes"].append(
-            f"{len(seen)} of {len(rows) + len(seen)} materials are like some that the model was "
-            "trained on: they are measured apart (seen), the numbers are those of the others"
-        )
-    if output is not None:
-        write_result(result, Path(output))
-    return result
+    return config
 
 
 def _measured(
     model: SpectrumModel | Ensemble, info: ModelInfo, prepared: PreparedData, rows: Tensor
-) -> tuple[dict[str, Any], np.ndarray]:
+) -> tuple[MeasuredRun, np.ndarray]:
     """What a result says of a run, and the run's predictions."""
     target = prepared.targets[rows].numpy()
     if torch.cuda.is_available():
         model = model.cuda()
-    uncertainty = {}
+    uncertainty = None
     if isinstance(model, Ensemble):
         ensemble = predict_rows_with_errors(model, prepared, rows)
         prediction = ensemble.mean.astype(np.float32)
-        uncertainty = {"uncertainty": uncertainty_metrics(model, ensemble, target, prepared)}
+        uncertainty = uncertainty_metrics(model, ensemble, target, prepared)
     else:
         prediction = predict_rows(model, prepared, rows).numpy()
     metrics = measure(target, prediction, prepared.dataset)
-    run = {
-        "seed": info.trained.seed,
-        **({} if info.ensemble is None else {"seeds": info.ensemble.seeds}),
-        **uncertainty,
-        "epoch": info.trained.epoch,
-        "validation": info.trained.validation,
-        "n_parameters": sum(p.numel() for p in model.parameters()),
-        "metrics": {key: value if np.isfinite(value) else None for key, value in metrics.items()},
-    }
+    run = MeasuredRun(
+        seed=info.trained.seed,
+        seeds=None if info.ensemble is None else info.ensemble.seeds,
+        uncertainty=uncertainty,
+        epoch=info.trained.epoch,
+        validation=info.trained.validation,
+        n_parameters=sum(p.numel() for p in model.parameters()),
+        metrics={key: value if np.isfinite(value) else None for key, value in metrics.items()},
+    )
     return run, prediction
 
 
@@ -197,11 +279,11 @@ def _unseen_first(
     return rows[~mask], rows[mask]
 
 
-def _seen(loaded: list, prepared: PreparedData, rows: Tensor, keys: list[str]) -> dict[str, Any]:
-    """Metrics of materials that the model was trained on, the mean over the runs."""
-    found = [_measured(model, own, prepared, rows)[0]["metrics"] for model, own in loaded]
-    means = {key: float(np.mean([metrics[key] for metrics in found])) for key in keys}
-    return {"n_materials": len(rows), "mean": means}
+def _seen_note(n_seen: int, n_others: int) -> str:
+    return (
+        f"{n_seen} of {n_others + n_seen} materials are like some that the model was "
+        "trained on: they are measured apart (seen), the numbers are those of the others"
+    )
 
 
 def groups_of(

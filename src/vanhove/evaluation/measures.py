@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+
 import numpy as np
 
 from vanhove.datasets import SpectrumDataset
@@ -30,6 +32,23 @@ def measure(
     if dataset.kpoints is not None:
         return band_metrics(target, prediction, electrons=dataset.kind.fermi_level)
     return spectrum_metrics(target, prediction, dataset.grid, dataset.unit)
+
+
+def mean_and_std(
+    runs: Sequence[Mapping[str, float | None]], keys: Iterable[str]
+) -> tuple[dict[str, float], dict[str, float] | None]:
+    """Means over runs, and their sample standard deviations (None for a single run).
+
+    Args:
+        runs: the metrics of each; None: not defined.
+        keys: the metrics to take, of which only those are kept that every run has.
+    """
+    keys = [key for key in keys if runs and all(run.get(key) is not None for run in runs)]
+    table = np.array([[run[key] for key in keys] for run in runs], dtype=np.float64)
+    mean = dict(zip(keys, table.mean(axis=0).tolist(), strict=True)) if keys else {}
+    if len(runs) < 2:
+        return mean, None
+    return mean, dict(zip(keys, table.std(axis=0, ddof=1).tolist(), strict=True))
 
 
 def validation_keys(dataset: SpectrumDataset) -> tuple[str, ...]:

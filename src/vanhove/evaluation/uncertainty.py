@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from vanhove.models.band_calibration import BandCalibration, gap_error, material
 from vanhove.models.calibration import CALIBRATED, LEVELS, Calibration
 from vanhove.models.ensemble import Ensemble, EnsemblePrediction, predict_members
 from vanhove.models.model import SpectrumModel
+from vanhove.results import Result
 from vanhove.runs.prepared import PreparedData
 from vanhove.spectra.band_metrics import crosses_fermi, energy_mae
 from vanhove.spectra.metrics import mae_per_material
@@ -21,6 +22,59 @@ from vanhove.spectra.metrics import mae_per_material
 WEIGHT = 0.01
 """Points above this part of the spectrum's maximum, predicted or true, are where there is any."""
 _TEMPERATURE = 300.0
+
+
+@dataclass(frozen=True)
+class GapUncertainty(Result):
+    """Error bars of band gaps, of the materials that are predicted to have one; eV.
+
+    Attributes:
+        n: materials.
+        n_calibrated_on: materials that the half width comes from.
+        mae: of the gap; none without materials.
+        half_width: of the 90 % interval; none if it is not calibrated.
+        coverage: share of the materials in that interval.
+    """
+
+    n: int
+    n_calibrated_on: int
+    mae: float | None = None
+    half_width: float | None = None
+    coverage: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uncertainty(Result):
+    """How often the intervals of an ensemble hold, how wide they are, whether they rank the errors.
+
+    Of spectra, shares and means are of all points; of bands, of the known energies of each
+    material, then over materials.
+
+    Attributes:
+        coverage: level of the interval (``"0.5"``...) to the share inside it.
+        coverage_with_weight: of spectra, the same of points where the prediction or the truth
+            exceeds 1 % of its maximum.
+        coverage_per_material_std: standard deviation of the share of each material, 90 % interval.
+        half_width: mean half width of the 90 % interval, in the unit of the values.
+        rank_correlation: Spearman's, mean error bar of a material against its MAE; None where all
+            are alike.
+        familiarity_rank_correlation: of the familiarity against the MAE (negative is good).
+        properties: of phonons, the derived properties at 300 K: ``mae``, ``coverage`` and mean
+            ``half_width`` of the 90 % interval, ``rank_correlation``.
+        coverage_metal, coverage_nonmetal: of electronic bands, ``coverage`` of these materials.
+        gap: of electronic bands.
+    """
+
+    coverage: dict[str, float]
+    coverage_with_weight: dict[str, float] | None = None
+    coverage_per_material_std: float
+    half_width: float
+    rank_correlation: float | None
+    familiarity_rank_correlation: float | None
+    properties: dict[str, dict[str, float | None]] | None = None
+    coverage_metal: dict[str, float] | None = None
+    coverage_nonmetal: dict[str, float] | None = None
+    gap: GapUncertainty | None = None
 
 
 def member_predictions(
@@ -50,17 +104,14 @@ def predict_rows_with_errors(
 
 def uncertainty_metrics(
     model: Ensemble, prediction: EnsemblePrediction, target: np.ndarray, data: PreparedData
-) -> dict[str, Any]:
-    """How often intervals hold, how wide they are, and whether they rank the errors.
+) -> Uncertainty:
+    """How the error bars of an ensemble hold.
 
-    Returns:
-        Of bands what `_band_uncertainty` says. Of spectra
-        ``coverage``: level to the share of all points in their interval; ``coverage_with_weight``:
-        the same of points where the prediction or the truth exceeds 1 % of its maximum;
-        ``coverage_per_material_std``: of the 90 % interval; ``half_width``: its mean;
-        ``rank_correlation``: Spearman, mean error bar of a material against its MAE;
-        ``familiarity_rank_correlation``: of the familiarity against the MAE (negative is good);
-        for phonons ``properties``: coverage of the 90 % intervals.
+    Args:
+        model: the ensemble.
+        prediction: of the materials.
+        target: ``[n_materials, n_points]``; of bands ``[n_materials, n_points, n_bands]``.
+        data: the materials.
     """
     mean, calibration = prediction.mean, model.calibration
     if isinstance(calibration, BandCalibration):
@@ -73,21 +124,20 @@ def uncertainty_metrics(
     top = np.maximum(target.max(axis=1), mean.max(axis=1))[:, None]
     weighty = np.maximum(target, mean) > WEIGHT * top
     error = mae_per_material(target, mean)
-    found: dict[str, Any] = {
-        "coverage": {f"{level:g}": float(own.mean()) for level, own in inside.items()},
-        "coverage_with_weight": {
+    properties = None
+    if calibration.properties:
+        properties = _property_coverage(calibration, prediction.members, target, data.dataset.grid)
+    return Uncertainty(
+        coverage={f"{level:g}": float(own.mean()) for level, own in inside.items()},
+        coverage_with_weight={
             f"{level:g}": float(own[weighty].mean()) for level, own in inside.items()
         },
-        "coverage_per_material_std": float(inside[0.9].mean(axis=1).std()),
-        "half_width": float(calibration.factors["0.9"] * prediction.std.mean()),
-        "rank_correlation": _rank_correlation(prediction.std.mean(axis=1), error),
-        "familiarity_rank_correlation": _rank_correlation(prediction.familiarity, error),
-    }
-    if calibration.properties:
-        found["properties"] = _property_coverage(
-            calibration, prediction.members, target, data.dataset.grid
-        )
-    return found
+        coverage_per_material_std=float(inside[0.9].mean(axis=1).std()),
+        half_width=float(calibration.factors["0.9"] * prediction.std.mean()),
+        rank_correlation=_rank_correlation(prediction.std.mean(axis=1), error),
+        familiarity_rank_correlation=_rank_correlation(prediction.familiarity, error),
+        properties=properties,
+    )
 
 
 def _band_uncertainty(
@@ -95,16 +145,7 @@ def _band_uncertainty(
     prediction: EnsemblePrediction,
     target: np.ndarray,
     electrons: bool,
-) -> dict[str, Any]:
-    """The same of bands; shares and means are of the known energies of each material, then over
-    materials.
-
-    Returns:
-        ``coverage``, ``coverage_per_material_std``, ``half_width`` and both rank correlations;
-        ``coverage_metal`` and ``coverage_nonmetal``, of electrons; ``gap``, of
-        electrons: how many materials were predicted to have one, their MAE and, if it is
-        calibrated, half width and coverage of the 90 % interval.
-    """
+) -> Uncertainty:
     mean = prediction.mean
     shares = material_shares(np.isfinite(target))
 
@@ -116,33 +157,34 @@ def _band_uncertainty(
         low, high = calibration.interval(mean, prediction.std, level)
         inside[level] = per_material((target >= low) & (target <= high))
     bars, error = per_material(prediction.std), energy_mae(target, mean)
-    found: dict[str, Any] = {
-        "coverage": {f"{level:g}": float(own.mean()) for level, own in inside.items()},
-        "coverage_per_material_std": float(inside[0.9].std()),
-        "half_width": float(calibration.factors["0.9"] * bars.mean()),
-        "rank_correlation": _rank_correlation(bars, error),
-        "familiarity_rank_correlation": _rank_correlation(prediction.familiarity, error),
-    }
+    found = Uncertainty(
+        coverage={f"{level:g}": float(own.mean()) for level, own in inside.items()},
+        coverage_per_material_std=float(inside[0.9].std()),
+        half_width=float(calibration.factors["0.9"] * bars.mean()),
+        rank_correlation=_rank_correlation(bars, error),
+        familiarity_rank_correlation=_rank_correlation(prediction.familiarity, error),
+    )
     if not electrons:
         return found
     is_metal = crosses_fermi(target)
-    for name, chosen in (("metal", is_metal), ("nonmetal", ~is_metal)):
-        if chosen.any():
-            found[f"coverage_{name}"] = {
-                f"{level:g}": float(own[chosen].mean()) for level, own in inside.items()
-            }
-    return found | {"gap": _gap_coverage(calibration, gap_error(mean, target))}
+    metal, nonmetal = (
+        {f"{level:g}": float(own[chosen].mean()) for level, own in inside.items()}
+        if chosen.any()
+        else None
+        for chosen in (is_metal, ~is_metal)
+    )
+    gap = _gap_coverage(calibration, gap_error(mean, target))
+    return replace(found, coverage_metal=metal, coverage_nonmetal=nonmetal, gap=gap)
 
 
-def _gap_coverage(calibration: BandCalibration, error: np.ndarray) -> dict[str, Any]:
-    found: dict[str, Any] = {"n": len(error), "n_calibrated_on": calibration.n_gaps}
+def _gap_coverage(calibration: BandCalibration, error: np.ndarray) -> GapUncertainty:
+    found = GapUncertainty(len(error), calibration.n_gaps)
     if len(error):
-        found["mae"] = float(error.mean())
+        found = replace(found, mae=float(error.mean()))
     if calibration.gap_half_widths is not None:
         half = calibration.gap_half_widths["0.9"]
-        found["half_width"] = half
-        if len(error):
-            found["coverage"] = float((error <= half).mean())
+        inside = float((error <= half).mean()) if len(error) else None
+        found = replace(found, half_width=half, coverage=inside)
     return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from vanhove.errors import ConfigError
 from vanhove.evaluation.band_baselines import nearest_copy, training_mean
 from vanhove.evaluation.evaluate import METRIC_CONVENTIONS
+from vanhove.evaluation.measures import mean_and_std
 from vanhove.experiments.options import Options
 from vanhove.experiments.trained_runs import has_run
 from vanhove.papers.published import find_published
@@ -102,7 +103,7 @@ def _result(
     dataset, rows = data.dataset, data.rows("test").numpy()
     metrics = {seed: _measured(target, values) for seed, values in predictions.items()}
     keys = [key for key in METRIC_CONVENTIONS if key in next(iter(metrics.values()))]
-    table = np.array([[metrics[seed][key] for key in keys] for seed in metrics])
+    mean, std = mean_and_std(list(metrics.values()), keys)
     info = next(iter(infos.values()))
     return {
         "experiment": NAME,
@@ -121,10 +122,8 @@ def _result(
         "ids": [dataset.ids[row] for row in rows],
         "conventions": {key: METRIC_CONVENTIONS[key] for key in keys},
         "seeds": list(metrics),
-        "mean": dict(zip(keys, table.mean(axis=0).tolist(), strict=True)),
-        "std": dict(zip(keys, table.std(axis=0, ddof=1).tolist(), strict=True))
-        if len(metrics) > 1
-        else None,
+        "mean": mean,
+        "std": std,
         "runs": [
             {
                 "seed": seed,

@@ -10,6 +10,7 @@ import numpy as np
 
 from vanhove.errors import DataError
 from vanhove.evaluation.measurement import CONVENTIONS, PER_MATERIAL, Measurement
+from vanhove.evaluation.measures import mean_and_std
 from vanhove.evaluation.validity import ValidityTest
 from vanhove.papers.published import PHONON_DATA
 from vanhove.papers.table import Column, Row
@@ -84,14 +85,9 @@ def row_content(
             | {"metrics": {k: v if math.isfinite(v) else None for k, v in metrics.items()}}
         )
     if entry.runs:
-        every = [run["metrics"] for run in content["runs"]]
-        keys = [
-            key for key in CONVENTIONS if all(metrics.get(key) is not None for metrics in every)
-        ]
-        table = np.array([[metrics[key] for key in keys] for metrics in every])
-        content["mean"] = dict(zip(keys, table.mean(axis=0).tolist(), strict=True))
-        if len(every) > 1:
-            content["std"] = dict(zip(keys, table.std(axis=0, ddof=1).tolist(), strict=True))
+        content["mean"], content["std"] = mean_and_std(
+            [run["metrics"] for run in content["runs"]], CONVENTIONS
+        )
         content["distance"] = _distances(content, row, columns)
     return content
 

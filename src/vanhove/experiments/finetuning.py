@@ -13,7 +13,7 @@ import numpy as np
 from vanhove.errors import ConfigError
 from vanhove.evaluation.evaluate import METRIC_CONVENTIONS
 from vanhove.evaluation.measurement import PER_MATERIAL, Measurement, Measurer
-from vanhove.evaluation.measures import bootstrap_interval
+from vanhove.evaluation.measures import bootstrap_interval, mean_and_std
 from vanhove.experiments.options import Options
 from vanhove.experiments.trained_runs import has_run, say
 from vanhove.results import write_result
@@ -247,16 +247,14 @@ class _Work:
     def row(self, model: str, mode: HeldOutMode, size: int) -> dict[str, Any]:
         runs = self.found[model, mode, size]
         metrics = {seed: run.metrics() for seed, run in runs.items()}
-        table = np.array([[metrics[seed][key] for key in KEYS] for seed in runs])
+        mean, std = mean_and_std(list(metrics.values()), KEYS)
         row: dict[str, Any] = {
             "model": model,
             "mode": mode,
             "size": size,
             "seeds": list(runs),
-            "mean": dict(zip(KEYS, table.mean(axis=0).tolist(), strict=True)),
-            "std": dict(zip(KEYS, table.std(axis=0, ddof=1).tolist(), strict=True))
-            if len(runs) > 1
-            else None,
+            "mean": mean,
+            "std": std,
             "runs": [self.run(model, mode, size, seed, metrics[seed]) for seed in runs],
             "config": next(iter(runs.values())).description["config"],
         }

@@ -10,12 +10,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from vanhove.datasets import load_dataset
 from vanhove.errors import ConfigError, DataError
 from vanhove.evaluation.measurement import CONVENTIONS, PER_MATERIAL, Measurement, Measurer
+from vanhove.evaluation.measures import mean_and_std
 from vanhove.evaluation.validity import PROPERTIES, SEEDS, ValidityTest, validity_test
 from vanhove.experiments.comparison import (
     MeasuredRow,
@@ -281,15 +281,14 @@ def _add_ratios(rows: list[dict[str, Any]], references: list[str]) -> None:
     }
     for row, reference in zip(rows, references, strict=True):
         whole = of_label.get(reference, {})
-        ratios = []
         for run in row["runs"]:
             if run["seed"] in whole:
                 run["metrics"]["mae_ratio"] = run["metrics"]["mae"] / whole[run["seed"]]
-                ratios.append(run["metrics"]["mae_ratio"])
-        if len(ratios) == len(row["runs"]) > 0:
-            row["mean"]["mae_ratio"] = float(np.mean(ratios))
-            if len(ratios) > 1:
-                row["std"]["mae_ratio"] = float(np.std(ratios, ddof=1))
+        mean, std = mean_and_std([run["metrics"] for run in row["runs"]], ["mae_ratio"])
+        if row["runs"]:
+            row["mean"] |= mean
+        if std is not None:
+            row["std"] |= std
 
 
 def _validity(

@@ -139,8 +139,9 @@ def _measured(
 ) -> dict[str, Any]:
     """Mean, spread and single runs; what the metrics mean goes into ``result``."""
     found = evaluate(runs, split, quiet=quiet)
-    result["conventions"] |= found["conventions"]
-    if result["metric"] not in found["mean"]:  # such as wasserstein, in the unit of the data
-        names = [key for key in found["mean"] if key.startswith(result["metric"])]
-        result["metric"] = (names or list(found["mean"]))[0]
-    return {key: found[key] for key in ("n_materials", "dataset", "mean", "std", "runs")}
+    result["conventions"] |= found.conventions
+    if result["metric"] not in found.mean:  # such as wasserstein, in the unit of the data
+        names = [key for key in found.mean if key.startswith(result["metric"])]
+        result["metric"] = (names or list(found.mean))[0]
+    content = found.to_json()
+    return {key: content[key] for key in ("n_materials", "dataset", "mean", "std", "runs")}

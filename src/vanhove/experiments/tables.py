@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from vanhove.evaluation.evaluate import Evaluation
 from vanhove.models.model import ModelSettings
 from vanhove.papers.definitions import EXPERIMENTS
 from vanhove.papers.published import PAPERS, PHONON_DATA, PublishedRow, published_rows
@@ -16,26 +17,26 @@ from vanhove.runs.catalog import CATALOG, run_config
 COLUMNS_PER_BLOCK = 4
 
 
-def evaluation_table(result: dict[str, Any]) -> str:
-    """A result of `vanhove.evaluation.evaluate.evaluate` as text, published rows beside it."""
-    seeds = result["seeds"]
+def evaluation_table(result: Evaluation) -> str:
+    """A result of `vanhove.evaluate` as text, published rows beside it."""
+    seeds = result.seeds
     lines = [
-        f"{result['model']}, {result['split']} split of {result['dataset']['name']}: "
-        f"{result['n_materials']} materials, {len(seeds)} seed{'s' if len(seeds) > 1 else ''} "
+        f"{result.model}, {result.split} split of {result.dataset['name']}: "
+        f"{result.n_materials} materials, {len(seeds)} seed{'s' if len(seeds) > 1 else ''} "
         f"({', '.join(map(str, seeds))})",
         "",
     ]
     published: list[tuple[str, PublishedRow, tuple[Column, ...]]] = []
-    own_grid = result["config"]["data"].get("grid_points") is None
-    if result["split"] == "test" and result["dataset"]["name"] == "phonon_petretto" and own_grid:
-        published = published_beside(ModelSettings.parse(result["config"]["model"]))
+    own_grid = result.config["data"].get("grid_points") is None
+    if result.split == "test" and result.dataset["name"] == "phonon_petretto" and own_grid:
+        published = published_beside(ModelSettings.parse(result.config["model"]))
     header = f"{'':58s} {'ours':>18s}"
     for title, _, _ in published:
         header += f"  {title[:22]:>22s}"
     lines.append(header.rstrip())
-    for key, convention in result["conventions"].items():
-        spread = result["std"]
-        line = f"{convention:58s} {number(result['mean'][key], (spread or {}).get(key)):>18s}"
+    for key, convention in result.conventions.items():
+        spread = result.std
+        line = f"{convention:58s} {number(result.mean[key], (spread or {}).get(key)):>18s}"
         for _, row, columns in published:
             value = ""
             for column in columns:
@@ -47,17 +48,17 @@ def evaluation_table(result: dict[str, Any]) -> str:
                     )
             line += f"  {value:>22s}"
         lines.append(line.rstrip())
-    lines += ["", *(f"note: {note}" for note in result["notes"])]
+    lines += ["", *(f"note: {note}" for note in result.notes)]
     if published:
         lines += ["", *(f"{title}: {_source(row)}" for title, row, _ in published)]
     return "\n".join(lines)
 
 
-def groups_table(result: dict[str, Any]) -> str:
+def groups_table(result: Evaluation) -> str:
     """The same result by crystal system and by number of species."""
     names = {"mse_x10": "MSEx10", "mae": "MAE", "r2": "R2"}
     lines: list[str] = []
-    for kind, groups in result["groups"].items():
+    for kind, groups in result.groups.items():
         for name, errors in groups.items():
             keys = [key for key in errors if key != "n"]
             if not lines:

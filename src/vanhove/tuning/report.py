@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from vanhove.atomic import write_text
 from vanhove.errors import MissingExtraError
-from vanhove.results import to_json
+from vanhove.results import json_text
 from vanhove.tuning.space import SearchSpace
 from vanhove.tuning.study import best_config, best_trial, counts
 from vanhove.version import circumstances
@@ -89,7 +89,7 @@ def search_content(study: optuna.Study, space: SearchSpace) -> dict[str, Any]:
 def write_tables(study: optuna.Study, space: SearchSpace, folder: Path) -> dict[str, Any]:
     """Write ``trials.json``, ``trials.csv`` and, once a trial has finished, ``best.yaml``."""
     content = search_content(study, space)
-    write_text(folder / CONTENT, to_json(content) + "\n")
+    write_text(folder / CONTENT, json_text(content) + "\n")
     plain = ("number", "state", "value", "epochs", "seconds", "continued", "reason")
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)

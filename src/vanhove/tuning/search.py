@@ -119,7 +119,7 @@ def measure_best(
     look at the test split would be to choose on it.
 
     Returns:
-        What `evaluate` returns, also in ``test.json``.
+        What ``test.json`` holds, see `vanhove.evaluation.evaluate.Evaluation`.
 
     Raises:
         ConfigError: there is no search.
@@ -136,7 +136,7 @@ def measure_best(
         run = place.folder / "best" / f"seed{seed}"
         train_to_end(config.model_copy(update={"seed": seed}), run, quiet=quiet)
         folders.append(run)
-    return evaluate(folders, "test", output=file, quiet=quiet)
+    return evaluate(folders, "test", output=file, quiet=quiet).to_json()
 
 
 def _work(place: Place, space: SearchSpace, trials: int, deadline: float, quiet: bool) -> Study:
