@@ -85,6 +85,23 @@ def coverage_words(run: dict, test: dict, key: str, unit: str, digits: int) -> s
     )
 
 
+USE = """\
+## Use it for
+
+Crystals like those of the data: ordered, inorganic, relaxed, up to 40 atoms in the primitive cell,
+and a familiarity that is not close to 0. Elements that neither data set holds are refused.
+
+## Do not use it for
+
+Molecular crystals, defects, surfaces or strongly distorted structures. The density on the 51 points
+ends at 1000 1/cm (stretching of light atoms is cut off) and is relative; the whole spectrum, bands
+and stability come from the force constants (`vanhove.phonons`; `docs/phonons.md` tells what they
+are worth: stability hardly more than a guess). The data hold insulators and semiconductors alone:
+charges of metals mean nothing. The error bars hold on average over materials like the validation
+ones, not for each material.
+"""
+
+
 def card(path: Path) -> str:
     result = json.loads(path.with_suffix(".json").read_text())
     trained, run = result["trained_on"], result["runs"][0]
@@ -133,17 +150,4 @@ to 1000 1/cm, scaled so that the largest value of a training spectrum is 1.
 
 Rank correlation of a material's mean error bar and its MAE: {bars["rank_correlation"]:.2f}.
 
-## Use it for
-
-Crystals like those of the data: ordered, inorganic, relaxed, up to 40 atoms in the primitive cell,
-and a familiarity that is not close to 0. Elements that neither data set holds are refused.
-
-## Do not use it for
-
-Molecular crystals, defects, surfaces or strongly distorted structures. The density on the 51 points
-ends at 1000 1/cm (stretching of light atoms is cut off) and is relative; the whole spectrum, bands
-and stability come from the force constants (`vanhove.phonons`; `docs/phonons.md` tells what they
-are worth: stability hardly more than a guess). The data hold insulators and semiconductors alone:
-charges of metals mean nothing. The error bars hold on average over materials like the validation
-ones, not for each material.
-"""
+{USE}"""
