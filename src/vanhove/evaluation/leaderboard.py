@@ -7,14 +7,13 @@ import json
 import zipfile
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from vanhove.atomic import write_text
 from vanhove.datasets.catalog import load_dataset
 from vanhove.errors import CheckpointError
-from vanhove.results import write_result
+from vanhove.results import Json, write_result
 from vanhove.runs.checkpoint import load_model, recorded
 from vanhove.runs.compatibility import check_data
 from vanhove.runs.prepared import predict_rows, prepare
@@ -27,7 +26,7 @@ BENCHMARK = "AI-Spectra-ph_dos-edos_pdos-test-multimae"
 
 def write_submission(
     checkpoint: str | PathLike[str], folder: str | PathLike[str], *, quiet: bool = False
-) -> dict[str, Any]:
+) -> Json:
     """Predict the test split of `phonon_jarvis` and write what the leaderboard takes.
 
     ``BENCHMARK.csv.zip`` has the columns id, target, prediction, the points of a spectrum joined
@@ -111,7 +110,7 @@ def write_submission(
     return result
 
 
-def submission_line(result: dict[str, Any]) -> str:
+def submission_line(result: Json) -> str:
     """What `write_submission` measured, in a line."""
     clean = result["clean"]
     return (

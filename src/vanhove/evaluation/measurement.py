@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from vanhove.atomic import replacing, write_text
 from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
 from vanhove.evaluation.conditions import AS_THEY_ARE, Conditions
 from vanhove.evaluation.evaluate import METRIC_CONVENTIONS
+from vanhove.results import Json
 from vanhove.runs.checkpoint import load_model, read_safetensors, run_settings
 from vanhove.runs.compatibility import check_data, unseen_note
 from vanhove.runs.config import RunConfig
@@ -95,7 +95,7 @@ class Measurement:
         prediction: ``[n_materials, n_points]``, clipped at zero, on the scale of the data.
     """
 
-    description: dict[str, Any]
+    description: Json
     ids: list[str]
     n_atoms: np.ndarray
     n_species: np.ndarray

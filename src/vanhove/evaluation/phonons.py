@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
 from vanhove.models.phonons import has_phonons, members_of, predict_phonons
 from vanhove.progress import track
-from vanhove.results import write_result
+from vanhove.results import Json, write_result
 from vanhove.runs.checkpoint import load_model, recorded
 from vanhove.spectra.phonons import Phonons
 from vanhove.version import circumstances
@@ -100,7 +99,7 @@ def evaluate_phonons(
     limit: int | None = None,
     members: bool = True,
     quiet: bool = False,
-) -> dict[str, Any]:
+) -> Json:
     """Compare a model's phonons with those of `phonon_petretto_full`.
 
     Args:
@@ -319,7 +318,7 @@ def _median(values: np.ndarray) -> float:
     return float(np.median(values)) if len(values) else np.nan
 
 
-def phonon_table(result: dict[str, Any]) -> str:
+def phonon_table(result: Json) -> str:
     """The numbers of `evaluate_phonons`, one line each with the standard error over crystals."""
     lines = []
     for name, text in result["conventions"].items():

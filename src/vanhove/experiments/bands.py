@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from vanhove.evaluation.measures import mean_and_std
 from vanhove.experiments.options import Options
 from vanhove.experiments.trained_runs import has_run
 from vanhove.papers.published import find_published
-from vanhove.results import write_result
+from vanhove.results import Json, write_result
 from vanhove.runs.catalog import run_config
 from vanhove.runs.checkpoint import load_model, recorded
 from vanhove.runs.compatibility import unseen_note
@@ -58,9 +57,7 @@ def bandformer_config(
     )
 
 
-def reproduce_bandformer(
-    options: Options, overrides: Mapping[str, object] | None = None
-) -> dict[str, Any]:
+def reproduce_bandformer(options: Options, overrides: Mapping[str, object] | None = None) -> Json:
     """Table I of Bandformer; see `vanhove.reproduce`. ``overrides`` are dotted settings on top.
 
     Raises:
@@ -99,7 +96,7 @@ def _result(
     predictions: dict[int, np.ndarray],
     infos: dict[int, ModelInfo],
     quick: bool,
-) -> dict[str, Any]:
+) -> Json:
     dataset, rows = data.dataset, data.rows("test").numpy()
     metrics = {seed: _measured(target, values) for seed, values in predictions.items()}
     keys = [key for key in METRIC_CONVENTIONS if key in next(iter(metrics.values()))]
@@ -163,7 +160,7 @@ def published_numbers() -> dict[str, float]:
     return found
 
 
-def bandformer_table(result: dict[str, Any]) -> str:
+def bandformer_table(result: Json) -> str:
     """The result as text: quantities and kinds of materials in lines, models in columns."""
     columns = {
         "ours": result["mean"],

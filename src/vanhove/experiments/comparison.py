@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from vanhove.evaluation.measures import mean_and_std
 from vanhove.evaluation.validity import ValidityTest
 from vanhove.papers.published import PHONON_DATA
 from vanhove.papers.table import Column, Row
+from vanhove.results import Json
 from vanhove.runs.config import RunConfig
 
 LARGE_SPREADS, LARGE_RELATIVE, ROUNDING = 2.0, 0.1, 0.0005
@@ -49,12 +49,10 @@ def check_same_data(present: list[MeasuredRow], shared: tuple[str, ...]) -> None
                 )
 
 
-def row_content(
-    entry: MeasuredRow, columns: list[Column], tests: list[ValidityTest]
-) -> dict[str, Any]:
+def row_content(entry: MeasuredRow, columns: list[Column], tests: list[ValidityTest]) -> Json:
     """What NAME.json says of a row; without runs, means and spreads are None."""
     row = entry.row
-    content: dict[str, Any] = {
+    content: Json = {
         "label": row.label,
         "model": row.model,
         "run": row.run,
@@ -92,7 +90,7 @@ def row_content(
     return content
 
 
-def published_content(row: Row, columns: list[Column]) -> dict[str, Any] | None:
+def published_content(row: Row, columns: list[Column]) -> Json | None:
     """The printed row in our keys and units; None where the paper has no such row."""
     published = row.published_row()
     if published is None:
@@ -117,7 +115,7 @@ def published_content(row: Row, columns: list[Column]) -> dict[str, Any] | None:
     }
 
 
-def _distances(content: dict[str, Any], row: Row, columns: list[Column]) -> dict[str, Any]:
+def _distances(content: Json, row: Row, columns: list[Column]) -> Json:
     """How far each number is from the printed one: relative, and in printed spreads."""
     published = content["published"]
     if published is None or published["dataset"] != PHONON_DATA[0]:
@@ -141,7 +139,7 @@ def _distances(content: dict[str, Any], row: Row, columns: list[Column]) -> dict
     return found
 
 
-def column_content(column: Column) -> dict[str, Any]:
+def column_content(column: Column) -> Json:
     """What NAME.json says of a column."""
     return {
         "key": column.key,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vanhove.atomic import write_bytes
 from vanhove.evaluation.measurement import Measurement
+from vanhove.results import Json
 from vanhove.spectra.plotting import ACCENT_COLOUR, COLOUR, REFERENCE_COLOUR, TEXT_COLOUR, png
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ Runs = Mapping[str, Sequence[Measurement]]
 QUINTILES = ("best fifth", "second", "middle", "fourth", "worst fifth")
 
 
-def dots(result: dict[str, Any], runs: Runs) -> Figure | None:
+def dots(result: Json, runs: Runs) -> Figure | None:
     """Each column as a panel, each row as a line: ours with its spread, and the published number.
 
     None when nothing was measured.
@@ -60,7 +61,7 @@ def dots(result: dict[str, Any], runs: Runs) -> Figure | None:
     return drawing
 
 
-def beta(result: dict[str, Any], runs: Runs) -> Figure | None:
+def beta(result: Json, runs: Runs) -> Figure | None:
     """Each column over the weight of the system loss; None when nothing was measured."""
     rows = [row for row in result["rows"] if row["mean"]]
     if not rows:
@@ -80,7 +81,7 @@ def beta(result: dict[str, Any], runs: Runs) -> Figure | None:
     return drawing
 
 
-def fractions(result: dict[str, Any], runs: Runs) -> Figure | None:
+def fractions(result: Json, runs: Runs) -> Figure | None:
     """DOSTransformer's figure 6: each column over the part of the held-out crystals tuned on.
 
     Grey: without fine-tuning. None when nothing was measured.
@@ -116,7 +117,7 @@ def fractions(result: dict[str, Any], runs: Runs) -> Figure | None:
     return drawing
 
 
-def sizes(result: dict[str, Any], runs: Runs) -> Figure | None:
+def sizes(result: Json, runs: Runs) -> Figure | None:
     """Each column over the part of the training set; None when nothing was measured."""
     rows = [row for row in result["rows"] if row["mean"]]
     if not rows:
@@ -136,7 +137,7 @@ def sizes(result: dict[str, Any], runs: Runs) -> Figure | None:
     return drawing
 
 
-def quintiles(result: dict[str, Any], runs: Runs) -> Figure | None:
+def quintiles(result: Json, runs: Runs) -> Figure | None:
     """Mat2Spec's figure: test crystals in fifths by error, the typical one of each, true and ours.
 
     For Mat2Spec with SumNorm-KL and for DOSTransformer, or, without both, the first measured row.
@@ -169,7 +170,7 @@ def quintiles(result: dict[str, Any], runs: Runs) -> Figure | None:
     return drawing
 
 
-def relative_errors(result: dict[str, Any], runs: Runs) -> Figure | None:
+def relative_errors(result: Json, runs: Runs) -> Figure | None:
     """Mat2Spec's box plot: relative errors of C_V(300 K) and of the mean frequency, row by row.
 
     Boxes hold the middle half of the test crystals, whiskers 5 to 95 %. None when nothing was
@@ -205,7 +206,7 @@ def relative_errors(result: dict[str, Any], runs: Runs) -> Figure | None:
     return drawing
 
 
-FIGURES: dict[str, Callable[[dict[str, Any], Runs], Figure | None]] = {
+FIGURES: dict[str, Callable[[Json, Runs], Figure | None]] = {
     "dots": dots,
     "beta": beta,
     "fractions": fractions,
@@ -226,7 +227,7 @@ def write_figure(drawing: Figure, path: Path) -> None:
     write_bytes(path, content.getvalue())
 
 
-def _figure(width: float, height: float, result: dict[str, Any], legend: str = "") -> Figure:
+def _figure(width: float, height: float, result: Json, legend: str = "") -> Figure:
     from matplotlib.figure import Figure
 
     drawing = Figure(figsize=(width, height), layout="constrained")

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from vanhove.evaluation.measurement import PER_MATERIAL, Measurement, Measurer
 from vanhove.evaluation.measures import bootstrap_interval, mean_and_std
 from vanhove.experiments.options import Options
 from vanhove.experiments.trained_runs import has_run, say
-from vanhove.results import write_result
+from vanhove.results import Json, write_result
 from vanhove.runs.catalog import run_config
 from vanhove.runs.config import DataSettings, RunConfig, Trainable, with_overrides
 from vanhove.runs.description import DatasetInfo
@@ -118,7 +118,7 @@ QUICK = Scale(
 QUICK_NOTE = "QUICK RUN on the tiny toy data set: NOT A MEASUREMENT."
 
 
-def reproduce_finetuning(options: Options) -> dict[str, Any]:
+def reproduce_finetuning(options: Options) -> Json:
     """The curves; see `vanhove.reproduce`. Seeds are those of the subsets.
 
     Raises:
@@ -150,7 +150,7 @@ class _Work:
         self.scale, self.options = scale, options
         self.measurer = Measurer(quiet=True)
         self.found: dict[tuple[str, HeldOutMode, int], dict[int, Measurement]] = {}
-        self.reports: dict[Path, dict[str, Any]] = {}
+        self.reports: dict[Path, Json] = {}
 
     def do(self, model: str) -> None:
         base = self.base_config(model)
@@ -224,7 +224,7 @@ class _Work:
             config, folder, measured_only=self.options.measured_only, quiet=self.options.quiet
         )
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> Json:
         first = next(iter(self.found.values()))
         any_run = next(iter(first.values()))
         data = RunConfig.parse(any_run.description["config"])
@@ -244,11 +244,11 @@ class _Work:
         model, mode, size = key
         return list(MODELS).index(model), list(MODES).index(mode), size
 
-    def row(self, model: str, mode: HeldOutMode, size: int) -> dict[str, Any]:
+    def row(self, model: str, mode: HeldOutMode, size: int) -> Json:
         runs = self.found[model, mode, size]
         metrics = {seed: run.metrics() for seed, run in runs.items()}
         mean, std = mean_and_std(list(metrics.values()), KEYS)
-        row: dict[str, Any] = {
+        row: Json = {
             "model": model,
             "mode": mode,
             "size": size,
@@ -268,10 +268,10 @@ class _Work:
 
     def run(
         self, model: str, mode: HeldOutMode, size: int, seed: int, metrics: dict[str, float]
-    ) -> dict[str, Any]:
+    ) -> Json:
         name = f"{self.scale.prefix}{model}-{mode}-{size}-seed{seed}"
         report = self.reports.get(self.options.runs / name)
-        found: dict[str, Any] = {"seed": seed, "metrics": {key: metrics[key] for key in KEYS}}
+        found: Json = {"seed": seed, "metrics": {key: metrics[key] for key in KEYS}}
         if report is not None:
             found |= {
                 "epochs": report["epochs"],
@@ -282,7 +282,7 @@ class _Work:
         return found
 
 
-def finetuning_table(result: dict[str, Any]) -> str:
+def finetuning_table(result: Json) -> str:
     """The result as text."""
     lines = [
         result["title"],
@@ -306,7 +306,7 @@ def finetuning_table(result: dict[str, Any]) -> str:
     return "\n".join([*lines, "", *(f"note: {note}" for note in result["notes"])])
 
 
-def _draw(result: dict[str, Any], path: Path) -> None:
+def _draw(result: Json, path: Path) -> None:
     from vanhove.experiments.figures import write_figure
     from vanhove.experiments.finetuning_figure import curves
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from vanhove.results import Json
 from vanhove.spectra.plotting import ACCENT_COLOUR, COLOUR, REFERENCE_COLOUR, TEXT_COLOUR
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ STYLES = {
 """Marker, line and colour of each mode."""
 
 
-def curves(result: dict[str, Any], models: Mapping[str, str], modes: Mapping[str, str]) -> Figure:
+def curves(result: Json, models: Mapping[str, str], modes: Mapping[str, str]) -> Figure:
     """MAE over the number of materials tuned on, a panel for each model, a line for each mode.
 
     Args:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from vanhove.experiments.comparison import MeasuredRow
 from vanhove.papers.table import Experiment
-from vanhove.results import write_result
+from vanhove.results import Json, write_result
 
 
 def write_table(
-    result: dict[str, Any],
+    result: Json,
     experiment: Experiment,
     measured: Sequence[MeasuredRow],
     output: Path,

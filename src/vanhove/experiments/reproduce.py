@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -31,6 +30,7 @@ from vanhove.experiments.timing import Effort, time_models
 from vanhove.experiments.trained_runs import has_run, say
 from vanhove.papers.definitions import EXPERIMENTS, chosen_rows, find_experiment
 from vanhove.papers.table import Column, Experiment, Row
+from vanhove.results import Json
 from vanhove.runs.catalog import Size
 from vanhove.runs.config import RunConfig
 from vanhove.runs.description import DatasetInfo
@@ -70,7 +70,7 @@ def reproduce(
     output: str | PathLike[str] = "reproduced",
     figures: str | PathLike[str] | None = None,
     quiet: bool = False,
-) -> dict[str, Any]:
+) -> Json:
     """Reproduce a table or figure of a paper: train what is missing, measure, compare.
 
     Args:
@@ -105,7 +105,7 @@ def reproduce(
         figures=None if figures is None else Path(figures),
         quiet=quiet,
     )
-    own_form: dict[str, Callable[[Options], dict[str, Any]]] = {
+    own_form: dict[str, Callable[[Options], Json]] = {
         bands.NAME: bands.reproduce_bandformer,
         finetuning.NAME: finetuning.reproduce_finetuning,
     }
@@ -124,7 +124,7 @@ def reproducible() -> dict[str, str]:
     return tables | {bands.NAME: bands.TITLE, finetuning.NAME: finetuning.TITLE}
 
 
-def reproduce_table(name: str, rows: Sequence[str], size: Size, options: Options) -> dict[str, Any]:
+def reproduce_table(name: str, rows: Sequence[str], size: Size, options: Options) -> Json:
     """A table or figure of a paper; see `vanhove.reproduce`.
 
     Every row is a run folder ``RUNS/RUN-seedSEED``, shared by all tables that need it. A finished
@@ -143,7 +143,7 @@ def reproduce_table(name: str, rows: Sequence[str], size: Size, options: Options
             measured = _measured_rows(chosen, options)
             beside = _measured_rows(list(experiment.beside), replace(options, measured_only=True))
             content = _compared_rows(experiment, measured, options)
-    result: dict[str, Any] = {
+    result: Json = {
         "experiment": name,
         "stem": _stem(options),
         "title": experiment.title,
@@ -206,13 +206,13 @@ def _trained(row: Row | None, seed: int, options: _TableOptions) -> bool:
 
 def _compared_rows(
     experiment: Experiment, measured: list[MeasuredRow], options: _TableOptions
-) -> dict[str, Any]:
+) -> Json:
     columns = list(experiment.columns)
     if experiment.common_materials:
         _restrict_to_common(measured)
     present = [entry for entry in measured if entry.runs]
     notes = list(experiment.notes)
-    extra: dict[str, Any] = {}
+    extra: Json = {}
     tests = []
     for name in experiment.properties if present else ():
         test = _validity(name, present[0].config, options, notes)
@@ -236,7 +236,7 @@ def _compared_rows(
     if len(measured) < every:
         notes.append(f"{len(measured)} of {every} rows were asked for.")
     keys = dict.fromkeys(key for row in rows for key in row["mean"] or ())
-    content: dict[str, Any] = {
+    content: Json = {
         "notes": notes,
         "conventions": {key: CONVENTIONS[key] for key in keys},
         "columns": [column_content(column) for column in columns],
@@ -274,7 +274,7 @@ def _restrict_to_common(measured: list[MeasuredRow]) -> None:
             entry.runs = [run.restricted(ids) for run in entry.runs]
 
 
-def _add_ratios(rows: list[dict[str, Any]], references: list[str]) -> None:
+def _add_ratios(rows: list[Json], references: list[str]) -> None:
     """``mae_ratio`` of each run: its MAE over that of its reference row's run of that seed."""
     of_label = {
         row["label"]: {run["seed"]: run["metrics"]["mae"] for run in row["runs"]} for row in rows
@@ -302,7 +302,7 @@ def _validity(
         return None
 
 
-def _describe_test(test: ValidityTest) -> dict[str, Any]:
+def _describe_test(test: ValidityTest) -> Json:
     counts, of = test.counts, test.of
     learned = "standardised logarithm of the value" if of.logarithm else "value"
     bound = ", ".join(f"{key} {value:.3f}" for key, value in test.lower_bound.items())
@@ -322,9 +322,7 @@ def _describe_test(test: ValidityTest) -> dict[str, Any]:
     }
 
 
-def _timed_rows(
-    experiment: Experiment, chosen: list[Row], options: _TableOptions
-) -> dict[str, Any]:
+def _timed_rows(experiment: Experiment, chosen: list[Row], options: _TableOptions) -> Json:
     if options.measured_only:
         raise ConfigError(
             f"{options.name} times training steps, which no finished run holds; leave "
@@ -339,7 +337,7 @@ def _timed_rows(
     seconds = time_models(dataset, configs, effort, partial(say, quiet=options.quiet))
     own = seconds[chosen.index(reference)]
     columns = list(experiment.columns)
-    rows: list[dict[str, Any]] = [
+    rows: list[Json] = [
         {
             "label": row.label,
             "model": row.model,
@@ -380,7 +378,7 @@ def _timed_rows(
     }
 
 
-def _published_ratios(row: Row, reference: Row, columns: list[Column]) -> dict[str, Any] | None:
+def _published_ratios(row: Row, reference: Row, columns: list[Column]) -> Json | None:
     """The printed seconds of a row over those of the reference."""
     published, whole = (published_content(one, columns) for one in (row, reference))
     if published is not None and whole is not None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -15,6 +14,7 @@ from vanhove.errors import ConfigError
 from vanhove.evaluation.evaluate import METRIC_CONVENTIONS, evaluate
 from vanhove.experiments.sweep_output import label_of, write_sweep
 from vanhove.experiments.trained_runs import has_run, say
+from vanhove.results import Json
 from vanhove.runs.config import RunConfig, flat_settings, with_overrides
 from vanhove.runs.folder import run_folder
 from vanhove.version import circumstances
@@ -53,7 +53,7 @@ def sweep(
     metric: str | None = None,
     test: bool = False,
     quiet: bool = False,
-) -> dict[str, Any]:
+) -> Json:
     """Train and measure a run for each value, or combination of values, and seed.
 
     Writes sweep.json, sweep.csv, sweep.md and sweep.png into ``output``, anew after each value;
@@ -83,7 +83,7 @@ def sweep(
     points = [
         _point(base, dict(zip(values, choice, strict=True))) for choice in product(*values.values())
     ]
-    result: dict[str, Any] = {
+    result: Json = {
         "title": f"{base.name}: {', '.join(values)}",
         "keys": list(values),
         "seeds": list(seeds),
@@ -134,9 +134,7 @@ def _point(base: RunConfig, given: Mapping[str, object]) -> tuple[dict[str, obje
     return chosen, config.model_copy(update={"name": f"{base.name}-{slug}"})
 
 
-def _measured(
-    runs: Sequence[Path], split: str, result: dict[str, Any], quiet: bool
-) -> dict[str, Any]:
+def _measured(runs: Sequence[Path], split: str, result: Json, quiet: bool) -> Json:
     """Mean, spread and single runs; what the metrics mean goes into ``result``."""
     found = evaluate(runs, split, quiet=quiet)
     result["conventions"] |= found.conventions

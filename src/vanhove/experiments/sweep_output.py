@@ -13,7 +13,7 @@ import numpy as np
 
 from vanhove.atomic import write_text
 from vanhove.experiments.figures import write_figure
-from vanhove.results import write_result
+from vanhove.results import Json, write_result
 from vanhove.spectra import plotting
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def write_sweep(result: dict[str, Any], folder: Path) -> None:
+def write_sweep(result: Json, folder: Path) -> None:
     """All files; ``result`` holds one point at least."""
     write_result(result, folder / "sweep.json")
     write_text(
@@ -59,7 +59,7 @@ def write_sweep(result: dict[str, Any], folder: Path) -> None:
     write_text(folder / "sweep.csv", stream.getvalue())
 
 
-def sweep_table(result: dict[str, Any]) -> str:
+def sweep_table(result: Json) -> str:
     """As Markdown: a row for each value, mean ± spread over the seeds."""
     first = result["points"][0]
     keys = [key for key in SHOWN if key in first["valid"]["mean"]]
@@ -82,7 +82,7 @@ def sweep_table(result: dict[str, Any]) -> str:
     return "\n".join([*lines, "", *meaning, *(f"- {note}" for note in result["notes"])])
 
 
-def figure(result: dict[str, Any]) -> Figure:
+def figure(result: Json) -> Figure:
     """The metric over the first setting: numbers as lines, categories as bars.
 
     Error bars are spreads over the seeds. Of several settings, each combination of the others is a

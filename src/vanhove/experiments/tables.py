@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 from vanhove.evaluation.evaluate import Evaluation
 from vanhove.models.model import ModelSettings
 from vanhove.papers.definitions import EXPERIMENTS
 from vanhove.papers.published import PAPERS, PHONON_DATA, PublishedRow, published_rows
 from vanhove.papers.table import Column
+from vanhove.results import Json
 from vanhove.runs.catalog import CATALOG, run_config
 
 COLUMNS_PER_BLOCK = 4
@@ -118,7 +118,7 @@ def number(value: float | None, spread: float | None = None, digits: int = 4) ->
     return f"{value:.{digits}f}" + (f" +- {spread:.{digits}f}" if spread is not None else "")
 
 
-def result_table(result: dict[str, Any]) -> str:
+def result_table(result: Json) -> str:
     """Any result of `vanhove.reproduce` as text."""
     from vanhove.experiments import bands, finetuning
 
@@ -129,7 +129,7 @@ def result_table(result: dict[str, Any]) -> str:
     return own_form.get(result["experiment"], experiment_table)(result)
 
 
-def experiment_table(result: dict[str, Any]) -> str:
+def experiment_table(result: Json) -> str:
     """A result of `vanhove.experiments.reproduce.reproduce` as text: ours, below it published."""
     lines = [result["title"]]
     if result["quick"]:
@@ -152,7 +152,7 @@ def experiment_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _row_lines(row: dict[str, Any], columns: list[dict[str, Any]], width: int) -> list[str]:
+def _row_lines(row: Json, columns: list[Json], width: int) -> list[str]:
     published = row["published"] or {"values": {}, "spread": {}}
     ours, theirs = "", ""
     for column in columns:
@@ -171,7 +171,7 @@ def _row_lines(row: dict[str, Any], columns: list[dict[str, Any]], width: int) -
     return lines
 
 
-def measured() -> dict[str, Any]:
+def measured() -> Json:
     """Sizes and test numbers of catalogued models, as shipped (by scripts/update_results.py)."""
     return json.loads((files("vanhove.experiments") / "measured.json").read_text(encoding="utf-8"))
 

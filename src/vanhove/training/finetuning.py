@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from vanhove.datasets.splits import fold_split
 from vanhove.errors import ConfigError, DataError
 from vanhove.evaluation.measures import material_errors
 from vanhove.models.ensemble import Ensemble
+from vanhove.results import Json
 from vanhove.runs.checkpoint import load_model, read_info, run_settings
 from vanhove.runs.compatibility import check_data, unseen_note
 from vanhove.runs.config import DataSettings, RunConfig, Trainable
@@ -75,7 +76,7 @@ def finetune(
     resume: bool = False,
     overrides: Mapping[str, object] | None = None,
     quiet: bool = False,
-) -> TrainingResult | dict[str, Any]:
+) -> TrainingResult | Json:
     """Train a trained model further; what ``vanhove finetune`` runs.
 
     Args:
@@ -144,7 +145,7 @@ def tune_on_few(
     resume: bool = False,
     overrides: Mapping[str, object] | None = None,
     quiet: bool = False,
-) -> dict[str, Any]:
+) -> Json:
     """Fine-tune where nothing can be spared for validation.
 
     The train and valid splits are shared out over folds. For each of them a run trains on the

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from vanhove.atomic import write_text
 from vanhove.datasets import SpectrumDataset
 from vanhove.evaluation.evaluate import METRIC_CONVENTIONS
 from vanhove.evaluation.measures import bootstrap_interval, material_errors
+from vanhove.results import Json
 
 JSON_FILE, MARKDOWN_FILE = "finetuning.json", "finetuning.md"
 LARGER_IS_BETTER = ("r2",)
@@ -25,7 +25,7 @@ VERDICTS = {
 
 def summary(
     dataset: SpectrumDataset, rows: np.ndarray, before: np.ndarray, after: np.ndarray
-) -> dict[str, Any]:
+) -> Json:
     """Metrics without and with fine-tuning, and the gain of each material.
 
     Args:
@@ -41,7 +41,7 @@ def summary(
     """
     target = dataset.values[rows]
     old, new = (material_errors(target, values, dataset) for values in (before, after))
-    metrics: dict[str, dict[str, Any]] = {}
+    metrics: dict[str, Json] = {}
     for name in old:
         gain = (new[name] - old[name]) if name in LARGER_IS_BETTER else (old[name] - new[name])
         defined = np.isfinite(gain)
@@ -68,7 +68,7 @@ def summary(
     }
 
 
-def report_lines(report: dict[str, Any]) -> list[str]:
+def report_lines(report: Json) -> list[str]:
     """The report in sentences; the table is apart."""
     first = next(iter(report["metrics"].values()))
     n = report["n_materials"]
@@ -89,7 +89,7 @@ def report_lines(report: dict[str, Any]) -> list[str]:
     return lines
 
 
-def report_rows(report: dict[str, Any]) -> list[list[str]]:
+def report_rows(report: Json) -> list[list[str]]:
     """The table, header first."""
     rows = [["metric", "original", "tuned", "gain", "95 % interval"]]
     for name, found in report["metrics"].items():
@@ -99,7 +99,7 @@ def report_rows(report: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
-def report_table(report: dict[str, Any]) -> str:
+def report_table(report: Json) -> str:
     """The report as text for the terminal."""
     title = f"{report['checkpoint']}, tuned on {report['n_materials']} materials of "
     lines = [title + report["dataset"]["name"], ""]
@@ -108,7 +108,7 @@ def report_table(report: dict[str, Any]) -> str:
     return "\n".join([*lines, "", *report_lines(report), report["model"]])
 
 
-def report_markdown(report: dict[str, Any]) -> str:
+def report_markdown(report: Json) -> str:
     """The report as a page."""
     table = ["| " + " | ".join(row) + " |" for row in report_rows(report)]
     table.insert(1, "|---" * 5 + "|")
@@ -128,7 +128,7 @@ def report_markdown(report: dict[str, Any]) -> str:
     )
 
 
-def write_report(report: dict[str, Any], folder: Path) -> None:
+def write_report(report: Json, folder: Path) -> None:
     """``finetuning.json`` and ``finetuning.md`` in the run folder."""
     write_text(folder / JSON_FILE, json.dumps(report, indent=1) + "\n")
     write_text(folder / MARKDOWN_FILE, report_markdown(report) + "\n")

@@ -10,6 +10,7 @@ from typing import Any
 
 from vanhove.atomic import write_text
 from vanhove.errors import MissingExtraError
+from vanhove.results import Json
 from vanhove.runs.config import RunConfig
 
 
@@ -79,7 +80,7 @@ class RunLog:
             self._wandb.finish()
 
 
-def read_log(folder: Path) -> list[dict[str, Any]]:
+def read_log(folder: Path) -> list[Json]:
     """The complete rows of ``metrics.jsonl``; a line cut short by a kill is left out."""
     path = folder / "metrics.jsonl"
     rows = []

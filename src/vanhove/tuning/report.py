@@ -6,7 +6,6 @@ import csv
 import io
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
@@ -14,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from vanhove.atomic import write_text
 from vanhove.errors import MissingExtraError
-from vanhove.results import json_text
+from vanhove.results import Json, json_text
 from vanhove.tuning.space import SearchSpace
 from vanhove.tuning.study import best_config, best_trial, counts
 from vanhove.version import circumstances
@@ -44,7 +43,7 @@ def _evaluator() -> PedAnovaImportanceEvaluator:
     return PedAnovaImportanceEvaluator(target_quantile=0.25)
 
 
-def trial_content(trial: FrozenTrial, space: SearchSpace) -> dict[str, Any]:
+def trial_content(trial: FrozenTrial, space: SearchSpace) -> Json:
     """A trial as JSON holds it."""
     attrs = trial.user_attrs
     complete = set(trial.params) == set(space.space)
@@ -67,7 +66,7 @@ def trial_content(trial: FrozenTrial, space: SearchSpace) -> dict[str, Any]:
     }
 
 
-def search_content(study: optuna.Study, space: SearchSpace) -> dict[str, Any]:
+def search_content(study: optuna.Study, space: SearchSpace) -> Json:
     """Everything about a search, for ``trials.json``."""
     trials = [t for t in study.get_trials(deepcopy=False) if t.state != TrialState.WAITING]
     best = best_trial(study)
@@ -86,7 +85,7 @@ def search_content(study: optuna.Study, space: SearchSpace) -> dict[str, Any]:
     }
 
 
-def write_tables(study: optuna.Study, space: SearchSpace, folder: Path) -> dict[str, Any]:
+def write_tables(study: optuna.Study, space: SearchSpace, folder: Path) -> Json:
     """Write ``trials.json``, ``trials.csv`` and, once a trial has finished, ``best.yaml``."""
     content = search_content(study, space)
     write_text(folder / CONTENT, json_text(content) + "\n")
@@ -132,7 +131,7 @@ def write_plots(study: optuna.Study, folder: Path) -> None:
         write_text(folder / name, page)
 
 
-def trial_line(trial: FrozenTrial, content: dict[str, Any]) -> str:
+def trial_line(trial: FrozenTrial, content: Json) -> str:
     """What a person sees when a trial ends."""
     best = content["best"]
     ended = {
@@ -145,7 +144,7 @@ def trial_line(trial: FrozenTrial, content: dict[str, Any]) -> str:
     return f"trial {trial.number:3d}  {ended:24s}  {so_far}  {settings}"
 
 
-def search_table(content: dict[str, Any], top: int = 10) -> str:
+def search_table(content: Json, top: int = 10) -> str:
     """The best trials and what decides, for a terminal."""
     states = ", ".join(f"{n} {state}" for state, n in sorted(content["states"].items()))
     lines = [
@@ -165,7 +164,7 @@ def search_table(content: dict[str, Any], top: int = 10) -> str:
     return "\n".join(lines)
 
 
-def test_table(result: dict[str, Any]) -> str:
+def test_table(result: Json) -> str:
     """Metrics of the best settings on the test split, as `measure_best` returns them."""
     spread = result["std"] or {}
     return "\n".join(

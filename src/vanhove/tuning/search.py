@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import torch
 from optuna import Study
 
 from vanhove.errors import TuningError, VanhoveError
 from vanhove.evaluation.evaluate import evaluate
+from vanhove.results import Json
 from vanhove.training.loop import train_to_end
 from vanhove.tuning.report import BEST_RUN, trial_line, write_plots, write_tables
 from vanhove.tuning.space import SearchSpace
@@ -38,7 +38,7 @@ class SearchResult:
     """
 
     folder: Path
-    content: dict[str, Any]
+    content: Json
 
     @property
     def best_run(self) -> Path:
@@ -112,7 +112,7 @@ def measure_best(
     *,
     storage: str | None = None,
     quiet: bool = False,
-) -> dict[str, Any]:
+) -> Json:
     """Train the best settings with several seeds and measure them on the test split, once.
 
     A search that was tested gives its numbers again and measures nothing: to choose again after a

@@ -12,6 +12,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from vanhove.errors import ConfigError
+from vanhove.results import Json
 from vanhove.runs.catalog import CATALOG, Size, run_config
 from vanhove.runs.checkpoint import load_config
 from vanhove.runs.config import (
@@ -65,7 +66,7 @@ class FloatRange(Settings):
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return float(value) if is_number and self.low <= value <= self.high else None
 
-    def wandb(self) -> dict[str, Any]:
+    def wandb(self) -> Json:
         kind = "log_uniform_values" if self.type == "log" else "uniform"
         return {"distribution": kind, "min": self.low, "max": self.high}
 
@@ -101,7 +102,7 @@ class IntRange(Settings):
             return None
         return value if value in range(self.low, self.high + 1, self.step) else None
 
-    def wandb(self) -> dict[str, Any]:
+    def wandb(self) -> Json:
         if self.step == 1:
             return {"distribution": "int_uniform", "min": self.low, "max": self.high}
         return {
@@ -139,7 +140,7 @@ class Choice(Settings):
         label = self._label(value)
         return label if label in self.labels else None
 
-    def wandb(self) -> dict[str, Any]:
+    def wandb(self) -> Json:
         return {"values": self.labels}
 
     def value(self, stored: Any) -> Any:
@@ -174,13 +175,9 @@ class SearchSpace(Settings):
 
     name: str = Field(pattern=r"^[\w.-]+$", description="name of the study and of its runs")
     about: str = Field("", description="where the ranges come from")
-    base: str | dict[str, Any] = Field(
-        description="a named model, shipped weights, a run file, or settings"
-    )
+    base: str | Json = Field(description="a named model, shipped weights, a run file, or settings")
     size: Size = Field("compact", description="which settings of a named model")
-    set: dict[str, Any] = Field(
-        default_factory=dict, description="dotted settings that differ from the base"
-    )
+    set: Json = Field(default_factory=dict, description="dotted settings that differ from the base")
     epochs: int = Field(ge=1, description="number of epochs of a trial")
     metric: SelectionName = Field(
         "rmse", description="metric of the validation split; smaller is better"
@@ -288,14 +285,14 @@ class SearchSpace(Settings):
         assert isinstance(self.base, dict)
         return RunConfig.parse(self.base, self.name)
 
-    def base_parameters(self) -> dict[str, Any] | None:
+    def base_parameters(self) -> Json | None:
         """The base as a study stores a trial; None when it is outside the ranges."""
         flat = flat_settings(self.base_config)
         places = {key: range_.place(flat.get(key)) for key, range_ in self.space.items()}
         tied = all(flat.get(key) == flat.get(a) for key, r in self.space.items() for a in r.also)
         return places if tied and None not in places.values() else None
 
-    def values(self, stored: Mapping[str, Any]) -> dict[str, Any]:
+    def values(self, stored: Mapping[str, Any]) -> Json:
         """Settings from what a study or a sweep stores.
 
         Raises:

@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import filelock
 import optuna
@@ -27,6 +26,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from vanhove.atomic import write_text
 from vanhove.errors import ConfigError, TuningError
+from vanhove.results import Json
 from vanhove.runs.config import RunConfig
 from vanhove.runs.folder import BEST
 from vanhove.training.logs import read_log
@@ -279,7 +279,7 @@ class TrialWorker:
         except optuna.exceptions.UpdateFinishedTrialError:
             return  # given up by another machine, which runs these settings now
 
-    def train(self, trial: Trial, values: dict[str, Any]) -> None:
+    def train(self, trial: Trial, values: Json) -> None:
         folder = self.place.trial(trial.number)
         reported = set(self.study.get_trials(deepcopy=False)[trial.number].intermediate_values)
 

@@ -8,19 +8,19 @@ come from a file, as an agent gives them.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from vanhove.atomic import write_text
 from vanhove.errors import ConfigError, MissingExtraError
+from vanhove.results import Json
 from vanhove.training.loop import EpochRow, TrainingResult, train_to_end
 from vanhove.tuning.space import SearchSpace
 
 PROJECT = "vanhove"
 
 
-def sweep_config(space: SearchSpace, source: str, trials: int | None = None) -> dict[str, Any]:
+def sweep_config(space: SearchSpace, source: str, trials: int | None = None) -> Json:
     """The sweep of a space, for ``wandb sweep FILE``.
 
     Their only way to end a trial early is Hyperband; it stands for either pruner.
@@ -30,7 +30,7 @@ def sweep_config(space: SearchSpace, source: str, trials: int | None = None) -> 
         source: how ``vanhove tune`` finds the space where the agents run.
         trials: at most; None: until the sweep is stopped.
     """
-    config: dict[str, Any] = {
+    config: Json = {
         "name": space.name,
         "description": space.about,
         "project": PROJECT,

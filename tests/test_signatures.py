@@ -1,0 +1,67 @@
+"""Public signatures name what they give: no anonymous dictionaries."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import vanhove
+
+ANONYMOUS = "dict[str, Any]"
+STILL = {
+    "crystal/crystal.py",
+    "crystal/embeddings.py",
+    "crystal/optimade.py",
+    "crystal/reading.py",
+    "datasets/band_files.py",
+    "datasets/catalog.py",
+    "datasets/folder.py",
+    "datasets/phonopy_files.py",
+    "datasets/vasp.py",
+    "embeddings/embedding.py",
+    "models/tight_binding/weights.py",
+    "prediction/bands.py",
+    "prediction/electron_predictor.py",
+    "runs/catalog.py",
+    "runs/checkpoint.py",
+    "screening/report.py",
+    "screening/writer.py",
+    "server/pool.py",
+    "server/worker.py",
+    "settings.py",
+    "spectra/conversions/files.py",
+    "spectra/conversions/tables.py",
+    "spectra/density.py",
+    "spectra/dispersion.py",
+    "spectra/phonons.py",
+    "version.py",
+}
+"""Modules that still have some: take one away here with its last one."""
+
+
+def public_annotations(tree: ast.Module):
+    """Of functions, methods and fields without a leading underscore."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name[0] != "_":
+            given = node.args
+            every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+            yield from (one.annotation for one in every if one is not None)
+            yield node.returns
+        elif isinstance(node, ast.ClassDef) and node.name[0] != "_":
+            yield from (
+                field.annotation
+                for field in node.body
+                if isinstance(field, ast.AnnAssign)
+                and not ast.unparse(field.target).startswith("_")
+            )
+
+
+def test_no_public_signature_has_an_anonymous_dictionary():
+    root = Path(vanhove.__file__).parent
+    found = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        for annotation in public_annotations(ast.parse(path.read_text(encoding="utf-8")))
+        if annotation is not None and ANONYMOUS in ast.unparse(annotation)
+    }
+    assert not found - STILL, "name the result: a frozen dataclass, or vanhove.results.Json"
