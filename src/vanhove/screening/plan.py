@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from vanhove.atomic import write_bytes
+from vanhove.atomic import temporary, write_bytes
 from vanhove.errors import ConfigError
 from vanhove.version import __version__
 
@@ -60,6 +60,7 @@ class Plan:
                 theirs = json.loads(path.read_text(encoding="utf-8"))
                 _check_same(theirs, mine, out)
                 return
+            temporary(path).unlink(missing_ok=True)  # what a kill left
             if any(out.iterdir()):
                 raise ConfigError(
                     f"--output {out}: holds other files and no {PLAN}; give a new folder, or "
