@@ -78,8 +78,8 @@ def crashes() -> str:
 
 Each command was killed at its writes (a file opened for writing, which is then empty, or renamed)
 and started again. It survives where it then ends in the same files as a run that was not killed,
-byte for byte but for the times in them, and leaves nothing else behind. (`tune` goes on after
-every kill, but its database and tables hold the times of the trials and which were continued.)
+byte for byte but for the times in them, and leaves nothing else behind. (`tune` ends
+well after every kill, but its database and tables are then not the same bytes.)
 
 {table(["command", "writes", "tried", "survived"], rows)}
 
