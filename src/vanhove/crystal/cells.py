@@ -25,7 +25,7 @@ def basis_change(primitive: Crystal, other: Crystal) -> np.ndarray | None:
     lengths = np.linalg.norm(vectors, axis=1)
     wanted = other.lattice @ other.lattice.T
     rows = [
-        np.flatnonzero(np.abs(lengths - np.sqrt(wanted[i, i])) < _LENGTH_TOLERANCE)
+        np.flatnonzero(np.abs(lengths - np.sqrt(wanted[i, i])) < _LENGTH_TOLERANCE).tolist()
         for i in range(3)
     ]
 

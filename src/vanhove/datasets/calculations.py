@@ -244,7 +244,7 @@ def _force_constants(path: Path) -> Found:
             cell["force_constants_filename"] = path
         phonon = phonopy.load(**cell, log_level=0)
         phonon.run_mesh(_MESH, with_eigenvectors=False)
-        found = phonon.get_mesh_dict()
+        found: Any = phonon.get_mesh_dict()
     except DataError:
         raise
     except Exception as error:

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from vanhove.errors import DataError
 
@@ -89,8 +90,8 @@ def record_of_label(raw: dict[str, np.ndarray]) -> Record:
         n_electrons=int(raw["nelectrons"]),
         space_group=int(raw["spacegroup"]),
         cutoff_eV=int(raw["ecut_eV"]),
-        fermi_level=_steps(raw["efermi"]),
-        energy=_steps(raw["energy"]),
+        fermi_level=int(_steps(raw["efermi"])),
+        energy=int(_steps(raw["energy"])),
         divisions=divisions,
         mesh_kpoints=np.rint(kpoints * divisions).astype(np.int64),
         mesh_counts=counts,
@@ -211,9 +212,8 @@ def _unpacked(arrays: dict[str, np.ndarray]) -> list[Record]:
     ]
 
 
-def _steps(energies) -> np.ndarray:
-    found = np.rint(np.asarray(energies, dtype=np.float64) / STEP).astype(np.int64)
-    return found if found.ndim else int(found)
+def _steps(energies: npt.ArrayLike) -> np.ndarray:
+    return np.rint(np.asarray(energies, dtype=np.float64) / STEP).astype(np.int64)
 
 
 def _divisions(kpoints: np.ndarray, n_full: int, name: str) -> np.ndarray:

@@ -123,11 +123,12 @@ def evaluate_phonons(
     graph = info.graph
     dataset = load_dataset(DATASET)
     assert dataset.phonons is not None
+    phonons = dataset.phonons
 
     def measured(part: str, of: SpectrumModel | Ensemble, bands_only: bool) -> list[PhononErrors]:
         rows = dataset.split(part)[:limit].tolist()
         return [
-            phonon_errors(of, dataset.crystals[row], dataset.phonons[row], graph, bands_only)
+            phonon_errors(of, dataset.crystals[row], phonons[row], graph, bands_only)
             for row in track(rows, f"phonons of {part}", quiet)
         ]
 
@@ -299,7 +300,7 @@ def standard_errors(
     ]
     result: dict[str, float | None] = {}
     for name in draws[0]:
-        values = [draw[name] for draw in draws if draw[name] is not None]
+        values = [value for draw in draws if (value := draw[name]) is not None]
         result[name] = float(np.std(values)) if values else None
     return result
 

@@ -109,7 +109,7 @@ def write_bxsf(electrons: Electrons, path: Path, divisions: Sequence[int] | None
     if shape.shape != (3,) or (shape < 1).any():
         raise ConfigError(f"divisions {divisions}; allowed: three positive numbers")
     # General grids hold the periodic images of the first planes too.
-    points = np.indices(shape + 1).reshape(3, -1).T / shape
+    points = np.indices(tuple((shape + 1).tolist())).reshape(3, -1).T / shape
     energies = electrons.energies(points)
     level = electrons.fermi_level
     crossing = np.flatnonzero(

@@ -204,7 +204,7 @@ class PredictCommand:
         ]
 
     def _write_json(
-        self, predictor: Any, results: list[dict], errors: list[dict[str, str]]
+        self, predictor: Any, results: list[dict[str, Any]], errors: list[dict[str, str]]
     ) -> None:
         text = json.dumps(
             {

@@ -215,7 +215,8 @@ class Stage:
 
     def _step(self, bands: list[BandItem], gaps: list[GapItem], rng: np.random.Generator) -> float:
         settings = self.settings
-        blocks = self.model(collate_electrons([item.graph for item in (*bands, *gaps)]))
+        graphs = [item.graph for item in bands] + [item.graph for item in gaps]
+        blocks = self.model(collate_electrons(graphs))
         loss = torch.zeros(())
         for item, own in zip(bands, blocks[: len(bands)], strict=True):
             points = chosen_points(item, settings.n_kpoints, rng)

@@ -37,7 +37,7 @@ def to_phonopy(phonons: Phonons, reach: float) -> Phonopy:
     result = Phonopy(cell, np.diag(sides), primitive_matrix=np.eye(3))
     result.force_constants = supercell_force_constants(phonons, sides, result)
     if phonons.born_charges is not None:
-        result.nac_params = {
+        result.nac_params = {  # type: ignore[assignment]
             "born": phonons.born_charges,
             "dielectric": phonons.dielectric_tensor,
             "factor": COULOMB,
