@@ -29,7 +29,7 @@ def basis_change(primitive: Crystal, other: Crystal) -> np.ndarray | None:
         for i in range(3)
     ]
 
-    def fits(a: np.integer, b: np.integer, i: int, j: int) -> bool:
+    def fits(a: int, b: int, i: int, j: int) -> bool:
         scale = np.sqrt(wanted[i, i] + wanted[j, j])
         return abs(vectors[a] @ vectors[b] - wanted[i, j]) < 2 * _LENGTH_TOLERANCE * scale
 

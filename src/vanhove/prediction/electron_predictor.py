@@ -63,7 +63,7 @@ class ElectronInfo:
     elements: list[int]
     trained: Trained
     unit: str = "eV"
-    normalisation: str = ELECTRON_DOS.counted
+    normalisation: str = str(ELECTRON_DOS.counted)
     ensemble: None = None
 
 
@@ -99,7 +99,7 @@ class ElectronPredictor:
             kind: HalfWidths(**content) for kind, content in facts.get("half_widths", {}).items()
         }
         self.gives_bands = property == "bands"
-        self.grid = default_grid() if grid is None else check_grid(grid)
+        self.grid = default_grid() if grid is None else check_grid(np.asarray(grid))
         trained = [m.get("history", {}).get("pbe", {}) for m in facts.get("members", [])]
         self.info = ElectronInfo(
             quantity=_QUANTITY[property],
