@@ -248,7 +248,7 @@ def gamma_directions(path: KPoints) -> np.ndarray:
     at_gamma = np.abs(path.fractional - np.rint(path.fractional)).max(axis=1) < 1e-9
     result = np.zeros_like(path.fractional)
     jumps = set(path.jumps.tolist())
-    for i in np.flatnonzero(at_gamma):
+    for i in np.flatnonzero(at_gamma).tolist():
         before = i > 0 and i - 1 not in jumps
         beside = i - 1 if before else min(i + 1, len(path) - 1)
         result[i] = path.fractional[beside] - path.fractional[i]

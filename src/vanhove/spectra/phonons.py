@@ -428,6 +428,7 @@ class Phonons:
         from phonopy.file_IO import write_FORCE_CONSTANTS
 
         phonopy = self.to_phonopy(reach)
+        assert phonopy.force_constants is not None
         write_FORCE_CONSTANTS(
             phonopy.force_constants, filename=str(path), p2s_map=phonopy.primitive.p2s_map
         )
