@@ -18,7 +18,8 @@ import numpy as np
 import torch
 
 from vanhove.crystal.crystal import Crystal
-from vanhove.prediction.predictor import Predictor, load
+from vanhove.prediction.loading import load
+from vanhove.prediction.predictor import Predictor
 from vanhove.results import to_json, write_result
 from vanhove.version import circumstances
 from vanhove.weights import default_weights

@@ -35,10 +35,10 @@ _HOME = {
     "export": "vanhove.runs.checkpoint",
     "finetune": "vanhove.training.finetuning",
     "list_models": "vanhove.runs.catalog",
-    "load": "vanhove.prediction.predictor",
+    "load": "vanhove.prediction.loading",
     "load_dataset": "vanhove.datasets",
-    "phonons": "vanhove.prediction.predictor",
-    "predict": "vanhove.prediction.predictor",
+    "phonons": "vanhove.prediction.loading",
+    "predict": "vanhove.prediction.loading",
     "read_crystal": "vanhove.crystal.reading",
     "read_crystals": "vanhove.crystal.reading",
     "reproduce": "vanhove.experiments.reproduce",
@@ -97,7 +97,8 @@ if TYPE_CHECKING:
     from vanhove.experiments.sweep import sweep
     from vanhove.prediction.electron_predictor import electrons
     from vanhove.prediction.electrons import Electrons
-    from vanhove.prediction.predictor import Predictor, load, phonons, predict
+    from vanhove.prediction.loading import load, phonons, predict
+    from vanhove.prediction.predictor import Predictor
     from vanhove.runs.catalog import list_models
     from vanhove.runs.checkpoint import export
     from vanhove.runs.config import RunConfig

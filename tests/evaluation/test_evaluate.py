@@ -11,7 +11,7 @@ from vanhove.datasets import load_dataset
 from vanhove.errors import CheckpointError, DataError
 from vanhove.evaluation.evaluate import Evaluation, evaluate
 from vanhove.experiments.tables import evaluation_table
-from vanhove.prediction.predictor import load
+from vanhove.prediction.loading import load
 from vanhove.training.loop import train_run
 
 

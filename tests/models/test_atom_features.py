@@ -13,7 +13,7 @@ from vanhove.crystal.embeddings import HEADER
 from vanhove.errors import CheckpointError, ConfigError, StructureError
 from vanhove.evaluation.evaluate import evaluate
 from vanhove.models.atom_features import LEARNED_DIM, AtomFeatures
-from vanhove.prediction.predictor import load
+from vanhove.prediction.loading import load
 from vanhove.runs.checkpoint import build_model, load_model
 from vanhove.runs.config import RunConfig, with_overrides
 from vanhove.runs.folder import BEST

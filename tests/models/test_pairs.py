@@ -23,7 +23,7 @@ from vanhove.errors import ConfigError, StructureError
 from vanhove.models.model import ModelSettings, SpectrumModel
 from vanhove.models.output import OutputKind
 from vanhove.models.registry import DECODERS, DEFAULT_DECODER, DEFAULT_ENCODER, ENCODERS
-from vanhove.prediction.predictor import load
+from vanhove.prediction.loading import load
 from vanhove.runs.checkpoint import load_model, save_model
 from vanhove.runs.config import RunConfig
 from vanhove.runs.description import DatasetInfo, ModelInfo, Provenance, objective_of

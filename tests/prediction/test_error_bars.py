@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from tests.conftest import STRUCTURES, SUPPORTED
 from vanhove.cli import app
 from vanhove.errors import ConfigError
-from vanhove.prediction.predictor import load
+from vanhove.prediction.loading import load
 from vanhove.prediction.properties import Properties
 from vanhove.spectra.spectrum import Spectrum
 

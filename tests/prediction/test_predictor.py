@@ -166,3 +166,13 @@ def test_the_shipped_electron_weights_tell_an_insulator_from_a_metal():
 def test_an_unknown_property():
     with pytest.raises(ConfigError, match="property 'phonon-bands'; allowed: phonon-dos, elec"):
         vanhove.predict(STRUCTURES / "MgO.cif", property="phonon-bands")
+
+
+def test_a_type_checker_knows_all_shipped_weights():
+    from typing import get_args
+
+    from vanhove.prediction.loading import Shipped
+    from vanhove.weights import DEFAULT_WEIGHTS, shipped_weights
+
+    assert set(get_args(Shipped)) == set(shipped_weights()) - {"vanhove-electron"}
+    assert DEFAULT_WEIGHTS == "vanhove-phonon"  # the default of the overload

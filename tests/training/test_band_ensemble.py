@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from tests.datasets.test_band_files import rocksalt, toy_bands
 from vanhove.cli import app
 from vanhove.evaluation.evaluate import evaluate
-from vanhove.prediction.predictor import load
+from vanhove.prediction.loading import load
 from vanhove.runs.checkpoint import load_model
 from vanhove.runs.config import RunConfig
 from vanhove.spectra.bands import BandStructure

@@ -29,7 +29,7 @@ from vanhove.prediction.electron_predictor import (
     load_electrons,
 )
 from vanhove.prediction.error_bars import error_bar_rows
-from vanhove.prediction.predictor import load
+from vanhove.prediction.loading import load
 from vanhove.prediction.properties import Properties
 from vanhove.progress import track
 from vanhove.spectra.bands import BandStructure

@@ -20,7 +20,8 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.datasets import load_dataset
 from vanhove.datasets.dataset import PARTS, SpectrumDataset
 from vanhove.errors import ConfigError, OutputError, StructureError
-from vanhove.prediction.predictor import Predictor, load
+from vanhove.prediction.loading import load
+from vanhove.prediction.predictor import Predictor
 from vanhove.progress import track
 from vanhove.screening.source import Record, Source, open_source
 from vanhove.spectra.quantities import quantity

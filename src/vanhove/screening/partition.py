@@ -12,7 +12,7 @@ import torch
 from vanhove.crystal.crystal import Crystal
 from vanhove.errors import StructureError
 from vanhove.models.inference import Precision
-from vanhove.prediction.predictor import load
+from vanhove.prediction.loading import load
 from vanhove.prediction.properties import Properties
 from vanhove.screening.expression import Variable, parse_expression
 from vanhove.screening.source import Chunk, Source

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from vanhove.errors import ConfigError
 from vanhove.models.inference import Precision
 from vanhove.prediction.electron_predictor import electron_weights, load_electrons
-from vanhove.prediction.predictor import model_name
+from vanhove.prediction.loading import model_name
 from vanhove.prediction.properties import Properties, current_names
 from vanhove.prediction.property import Property
 from vanhove.progress import track

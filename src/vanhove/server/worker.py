@@ -26,7 +26,8 @@ from vanhove.errors import ConfigError, DataError, StructureError, VanhoveError
 from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
 from vanhove.prediction.definitions import CRYSTAL_PROPERTIES, ROOM, THERMAL, thermal_property
-from vanhove.prediction.predictor import Predictor, load
+from vanhove.prediction.loading import load
+from vanhove.prediction.predictor import Predictor
 from vanhove.prediction.properties import Properties
 from vanhove.prediction.property import Property
 from vanhove.server import answers, uploads
