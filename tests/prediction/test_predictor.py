@@ -164,8 +164,8 @@ def test_the_shipped_electron_weights_tell_an_insulator_from_a_metal():
 
 
 def test_an_unknown_property():
-    with pytest.raises(ConfigError, match="property 'phonon-bands'; allowed: phonon-dos, elec"):
-        vanhove.predict(STRUCTURES / "MgO.cif", property="phonon-bands")
+    with pytest.raises(ConfigError, match="property 'phonon-lines'; allowed: phonon-dos, elec"):
+        vanhove.predict(STRUCTURES / "MgO.cif", property="phonon-lines")
 
 
 def test_a_type_checker_knows_all_shipped_weights():

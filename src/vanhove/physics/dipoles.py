@@ -67,8 +67,10 @@ def dipole_matrices(
         """Real and imaginary part, each ``[n_k, 3 n_atoms, 3 n_atoms]``."""
         wave = k[:, None] + waves
         quadratic = ((wave @ dielectric) * wave).sum(dim=-1)
-        at_zero = (wave**2).sum(dim=-1) < 1e-10
-        damping = torch.exp(-quadratic / spread)
+        length = (wave**2).sum(dim=-1)
+        at_zero = length < 1e-10
+        # Where the sum ends depends on the wave alone: not on the cell, nor on the other k-points.
+        damping = torch.exp(-quadratic / spread) * (length < reach**2)
         if along is not None:
             wave = torch.where(at_zero[..., None], along[:, None], wave)
             quadratic = ((wave @ dielectric) * wave).sum(dim=-1)
