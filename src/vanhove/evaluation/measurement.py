@@ -281,7 +281,7 @@ class Measurer:
         return Measurement(
             {
                 "weights": weights,
-                "seed": config.seed,
+                "seed": info.seeds[0],
                 "epoch": info.trained.epoch,
                 "n_parameters": sum(p.numel() for p in model.parameters()),
                 "training_seconds": _training_seconds(folder),

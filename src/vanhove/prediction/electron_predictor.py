@@ -22,14 +22,14 @@ from vanhove.models.tight_binding.weights import load_members
 from vanhove.prediction.electron_errors import HalfWidths
 from vanhove.prediction.electrons import MESH_DENSITY, Electrons, default_grid
 from vanhove.spectra.grids import check_grid
-from vanhove.spectra.quantities import ELECTRON_DOS
+from vanhove.spectra.quantities import ELECTRON_BANDS, ELECTRON_DOS
 from vanhove.weights import TIGHT_BINDING
 
 NAME = "vanhove-electron"
 FOLDER = TIGHT_BINDING
 ElectronProperty = Literal["electron-dos", "bands"]
 ELECTRON_PROPERTIES: tuple[str, ...] = get_args(ElectronProperty)
-_QUANTITY = {"electron-dos": "electron_dos", "bands": "electron_bands"}
+_QUANTITY = {kind.asked_as: kind.name for kind in (ELECTRON_DOS, ELECTRON_BANDS)}
 _POINTS = 256
 
 

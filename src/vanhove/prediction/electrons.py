@@ -21,6 +21,7 @@ from vanhove.prediction.electron_errors import HalfWidths
 from vanhove.spectra.bands import BandGap, BandStructure
 from vanhove.spectra.eigenvalues import SPIN_DEGENERACY, BandEdges, Eigenvalues, band_edges
 from vanhove.spectra.grids import cell_edges, check_grid
+from vanhove.spectra.quantities import ELECTRON_DOS
 from vanhove.spectra.spectrum import Spectrum
 
 MESH_DENSITY = 3.0
@@ -386,7 +387,7 @@ class Electrons:
             values=values.clip(min=0),
             unit="eV",
             normalisation="states/eV/cell",
-            quantity="electron_dos",
+            quantity=ELECTRON_DOS.name,
             crystal=self.crystal,
             name=" ".join(filter(None, (self.crystal.name or self.crystal.formula, part))),
             metadata=metadata,
