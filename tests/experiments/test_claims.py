@@ -75,3 +75,11 @@ def test_collect_keeps_the_most_seeds(done):
     fewer = {**done.result, "rows": [{**row, "seeds": [0]} for row in done.result["rows"]]}
     for results in ([done.result, fewer], [fewer, done.result]):
         assert collect(results)["mlp"]["seeds"] == [0, 1]
+
+
+def test_a_withdrawn_claim_is_not_judged():
+    runs = {"a": run(0.07, 0.03), "b": run(0.08, 0.031)}
+    claim = Claim("a beats b", "paper", (("a", "b"),), ("mae",), withdrawn=True)
+    verdict, comparisons = judge(claim, runs)
+    assert verdict == "withdrawn"
+    assert {one.verdict for one in comparisons} == {"withdrawn"}

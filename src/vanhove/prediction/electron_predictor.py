@@ -233,7 +233,8 @@ def electrons(
         structures: a path, pymatgen ``Structure``, ASE ``Atoms`` or `Crystal` gives one
             `Electrons`; an iterable of these or a folder gives a list, in order.
         model: the shipped weights, or a file of tight-binding weights.
-        primitive, mesh_density: see `ElectronPredictor.electrons`.
+        primitive: see `ElectronPredictor.electrons`.
+        mesh_density: see `ElectronPredictor.electrons`.
 
     Raises:
         StructureError: a structure that cannot be read, or an element without levels.
