@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vanhove.models.model import SpectrumModel
 from vanhove.models.processor import TrainingPrecision
@@ -36,6 +36,38 @@ class Progress:
     seconds: float = 0.0
     finished: bool = False
     precision: TrainingPrecision | None = None
+
+
+def state_tensors(
+    model: nn.Module, averaged: Mapping[str, Tensor], optimizer: torch.optim.Optimizer
+) -> dict[str, Tensor]:
+    """Weights, their average and what the optimiser remembers, by name."""
+    tensors: dict[str, Tensor] = dict(model.named_parameters(prefix="model"))
+    tensors |= {f"averaged.{k}": v for k, v in averaged.items()}
+    for index, values in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{k}": v for k, v in values.items()}
+    return tensors
+
+
+def restore_tensors(
+    tensors: Mapping[str, Tensor],
+    model: nn.Module,
+    averaged: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Put back what `state_tensors` gave."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(tensors[f"model.{name}"])
+            averaged[name].copy_(tensors[f"averaged.{name}"])
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        kind, _, rest = name.partition(".")
+        if kind == "optimizer":
+            index, _, key = rest.partition(".")
+            state.setdefault(int(index), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 class Run:
@@ -73,26 +105,12 @@ class Run:
 
     def state(self) -> tuple[dict[str, Tensor], str]:
         """Tensors and a JSON header for `write_safetensors`."""
-        tensors: dict[str, Tensor] = dict(self.model.named_parameters(prefix="model"))
-        tensors |= {f"averaged.{k}": v for k, v in self.averaged.items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{k}": v for k, v in values.items()}
+        tensors = state_tensors(self.model, self.averaged, self.optimizer)
         header = {"config": self.config.model_dump(mode="json"), "progress": asdict(self.progress)}
         return tensors, json.dumps(header)
 
     def restore(self, tensors: dict[str, Tensor], progress: dict) -> None:
-        with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
-                parameter.copy_(tensors[f"model.{name}"])
-                self.averaged[name].copy_(tensors[f"averaged.{name}"])
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            kind, _, rest = name.partition(".")
-            if kind == "optimizer":
-                index, _, key = rest.partition(".")
-                state.setdefault(int(index), {})[key] = tensor
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        restore_tensors(tensors, self.model, self.averaged, self.optimizer)
         self.progress = Progress(**progress)
 
     @torch.no_grad()

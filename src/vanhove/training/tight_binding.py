@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from vanhove.models.tight_binding.graph import ElectronGraph, collate_electrons, electron_graph
 from vanhove.models.tight_binding.network import Blocks, TightBinding, energies
 from vanhove.physics.meshes import irreducible_mesh
+from vanhove.runs.checkpoint import read_safetensors, write_safetensors
 from vanhove.settings import Settings
 from vanhove.training.band_labels import BandLabels, GapLabel
+from vanhove.training.state import restore_tensors, state_tensors
 
 _SOFT = 0.1
 """eV: errors below it count quadratically."""
@@ -247,12 +249,7 @@ class Stage:
 
     def save(self, path: Path) -> None:
         """All that `restore` needs; the file is replaced as a whole."""
-        from safetensors.torch import save_file
-
-        tensors = {f"model.{k}": v.detach() for k, v in self.model.named_parameters()}
-        tensors |= {f"averaged.{k}": v for k, v in self.averaged.items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{k}": v for k, v in values.items()}
+        tensors = state_tensors(self.model, self.averaged, self.optimizer)
         place = {
             "epoch": self.epoch,
             "step": self.step,
@@ -261,30 +258,12 @@ class Stage:
             "seed": self.seed,
             "settings": self.settings.model_dump(mode="json"),
         }
-        part = path.with_name(f".{path.name}.part")
-        save_file(
-            {k: v.contiguous() for k, v in tensors.items()}, part, {"place": json.dumps(place)}
-        )
-        part.replace(path)
+        write_safetensors(path, tensors, json.dumps(place))
 
     def restore(self, path: Path) -> None:
         """Back to where `save` was called."""
-        from safetensors import safe_open
-
-        with safe_open(path, "pt") as file:
-            place = json.loads(file.metadata()["place"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        state: dict[int, dict[str, Tensor]] = {}
-        with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
-                parameter.copy_(tensors[f"model.{name}"])
-                self.averaged[name].copy_(tensors[f"averaged.{name}"])
-        for name, tensor in tensors.items():
-            kind, _, rest = name.partition(".")
-            if kind == "optimizer":
-                index, _, key = rest.partition(".")
-                state.setdefault(int(index), {})[key] = tensor
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        tensors, header = read_safetensors(path)
+        place = json.loads(header)
+        restore_tensors(tensors, self.model, self.averaged, self.optimizer)
         self.epoch, self.step = place["epoch"], place["step"]
         self.seconds, self.losses = place["seconds"], place["losses"]
