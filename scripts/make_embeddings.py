@@ -29,7 +29,7 @@ def main(structures: str, folder: str = str(TARGET)) -> None:
         if not out.exists():
             kind = name.replace("_", "-")
             result = embed(source, out, kind=kind, quiet=False, **options)
-            print(out, result.info.get("held_out", {}))
+            print(out, result.info.held_out)
 
 
 if __name__ == "__main__":

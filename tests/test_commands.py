@@ -87,7 +87,7 @@ def test_lists_and_export(small_run, tmp_path):
     assert "dostransformer" in names["catalog"]
     assert "vanhove-phonon" in names["weights"]
     assert vanhove.data_list()["tiny"]
-    assert vanhove.data_info("tiny")["name"] == "tiny"
+    assert vanhove.data_info("tiny").name == "tiny"
     file = vanhove.export(small_run, tmp_path / "new" / "mine.safetensors")
     assert file.stat().st_size > 1000
 

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vanhove.errors import ConfigError
+from vanhove.results import Json
 
 
 class Settings(BaseModel):
@@ -17,7 +18,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
-    def parse(cls, content: dict[str, Any], source: str = "settings") -> Self:
+    def parse(cls, content: Json, source: str = "settings") -> Self:
         """Validate a nested dictionary.
 
         Args:
@@ -46,7 +47,7 @@ class Settings(BaseModel):
         return ".".join(map(str, location))
 
 
-def read_yaml(path: Path, what: str, remedy: str) -> dict[str, Any]:
+def read_yaml(path: Path, what: str, remedy: str) -> Json:
     """Keys and values of a YAML file.
 
     Args:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import platform
-from typing import Any
+from typing import TypedDict
 
 __version__ = "0.1.0"
 
 
-def circumstances() -> dict[str, Any]:
+class Circumstances(TypedDict):
+    """Versions by package, and ``"x86_64, CPU"`` or the like."""
+
+    versions: dict[str, str]
+    machine: str
+
+
+def circumstances() -> Circumstances:
     """Versions and machine, as every result in JSON states them."""
     import torch
 

@@ -111,7 +111,7 @@ def test_split_hash_knows_members_and_not_row_order(make_dataset):
 
 
 def test_describe_is_json(make_dataset):
-    told = describe(make_dataset(notes=["mind the gap"]))
+    told = describe(make_dataset(notes=["mind the gap"])).to_json()
     assert json.loads(json.dumps(told)) == told
     assert told["materials"] == 5
     assert told["split"] == {"name": "given", "rows": {"train": 3, "valid": 1, "test": 1}}

@@ -53,7 +53,7 @@ def test_a_file_holds_the_table_the_encoder_and_how_it_was_made(written):
     path, result = written
     known = read_embedding(str(path))
     np.testing.assert_array_equal(known.vectors, result.table)
-    assert known.info == json.loads(path.with_suffix(".json").read_text()) == result.info
+    assert known.info == json.loads(path.with_suffix(".json").read_text()) == result.info.to_json()
     assert known.info["n_crystals"] == len(load_tiny().crystals)
     assert known.encoder
     assert not list(path.parent.glob("*.state.safetensors"))
@@ -95,7 +95,7 @@ def test_a_trained_encoder_embeds_other_structures(written, tmp_path):
         np.testing.assert_allclose(archive["crystals"][0], first, atol=1e-5)
         silicon = archive["crystal_system"][archive["ids"].tolist().index("Si.cif")]
     assert silicon == "cubic"
-    assert result.info["encoder"] == str(path)
+    assert result.info.encoder == str(path)
 
 
 def test_a_model_starts_from_it(written, tmp_path):
@@ -112,8 +112,8 @@ def test_a_model_starts_from_it(written, tmp_path):
 def test_contrast_writes_a_table_and_measures(kind, tmp_path):
     result = embed("tiny", tmp_path / "it.safetensors", kind=kind, settings=QUICK)
     assert result.table.shape == (119, SMALL["latent_dim"])
-    assert -1 <= result.info["held_out"]["cosine_of_views"] <= 1
-    assert ("cosine_of_nearest_spectra" in result.info["held_out"]) == (kind[-1] == "s")
+    assert -1 <= result.info.held_out["cosine_of_views"] <= 1
+    assert ("cosine_of_nearest_spectra" in result.info.held_out) == (kind[-1] == "s")
 
 
 def test_formulas_of_a_test_part_are_left_out(source, written, tmp_path):
@@ -161,7 +161,7 @@ def test_features_of_the_potential(tmp_path):
     pytest.importorskip("chgnet")
     result = embed(STRUCTURES / "NaCl.cif", tmp_path / "p.safetensors", kind="potential")
     assert result.table.shape == (119, 64)
-    assert result.info["potential"].startswith("CHGNet 0.")
+    assert result.info.potential.startswith("CHGNet 0.")
     assert not np.isnan(result.table[[11, 17]]).any()
 
 

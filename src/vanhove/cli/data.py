@@ -33,7 +33,7 @@ def data_info(
     """
     from vanhove.datasets.catalog import data_info as described
 
-    for key, value in described(name).items():
+    for key, value in described(name).to_json().items():
         if isinstance(value, dict):
             value = ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
         for item in value if key == "notes" else [_plain(value)]:

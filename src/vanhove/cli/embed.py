@@ -94,9 +94,9 @@ def embed(
         quiet=quiet,
     )
     info = result.info
-    n_elements = len(info["elements"].split(", "))
-    typer.echo(f"{info['n_crystals']} crystals, {n_elements} elements x {info['dimension']}")
-    for name, value in info.get("held_out", {}).items():
+    n_elements = len(info.elements.split(", "))
+    typer.echo(f"{info.n_crystals} crystals, {n_elements} elements x {info.dimension}")
+    for name, value in (info.held_out or {}).items():
         typer.echo(f"{name:28s} {value:.4f}")
     for path in (output, latents, map_):
         if path is not None:

@@ -68,12 +68,12 @@ def evaluate(
     Example: vanhove evaluate runs/dostransformer-phonon-seed* --split test -o result.json
     """
     if leaderboard is not None:
-        from vanhove.evaluation.leaderboard import submission_line, write_submission
+        from vanhove.evaluation.leaderboard import write_submission
 
         if len(checkpoints) != 1:
             raise ConfigError(f"--jarvis-leaderboard takes one checkpoint, got {len(checkpoints)}")
         submission = write_submission(checkpoints[0], leaderboard, quiet=quiet)
-        typer.echo(f"{leaderboard}: {submission_line(submission)}")
+        typer.echo(f"{leaderboard}: {submission}")
         return
     if phonons:
         from vanhove.evaluation.phonons import evaluate_phonons, phonon_table

@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vanhove.crystal.elements import SYMBOLS
+from vanhove.results import Json
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -73,7 +74,7 @@ class Crystal:
             warnings.simplefilter("ignore")
             return Composition(counts).reduced_formula
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """Plain Python numbers, lists and strings; ``Crystal(**content)`` reads them."""
         return {
             "lattice": self.lattice.tolist(),

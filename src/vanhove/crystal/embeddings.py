@@ -10,12 +10,12 @@ import json
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from vanhove.errors import CheckpointError
+from vanhove.results import Json
 
 SUFFIX = ".safetensors"
 _FOLDER = Path(str(files("vanhove.crystal"))) / "data"
@@ -41,7 +41,7 @@ class Embedding:
     """
 
     vectors: np.ndarray
-    info: dict[str, Any]
+    info: Json
     encoder: dict[str, np.ndarray]
 
 

@@ -12,6 +12,7 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.objects import atomic_numbers_of, crystal_of_arrays, crystal_of_structure
 from vanhove.crystal.optimade import parse_optimade
 from vanhove.errors import StructureError
+from vanhove.results import Json
 
 
 def split_json(text: str, name: str) -> list[Any]:
@@ -74,7 +75,7 @@ def crystal_of_json(data: Any, name: str) -> Crystal:
     )
 
 
-def _geometry(data: dict[str, Any]) -> dict[str, Any]:
+def _geometry(data: Json) -> Json:
     """Lattice, species and places of pymatgen's dictionary.
 
     The rest is left out: decoding "@module" entries in site properties would import that module.
@@ -93,7 +94,7 @@ def _geometry(data: dict[str, Any]) -> dict[str, Any]:
     return {"lattice": {key: lattice[key] for key in lattice if key[:1] != "@"}, "sites": sites}
 
 
-def _jarvis(data: dict[str, Any], name: str) -> Crystal:
+def _jarvis(data: Json, name: str) -> Crystal:
     """``lattice_mat``, ``coords``, ``elements``, ``cartesian`` (Choudhary et al., 2020)."""
     numbers, notes = atomic_numbers_of(list(map(str, data["elements"])), name)
     lattice = np.asarray(data["lattice_mat"], dtype=np.float64).reshape(3, 3)

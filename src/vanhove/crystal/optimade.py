@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from vanhove.crystal.elements import ISOTOPES, SYMBOLS
 from vanhove.crystal.objects import OCCUPANCY_TOLERANCE, atomic_numbers_of
 from vanhove.crystal.space_groups import operations_of
 from vanhove.errors import StructureError
+from vanhove.results import Json
 
 _FEATURES = {
     "implicit_atoms": "has implicit atoms, which have no place; give every atom a place of its own",
@@ -23,7 +23,7 @@ _FEATURES = {
 }
 
 
-def parse_optimade(entry: dict[str, Any], name: str) -> Crystal:
+def parse_optimade(entry: Json, name: str) -> Crystal:
     """The structure of one entry of type ``structures``, or of its ``attributes`` alone.
 
     An asymmetric unit (``site_coordinate_span``) is expanded by the operations of the entry.
@@ -68,7 +68,7 @@ def parse_optimade(entry: dict[str, Any], name: str) -> Crystal:
     return Crystal(matrix, fractional, np.array(numbers), name, notes=notes)
 
 
-def _check_features(data: dict[str, Any], name: str) -> None:
+def _check_features(data: Json, name: str) -> None:
     features = list(data.get("structure_features") or [])
     if data.get("assemblies"):
         features.append("assemblies")
@@ -88,7 +88,7 @@ def _check_features(data: dict[str, Any], name: str) -> None:
 
 
 def _whole_cell(
-    data: dict[str, Any], sites: Sites, lattice: np.ndarray, name: str
+    data: Json, sites: Sites, lattice: np.ndarray, name: str
 ) -> tuple[np.ndarray, list[int]]:
     listed = data.get("space_group_symmetry_operations_xyz")
     if not listed:
@@ -108,7 +108,7 @@ def _whole_cell(
     return atoms.coordinates, atoms.numbers.tolist()
 
 
-def _check_composition(data: dict[str, Any], numbers: list[int], name: str) -> None:
+def _check_composition(data: Json, numbers: list[int], name: str) -> None:
     """The formula of the entry counts atoms without a place, too."""
     found = Counter(SYMBOLS[z] for z in numbers)
     elements = {ISOTOPES.get(element, element) for element in data.get("elements") or found}
@@ -124,7 +124,7 @@ def _check_composition(data: dict[str, Any], numbers: list[int], name: str) -> N
         )
 
 
-def _symbol(species: dict[str, Any], name: str) -> str:
+def _symbol(species: Json, name: str) -> str:
     symbols = list(species["chemical_symbols"])
     occupancies = species.get("concentration")
     occupancies = [1.0] if occupancies is None else list(occupancies)

@@ -21,6 +21,7 @@ from vanhove.crystal.json_structures import crystal_of_json, split_json
 from vanhove.crystal.objects import crystal_of_atoms, crystal_of_structure
 from vanhove.crystal.poscar import parse_poscar
 from vanhove.errors import StructureError
+from vanhove.results import Json
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -82,7 +83,7 @@ def parse_crystals(content: bytes, name: str, *, index: int | str | None = None)
     return _crystals(*_parse(content, Path(name)), index)
 
 
-def crystal_from_dict(data: dict[str, Any], name: str = "") -> Crystal:
+def crystal_from_dict(data: Json, name: str = "") -> Crystal:
     """One structure from what a JSON file or a table holds of it.
 
     Args:

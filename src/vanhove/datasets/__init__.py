@@ -5,7 +5,8 @@ from vanhove.datasets.band_folder import bands_dataset, load_band_folder
 from vanhove.datasets.cache import RemoteFile, cache_folder, data_file
 from vanhove.datasets.calculated_dos import ElectronDOS
 from vanhove.datasets.catalog import load_dataset
-from vanhove.datasets.dataset import PARTS, SpectrumDataset, describe
+from vanhove.datasets.dataset import PARTS, SpectrumDataset
+from vanhove.datasets.description import describe
 from vanhove.datasets.electron_folder import iterate_electron_folder, load_electron_folder
 from vanhove.datasets.electron_pbe import (
     ElectronStates,

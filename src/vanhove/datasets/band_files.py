@@ -22,6 +22,7 @@ from vanhove.datasets.vasp import (
     structure_beside,
 )
 from vanhove.errors import DataError
+from vanhove.results import Json
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.conversions.pymatgen import bands_from_pymatgen
 from vanhove.spectra.plausibility import check_frequencies
@@ -44,7 +45,7 @@ def is_band_file(path: Path) -> bool:
 
 
 def read_bands(
-    source: str | os.PathLike[str] | dict[str, Any] | BandStructureSymmLine,
+    source: str | os.PathLike[str] | Json | BandStructureSymmLine,
     *,
     structure: Any = None,
     id: str | None = None,

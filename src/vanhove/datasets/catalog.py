@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
 from vanhove.crystal.elements import ATOMIC_NUMBERS
 from vanhove.datasets.band_folder import load_band_folder
-from vanhove.datasets.dataset import SpectrumDataset, describe
+from vanhove.datasets.dataset import SpectrumDataset
+from vanhove.datasets.description import DataInfo, describe
 from vanhove.datasets.electron_folder import load_electron_dataset
 from vanhove.datasets.folder import holds_table, load_folder
 from vanhove.datasets.graph_store import crystal_systems
@@ -184,7 +185,7 @@ def data_list() -> dict[str, str]:
     return {name: (loader.__doc__ or "").splitlines()[0] for name, loader in DATASETS.items()}
 
 
-def data_info(name: str) -> dict[str, Any]:
+def data_info(name: str) -> DataInfo:
     """Load a data set (fetching it first if need be), check it and describe it.
 
     Raises:

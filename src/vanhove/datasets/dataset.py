@@ -264,40 +264,6 @@ class SpectrumDataset:
         return digest.hexdigest()
 
 
-def describe(dataset: SpectrumDataset) -> dict:
-    """What the data set holds, as plain JSON types, for ``vanhove data info``.
-
-    Keys: name, quantity, unit, normalisation, materials, grid (first, last, points), split
-    (name, rows of each part), elements (symbols by atomic number), atoms (mean, max),
-    data_hash, split_hash, notes.
-    """
-    from vanhove.crystal.elements import SYMBOLS
-
-    numbers = np.unique(np.concatenate([c.atomic_numbers for c in dataset.crystals]))
-    atoms = [c.n_atoms for c in dataset.crystals]
-    return {
-        "name": dataset.name,
-        "quantity": dataset.quantity,
-        "unit": dataset.unit,
-        "normalisation": dataset.normalisation,
-        "materials": len(dataset),
-        "grid": {
-            "first": float(dataset.grid[0]),
-            "last": float(dataset.grid[-1]),
-            "points": len(dataset.grid),
-        },
-        "split": {
-            "name": dataset.split_name,
-            "rows": {part: len(rows) for part, rows in dataset.splits.items()},
-        },
-        "elements": [SYMBOLS[int(z)] for z in numbers],
-        "atoms": {"mean": float(np.mean(atoms)), "max": max(atoms)},
-        "data_hash": dataset.data_hash,
-        "split_hash": dataset.split_hash,
-        "notes": list(dataset.notes),
-    }
-
-
 def _as_rows(rows: Iterable[int] | np.ndarray, name: str) -> np.ndarray:
     array = np.asarray(rows if isinstance(rows, np.ndarray) else list(rows))
     if array.size and (array.ndim != 1 or array.dtype.kind not in "iu"):

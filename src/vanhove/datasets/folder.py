@@ -16,6 +16,7 @@ from vanhove.datasets.dataset import PARTS, SpectrumDataset
 from vanhove.datasets.splits import given_split, random_split
 from vanhove.errors import ConfigError, DataError, StructureError
 from vanhove.progress import track
+from vanhove.results import Json
 from vanhove.spectra.conversions.spreadsheet import comments, read_text
 from vanhove.spectra.conversions.spreadsheet import rows as table_rows
 from vanhove.spectra.plausibility import check_modes
@@ -210,7 +211,7 @@ def _read_spectra_json(path: Path) -> _Table:
 
 
 def _read_json(path: Path) -> Any:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def unique(pairs: list[tuple[str, Any]]) -> Json:
         repeated = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
         if repeated:
             raise DataError(f"{path}: {repeated[0]!r} stands in it twice; keep one")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.kpath import path_through, plain_label, reciprocal_lattice
 from vanhove.crystal.objects import atomic_numbers_of
 from vanhove.errors import DataError, StructureError
+from vanhove.results import Json
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.density import THZ_PER_CM1
 from vanhove.spectra.plausibility import check_frequencies
@@ -26,7 +26,7 @@ _BOHR_CALCULATORS = {
 """Whose lengths phonopy keeps in atomic units."""
 
 
-def length_unit(data: dict[str, Any], name: str) -> float:
+def length_unit(data: Json, name: str) -> float:
     """Angstrom in the length unit that a file of phonopy states.
 
     Raises:
@@ -43,7 +43,7 @@ def length_unit(data: dict[str, Any], name: str) -> float:
     return units[str(stated).lower()]
 
 
-def phonopy_cell(cell: dict[str, Any], name: str, id: str, unit: float = 1.0) -> Crystal:
+def phonopy_cell(cell: Json, name: str, id: str, unit: float = 1.0) -> Crystal:
     """The crystal of a cell (``lattice``, ``points``) in a file of phonopy.
 
     Args:
@@ -114,7 +114,7 @@ def read_band_yaml(path: Path, id: str) -> BandStructure:
     )
 
 
-def _labels(data: dict[str, Any], n: int, name: str) -> list[str]:
+def _labels(data: Json, n: int, name: str) -> list[str]:
     labels = [plain_label(str(point.get("label") or "")) for point in data["phonon"]]
     sizes = np.array(data.get("segment_nqpoint") or [n], dtype=int)
     if sizes.sum() != n or (sizes < 1).any():

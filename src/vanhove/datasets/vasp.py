@@ -27,6 +27,7 @@ from vanhove.datasets.calculated_dos import (
 )
 from vanhove.datasets.calculation_cell import check_same_atoms, crystal_of
 from vanhove.errors import DataError, StructureError
+from vanhove.results import Json
 from vanhove.spectra.conversions.spreadsheet import read_text
 from vanhove.untrusted import parse_json, read_file
 
@@ -66,7 +67,7 @@ class _Raw:
 
 
 def read_electron_dos(
-    source: str | os.PathLike[str] | dict[str, Any] | Dos,
+    source: str | os.PathLike[str] | Json | Dos,
     *,
     structure: Any = None,
     fermi_level: float | None = None,

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,11 +30,47 @@ from vanhove.embeddings.potential import potential_features
 from vanhove.embeddings.settings import EmbeddingSettings
 from vanhove.embeddings.train import Material, build_objective, train_objective
 from vanhove.errors import CheckpointError, ConfigError, DataError, StructureError
+from vanhove.results import Json, Result
 from vanhove.runs.checkpoint import write_safetensors
 from vanhove.screening.source import open_source
 from vanhove.version import __version__
 
 MAX_ATOMS = 12
+
+
+@dataclass(frozen=True)
+class EmbeddingInfo(Result):
+    """How an embedding was made.
+
+    Attributes:
+        vanhove: version.
+        kind: of the embedding, as of `EmbeddingSettings`.
+        source: name of the file, folder or data set of structures.
+        structures: SHA-256 (hex) of the crystals that it was learned from.
+        n_crystals: how many these are.
+        max_atoms: in a cell.
+        left_out: which formulas.
+        settings: all of them.
+        dimension: of the vectors.
+        elements: symbols of those with a vector.
+        held_out: measures by name, on crystals that were held out of the training.
+        encoder: that was applied instead of a training.
+        potential: version of the potential whose features these are.
+    """
+
+    vanhove: str
+    kind: str
+    source: str
+    structures: str
+    n_crystals: int
+    max_atoms: int
+    left_out: str
+    settings: Json
+    dimension: int
+    elements: str
+    held_out: dict[str, float] | None = None
+    encoder: str | None = None
+    potential: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +85,7 @@ class EmbedResult:
 
     table: np.ndarray
     latents: Latents
-    info: dict[str, Any]
+    info: EmbeddingInfo
 
 
 def embed(
@@ -116,34 +151,35 @@ def embed(
     spectra = _labels(dataset) if dataset is not None and labelled else None
     material = _material(crystals, rows, spectra, chosen, quiet)
 
-    info: dict[str, Any] = {
-        "vanhove": __version__,
-        "kind": chosen.kind,
-        "source": Path(source).name,
-        "structures": material.fingerprint,
-        "n_crystals": len(material.rows),
-        "max_atoms": max_atoms,
-        "left_out": f"formulas of valid and test of {leave_out}" if leave_out else "none",
-        "settings": chosen.model_dump(mode="json"),
-    }
     own: dict[str, Tensor] = {}
+    held_out = potential = None
     if chosen.kind == "potential":
-        found, info["potential"] = potential_features(chosen, material, crystals, quiet)
-        info["n_crystals"] = len(found.n_atoms)
+        found, potential = potential_features(chosen, material, crystals, quiet)
     else:
         if weights is None:
             assert out_path is not None
             state = _state_path(out_path)
-            objective, info["held_out"] = train_objective(chosen, material, state, quiet)
+            objective, held_out = train_objective(chosen, material, state, quiet)
         else:
             objective = _loaded(chosen, weights, str(encoder))
-            info["encoder"] = str(encoder)
         found = encoded(objective, material, crystals, quiet)
         own = dict(objective.named_parameters())
     table = found.element_table()
-    known = np.flatnonzero(~np.isnan(table).any(axis=1))
-    info["dimension"] = table.shape[1]
-    info["elements"] = symbols_of(known)
+    info = EmbeddingInfo(
+        vanhove=__version__,
+        kind=chosen.kind,
+        source=Path(source).name,
+        structures=material.fingerprint,
+        n_crystals=len(material.rows) if potential is None else len(found.n_atoms),
+        max_atoms=max_atoms,
+        left_out=f"formulas of valid and test of {leave_out}" if leave_out else "none",
+        settings=chosen.model_dump(mode="json"),
+        dimension=table.shape[1],
+        elements=symbols_of(np.flatnonzero(~np.isnan(table).any(axis=1))),
+        held_out=held_out,
+        encoder=None if weights is None else str(encoder),
+        potential=potential,
+    )
 
     if latents_path is not None:
         found.write(latents_path)
@@ -252,11 +288,11 @@ def _loaded(settings: EmbeddingSettings, weights: dict[str, np.ndarray], name: s
     return objective
 
 
-def _write(path: Path, table: np.ndarray, weights: dict[str, Tensor], info: dict) -> None:
+def _write(path: Path, table: np.ndarray, weights: dict[str, Tensor], info: EmbeddingInfo) -> None:
     """The file, and beside it the card; weights in half precision."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: weight.half() for name, weight in weights.items()}
     tensors["table"] = torch.from_numpy(table)
-    write_safetensors(path, tensors, json.dumps(info))
+    write_safetensors(path, tensors, json.dumps(info.to_json()))
     card = path.with_name(path.name.removesuffix(SUFFIX) + ".json")
-    write_text(card, json.dumps(info, indent=2) + "\n")
+    write_text(card, json.dumps(info.to_json(), indent=2) + "\n")

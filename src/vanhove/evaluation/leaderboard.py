@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 from vanhove.atomic import write_text
 from vanhove.datasets.catalog import load_dataset
 from vanhove.errors import CheckpointError
-from vanhove.results import Json, write_result
+from vanhove.results import Json, Result, write_result
 from vanhove.runs.checkpoint import load_model, recorded
 from vanhove.runs.compatibility import check_data
 from vanhove.runs.prepared import predict_rows, prepare
@@ -24,9 +25,56 @@ BENCHMARK = "AI-Spectra-ph_dos-edos_pdos-test-multimae"
 """Phonon DOS of JARVIS-DFT, 66 points, the mean absolute error over all points of all materials."""
 
 
+@dataclass(frozen=True)
+class CleanPart(Result):
+    """The measured crystals without imaginary modes: how many, and the mean absolute error."""
+
+    n_materials: int
+    mae: float
+
+
+@dataclass(frozen=True)
+class Submission(Result):
+    """What was measured for the leaderboard; errors on spectra of maximum 1.
+
+    Attributes:
+        benchmark: the leaderboard's name of it.
+        n_materials: test ids whose structures are public with the labels.
+        mae: the leaderboard's metric on these.
+        clean: the same of `phonon_jarvis_clean`.
+        convention: what the metric is.
+        model: name of the run.
+        validation: its metrics on the validation split.
+        seeds: of the run, or of the members.
+        dataset: of the training, `DatasetInfo`.
+        config: the settings of the run.
+        versions: of vanhove, torch and Python.
+        machine: processor, and whether a GPU was there.
+    """
+
+    benchmark: str
+    n_materials: int
+    mae: float
+    clean: CleanPart
+    convention: str
+    model: str
+    validation: dict[str, float]
+    seeds: list[int]
+    dataset: Json
+    config: Json
+    versions: dict[str, str]
+    machine: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.n_materials} materials, MAE {self.mae:.4f} over all points; without "
+            f"imaginary modes {self.clean.n_materials}, MAE {self.clean.mae:.4f}"
+        )
+
+
 def write_submission(
     checkpoint: str | PathLike[str], folder: str | PathLike[str], *, quiet: bool = False
-) -> Json:
+) -> Submission:
     """Predict the test split of `phonon_jarvis` and write what the leaderboard takes.
 
     ``BENCHMARK.csv.zip`` has the columns id, target, prediction, the points of a spectrum joined
@@ -41,8 +89,7 @@ def write_submission(
         quiet: no progress.
 
     Returns:
-        ``{"n_materials": ..., "mae": ..., "clean": {"n_materials": ..., "mae": ...}, ...}``: the
-        leaderboard's metric on these materials.
+        The leaderboard's metric on these materials.
 
     Raises:
         CheckpointError: the model was trained on other data or another split.
@@ -67,19 +114,19 @@ def write_submission(
     lines = ["id,target,prediction"]
     for row, true, predicted in zip(rows.tolist(), target, prediction, strict=True):
         lines.append(f"{data.dataset.ids[row]},{_joined(true)},{_joined(predicted)}")
-    result = {
-        "benchmark": BENCHMARK,
-        "n_materials": len(rows),
-        "mae": float(errors.mean()),
-        "clean": {"n_materials": int(clean.sum()), "mae": float(errors[clean].mean())},
-        "convention": "mean absolute error over all points of all materials",
-        "model": info.name,
-        "validation": info.trained.validation,
-        "seeds": info.seeds,
-        "dataset": own.model_dump(),
-        "config": recorded(checkpoint, info),
+    result = Submission(
+        benchmark=BENCHMARK,
+        n_materials=len(rows),
+        mae=float(errors.mean()),
+        clean=CleanPart(int(clean.sum()), float(errors[clean].mean())),
+        convention="mean absolute error over all points of all materials",
+        model=info.name,
+        validation=info.trained.validation,
+        seeds=info.seeds,
+        dataset=own.model_dump(),
+        config=recorded(checkpoint, info),
         **circumstances(),
-    }
+    )
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
@@ -99,24 +146,15 @@ def write_submission(
         "time_taken_seconds": "",
         "language": "python",
         "os": "linux",
-        "software_used": f"vanhove-{result['versions']['vanhove']}",
-        "hardware_used": result["machine"],
+        "software_used": f"vanhove-{result.versions['vanhove']}",
+        "hardware_used": result.machine,
         "git_url": [""],
         "model_parameters": sum(p.numel() for p in model.parameters()),
         "note": f"{len(rows)} test ids: those whose structures are public with the labels",
     }
     write_text(folder / "metadata.json", json.dumps(metadata, indent=1) + "\n")
-    write_result(result, folder / "result.json")
+    write_result(result.to_json(), folder / "result.json")
     return result
-
-
-def submission_line(result: Json) -> str:
-    """What `write_submission` measured, in a line."""
-    clean = result["clean"]
-    return (
-        f"{result['n_materials']} materials, MAE {result['mae']:.4f} over all points; without "
-        f"imaginary modes {clean['n_materials']}, MAE {clean['mae']:.4f}"
-    )
 
 
 def _joined(values: np.ndarray) -> str:

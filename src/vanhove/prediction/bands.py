@@ -2,36 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from vanhove.errors import DataError
 from vanhove.prediction.error_bars import error_bar_rows
+from vanhove.prediction.property import Value
+from vanhove.results import Json, Result
 from vanhove.spectra.bands import BandGap, BandStructure
 
+Values: TypeAlias = Mapping[str, Value]
+"""Of properties and their half widths, by name."""
 
-def band_details(bands: BandStructure) -> dict[str, Any]:
-    """Band edges and masses of electrons, centres and widths of all bands; plain JSON types."""
-    unit = bands.kind.axis_unit.suffix
-    found: dict[str, Any] = {
-        f"band_centres_{unit}": bands.centres.tolist(),
-        f"band_widths_{unit}": bands.widths.tolist(),
-    }
+
+@dataclass(frozen=True)
+class BandEdge(Result):
+    """A band edge: its energy, and in words where on the path it lies."""
+
+    energy_eV: float
+    at: str
+
+
+@dataclass(frozen=True)
+class BandDetails(Result):
+    """What is told of bands beside their properties; energies in ``unit``, as the bands.
+
+    In JSON the names of centres, widths and half widths end with the unit (``band_widths_eV``).
+
+    Attributes:
+        unit: suffix of names, ``"eV"`` or ``"cm1"``.
+        band_centres, band_widths: of each band, ``[n_bands]``.
+        band_half_widths_90: half the width of the 90 % interval, mean over the path, ``[n_bands]``.
+        vbm, cbm: band edges, where there is a gap.
+        hole_masses, electron_masses: there, in electron masses, by direction.
+    """
+
+    unit: str
+    band_centres: list[float]
+    band_widths: list[float]
+    band_half_widths_90: list[float] | None = None
+    vbm: BandEdge | None = None
+    cbm: BandEdge | None = None
+    hole_masses: dict[str, float] | None = None
+    electron_masses: dict[str, float] | None = None
+
+    def to_json(self) -> Json:
+        content = super().to_json()
+        unit = content.pop("unit")
+        return {
+            f"{key}_{unit}" if key.startswith("band_") else key: value
+            for key, value in content.items()
+        }
+
+
+def band_details(bands: BandStructure) -> BandDetails:
+    """Band edges and masses of electrons, centres and widths of all bands."""
+    found = BandDetails(
+        unit=bands.kind.axis_unit.suffix,
+        band_centres=bands.centres.tolist(),
+        band_widths=bands.widths.tolist(),
+    )
     if bands.std is not None and "0.9" in bands.metadata.get("interval_factors", {}):
         half = (bands.interval(0.9)[1] - bands.energies).mean(axis=0)
-        found[f"band_half_widths_90_{unit}"] = half.tolist()
-    if not bands.kind.fermi_level:
-        return found
-    gap = _gap(bands)
+        found = replace(found, band_half_widths_90=half.tolist())
+    gap = _gap(bands) if bands.kind.fermi_level else None
     if gap is None:
         return found
-    n_filled = bands.n_filled
-    return found | {
-        "vbm": {"energy_eV": gap.vbm, "at": bands.where(gap.vbm_at)},
-        "cbm": {"energy_eV": gap.cbm, "at": bands.where(gap.cbm_at)},
-        "hole_masses": bands.effective_mass(n_filled - 1, gap.vbm_at),
-        "electron_masses": bands.effective_mass(n_filled, gap.cbm_at),
-    }
+    return replace(
+        found,
+        vbm=BandEdge(gap.vbm, bands.where(gap.vbm_at)),
+        cbm=BandEdge(gap.cbm, bands.where(gap.cbm_at)),
+        hole_masses=bands.effective_mass(bands.n_filled - 1, gap.vbm_at),
+        electron_masses=bands.effective_mass(bands.n_filled, gap.cbm_at),
+    )
 
 
 def _gap(bands: BandStructure) -> BandGap | None:
@@ -41,7 +86,7 @@ def _gap(bands: BandStructure) -> BandGap | None:
         return None
 
 
-def band_line(bands: BandStructure, properties: dict[str, Any]) -> str:
+def band_line(bands: BandStructure, properties: Values) -> str:
     """One of several structures."""
     meta = bands.metadata
     return (
@@ -49,7 +94,7 @@ def band_line(bands: BandStructure, properties: dict[str, Any]) -> str:
     ).rstrip()
 
 
-def _kind(properties: dict[str, Any]) -> str:
+def _kind(properties: Values) -> str:
     if "is_metal" not in properties:
         return ""
     if properties["is_metal"]:
@@ -68,9 +113,9 @@ def _near(bands: BandStructure, most: int = 10) -> range:
     return range(first, first + most)
 
 
-def band_table(bands: BandStructure, properties: dict[str, Any], written: list[Path]) -> str:
+def band_table(bands: BandStructure, properties: Values, written: list[Path]) -> str:
     """A single structure: symmetry, gap, masses, and energies at the labelled points."""
-    meta = bands.metadata
+    meta, details = bands.metadata, band_details(bands)
     rows = [
         ("structure", f"{bands.name}  ({meta['formula']})"),
         (
@@ -83,14 +128,14 @@ def band_table(bands: BandStructure, properties: dict[str, Any], written: list[P
     ]
     if "is_metal" in properties:
         rows.append(("kind", _kind(properties)))
-    if not properties.get("is_metal", True):
-        for name, key in (("VBM", "vbm"), ("CBM", "cbm")):
-            edge = properties[key]
-            rows.append((name, f"{edge['energy_eV']:.2f} eV at {edge['at']}"))
-        for name in ("hole_masses", "electron_masses"):
-            masses = ", ".join(f"{way} {mass:.2f}" for way, mass in properties[name].items())
-            rows.append((name.replace("_", " "), masses))
-    halves = properties.get(f"band_half_widths_90_{bands.kind.axis_unit.suffix}")
+    for name, edge in (("VBM", details.vbm), ("CBM", details.cbm)):
+        if edge is not None:
+            rows.append((name, f"{edge.energy_eV:.2f} eV at {edge.at}"))
+    for carriers, masses in (("hole", details.hole_masses), ("electron", details.electron_masses)):
+        if masses is not None:
+            shown = ", ".join(f"{way} {mass:.2f}" for way, mass in masses.items())
+            rows.append((f"{carriers} masses", shown))
+    halves = details.band_half_widths_90
     if halves is not None:
         shown = ", ".join(f"{half:.2f}" for half in halves)
         rows.append(("± of energies", f"{shown} (bands 1 to {bands.n_bands}, mean over the path)"))

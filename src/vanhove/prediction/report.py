@@ -17,12 +17,10 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.kpath import PathConvention
 from vanhove.crystal.reading import find_structure_files, read_crystals
 from vanhove.errors import ConfigError, StructureError
-from vanhove.models.band_calibration import BandCalibration
-from vanhove.models.calibration import Calibration
 from vanhove.models.inference import Precision
 from vanhove.models.phonons import has_phonons
 from vanhove.physics.meshes import time_reversed_mesh
-from vanhove.prediction.bands import band_details, band_line, band_table
+from vanhove.prediction.bands import Values, band_details, band_line, band_table
 from vanhove.prediction.electron_predictor import (
     ELECTRON_PROPERTIES,
     electron_weights,
@@ -32,6 +30,7 @@ from vanhove.prediction.error_bars import error_bar_rows
 from vanhove.prediction.loading import load
 from vanhove.prediction.properties import Properties
 from vanhove.progress import track
+from vanhove.results import Json
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.plotting import terminal_plot
 from vanhove.spectra.quantities import PHONON_BANDS
@@ -73,7 +72,7 @@ class PredictCommand:
         if predictor.gives_bands and self.html:
             raise ConfigError("--html draws spectra; of bands give --plot, --csv or --json")
         self.known = Properties(predictor.info)
-        results: list[dict[str, Any]] = []
+        results: list[Json] = []
         errors: list[dict[str, str]] = []
         outcomes = predictor.stream(
             track(sources, "predicting", quiet=self.quiet or single), primitive=self.primitive
@@ -84,9 +83,11 @@ class PredictCommand:
                 print(f"error: {outcome}", file=sys.stderr)
                 continue
             written = self._write_files(outcome, plot)
-            properties = self._properties(outcome, predictor.calibration)
+            properties = self.known.values(outcome, predictor.calibration, self.temperature)
             if self.json_path is not None:
-                results.append({**outcome.to_dict(), "properties": properties})
+                is_bands = isinstance(outcome, BandStructure)
+                details = band_details(outcome).to_json() if is_bands else {}
+                results.append({**outcome.to_dict(), "properties": {**properties, **details}})
             if self.json_path != STDOUT:
                 print(
                     self._table(outcome, properties, written, predictor)
@@ -166,16 +167,7 @@ class PredictCommand:
                 spectrum.plot_html(path)
         return paths
 
-    def _properties(
-        self, spectrum: Any, calibration: Calibration | BandCalibration | None
-    ) -> dict[str, Any]:
-        """Derived numbers, and of bands their edges, masses, centres and widths."""
-        found: dict[str, Any] = dict(self.known.values(spectrum, calibration, self.temperature))
-        return found | (band_details(spectrum) if isinstance(spectrum, BandStructure) else {})
-
-    def _table(
-        self, outcome: Any, properties: dict[str, Any], written: list[Path], predictor: Any
-    ) -> str:
+    def _table(self, outcome: Any, properties: Values, written: list[Path], predictor: Any) -> str:
         if isinstance(outcome, BandStructure):
             return band_table(outcome, properties, written)
         items = [self.known[name] for name in self.known.derived(self.temperature)]
@@ -204,7 +196,7 @@ class PredictCommand:
         ]
 
     def _write_json(
-        self, predictor: Any, results: list[dict[str, Any]], errors: list[dict[str, str]]
+        self, predictor: Any, results: list[Json], errors: list[dict[str, str]]
     ) -> None:
         text = json.dumps(
             {
@@ -253,7 +245,7 @@ def _structures_of(
         yield StructureError(error.reason, name)
 
 
-def _line(spectrum: Any, properties: dict[str, Any]) -> str:
+def _line(spectrum: Any, properties: Values) -> str:
     if isinstance(spectrum, BandStructure):
         return _with_warnings(band_line(spectrum, properties), spectrum)
     mean = properties.get("mean_frequency")

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from vanhove.errors import ConfigError
 from vanhove.registry import load_extensions
+from vanhove.results import Json
 from vanhove.runs.checkpoint import load_config
 from vanhove.runs.config import RunConfig, with_overrides
 from vanhove.settings import Settings, read_yaml
@@ -41,12 +42,12 @@ class NamedModel(Settings):
     title: str
     paper: str
     licence: str
-    settings: dict[str, Any] = {}
-    published: dict[str, Any] = {}
+    settings: Json = {}
+    published: Json = {}
     based_on: tuple[str, ...] = ()
     place: int | None = None
 
-    def run(self, size: Size = "compact") -> dict[str, Any]:
+    def run(self, size: Size = "compact") -> Json:
         """Nested settings of a run."""
         return merged(self.settings, self.published if size == "published" else {})
 
@@ -75,7 +76,7 @@ class Catalog(Mapping[str, NamedModel]):
     @cached_property
     def models(self) -> dict[str, NamedModel]:
         """By name, in the order of lists."""
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[str, Json] = {}
         for folder in self.folders:
             for path in sorted(folder.glob("*.yaml")):
                 if path.stem in found:
@@ -116,7 +117,7 @@ def add_named_models(folder: str | Path) -> None:
     CATALOG.add(Path(folder))
 
 
-def merged(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+def merged(base: Mapping[str, Any], top: Mapping[str, Any]) -> Json:
     """Nested settings, those of ``top`` over those of ``base``; sections are joined."""
     result = dict(base)
     for key, value in top.items():
@@ -126,9 +127,9 @@ def merged(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _whole(name: str, found: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def _whole(name: str, found: Mapping[str, Json]) -> Json:
     """The keys of a file over those of the files that it is based on."""
-    content: dict[str, Any] = {}
+    content: Json = {}
     own = found[name]
     for base in own.get("based_on") or ():
         if base not in found:

@@ -11,7 +11,6 @@ import os
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
@@ -24,6 +23,7 @@ from vanhove.memory import keep_freed_memory
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.familiarity import Familiarity
 from vanhove.models.model import SpectrumModel
+from vanhove.results import Json
 from vanhove.runs.config import RunConfig, with_overrides
 from vanhove.runs.description import ModelInfo
 from vanhove.runs.folder import BEST, RUN_FILE
@@ -133,7 +133,7 @@ def run_settings(checkpoint: str | PathLike[str]) -> RunConfig:
     return read_info(path).run_config()
 
 
-def recorded(checkpoint: str | PathLike[str], info: ModelInfo) -> dict[str, Any]:
+def recorded(checkpoint: str | PathLike[str], info: ModelInfo) -> Json:
     """What a result says of the settings of a model: those of its run, if they are known.
 
     Args:

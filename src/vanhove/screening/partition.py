@@ -16,7 +16,7 @@ from vanhove.prediction.loading import load
 from vanhove.prediction.properties import Properties
 from vanhove.screening.expression import Variable, parse_expression
 from vanhove.screening.source import Chunk, Source
-from vanhove.screening.writer import Partition, Tables
+from vanhove.screening.writer import Partition, PropertyRow, Tables
 from vanhove.spectra.spectrum import Spectrum
 
 
@@ -73,16 +73,15 @@ class PartitionWorker:
         partition = Partition(chunk.number, [], [], [])
         outcomes = self._outcomes([item for _, _, item in items])
         for (index, id_, _), outcome in zip(items, outcomes, strict=True):
-            place = {"index": index, "id": id_}
             if isinstance(outcome, StructureError):
-                partition.failures.append({**place, "reason": outcome.reason})
+                partition.failures.append({"index": index, "id": id_, "reason": outcome.reason})
                 continue
-            row = {item.name: item.of(outcome) for item in self.properties}
+            row: PropertyRow = {item.name: item.of(outcome) for item in self.properties}
             selected = self.where is None or self.where(row) is True
-            partition.properties.append({**place, **row, "selected": selected})
+            partition.properties.append({"index": index, "id": id_, **row, "selected": selected})
             if selected:
                 values = outcome.values.astype(np.float32)
-                partition.spectra.append({**place, "values": values})
+                partition.spectra.append({"index": index, "id": id_, "values": values})
         return partition
 
     def _outcomes(

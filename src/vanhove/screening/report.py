@@ -24,7 +24,13 @@ from vanhove.atomic import write_bytes
 from vanhove.prediction.property import Property
 from vanhove.runs.description import ModelInfo
 from vanhove.screening.expression import Expression
-from vanhove.screening.writer import FAILURES, PROPERTIES, read_partitions, read_spectra
+from vanhove.screening.writer import (
+    FAILURES,
+    PROPERTIES,
+    PropertyRow,
+    read_partitions,
+    read_spectra,
+)
 from vanhove.spectra.plotting import COLOUR, REFERENCE_COLOUR, TEXT_COLOUR, figure, png
 from vanhove.spectra.spectrum import Spectrum
 
@@ -35,6 +41,22 @@ N_REASONS = 15
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """A selected crystal.
+
+    Attributes:
+        partition: in which it stands.
+        index, id: place in the source, and name there.
+        values: of its properties, by name.
+    """
+
+    partition: int
+    index: int
+    id: str
+    values: PropertyRow
+
+
+@dataclass(frozen=True)
 class Findings:
     """Counts over all partitions, and the best rows.
 
@@ -42,7 +64,7 @@ class Findings:
         n_predicted: crystals with a spectrum.
         n_selected: of these, for how many the expression holds.
         n_failed: records that gave nothing.
-        best: the first rows by the sort expression, with the number of their ``partition``.
+        best: the first by the sort expression.
         histograms: of each number, bin edges and counts of all and of the selected.
         systems: of each crystal system, all and selected; empty if it is no column.
         reasons: of failures, numbers left out, and how often.
@@ -51,7 +73,7 @@ class Findings:
     n_predicted: int
     n_selected: int
     n_failed: int
-    best: list[dict[str, Any]]
+    best: list[Candidate]
     histograms: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
     systems: dict[str, tuple[int, int]]
     reasons: list[tuple[str, int]]
@@ -77,7 +99,7 @@ def collect(
     systems: dict[str, list[int]] = {}
     counts = {"predicted": 0, "selected": 0}
 
-    def selected_rows() -> Iterator[dict[str, Any]]:
+    def selected_rows() -> Iterator[Candidate]:
         for number, table in read_partitions(out, PROPERTIES):
             chosen = table["selected"].to_numpy(zero_copy_only=False).astype(bool)
             counts["predicted"] += len(chosen)
@@ -95,10 +117,10 @@ def collect(
                     both[0] += 1
                     both[1] += bool(is_chosen)
             for row in table.filter(chosen).to_pylist():
-                yield {**row, "partition": number}
+                yield Candidate(number, row["index"], row["id"], row)
 
     # nsmallest keeps no more rows than it returns, and rows of equal value in their order.
-    best = heapq.nsmallest(n_best, selected_rows(), key=lambda row: _place(row, sort))
+    best = heapq.nsmallest(n_best, selected_rows(), key=lambda found: _place(found.values, sort))
     reasons: Counter[str] = Counter()
     n_failed = 0
     for _, table in read_partitions(out, FAILURES):
@@ -121,9 +143,9 @@ def write_best(out: Path, properties: Sequence[Property], findings: Findings) ->
     writer = csv.writer(stream, lineterminator="\n")
     titles = [f"{item.name} ({item.unit})" if item.unit else item.name for item in properties]
     writer.writerow(["rank", "index", "id", *titles])
-    for rank, row in enumerate(findings.best, 1):
-        cells = [_csv_cell(row[item.name]) for item in properties]
-        writer.writerow([rank, row["index"], row["id"], *cells])
+    for rank, found in enumerate(findings.best, 1):
+        cells = [_csv_cell(found.values[item.name]) for item in properties]
+        writer.writerow([rank, found.index, found.id, *cells])
     write_bytes(out / BEST, stream.getvalue().encode())
 
 
@@ -159,8 +181,8 @@ def write_report(
     sections.append(_gallery(_spectra(out, findings.best[:N_PLOTS], info)))
     titles = [f"{item.name} ({item.unit})" if item.unit else item.name for item in properties]
     rows = [
-        [str(rank), str(row["id"]), *(_shown(row[item.name]) for item in properties)]
-        for rank, row in enumerate(findings.best, 1)
+        [str(rank), found.id, *(_shown(found.values[item.name]) for item in properties)]
+        for rank, found in enumerate(findings.best, 1)
     ]
     sections.append(_table(["", "id", *titles], rows))
     if findings.reasons:
@@ -183,7 +205,7 @@ def _edges(low: float, high: float) -> np.ndarray:
     return np.linspace(low, low + span, N_BINS + 1)
 
 
-def _place(row: dict[str, Any], sort: Expression | None) -> tuple[bool, float]:
+def _place(row: PropertyRow, sort: Expression | None) -> tuple[bool, float]:
     """Sorts ascending, the unknown last."""
     value = None if sort is None else sort(row)
     return value is None, 0.0 if value is None else value
@@ -235,17 +257,19 @@ def _histogram(item: Property, edges: np.ndarray, every: np.ndarray, some: np.nd
     return png(drawing)
 
 
-def _spectra(out: Path, rows: Sequence[dict[str, Any]], info: ModelInfo) -> list[tuple[bytes, str]]:
+def _spectra(
+    out: Path, candidates: Sequence[Candidate], info: ModelInfo
+) -> list[tuple[bytes, str]]:
     pictures = []
-    for rank, row in enumerate(rows, 1):
-        values = read_spectra(out, row["partition"])[row["index"], row["id"]]
+    for rank, found in enumerate(candidates, 1):
+        values = read_spectra(out, found.partition)[found.index, found.id]
         spectrum = Spectrum(
             grid=np.asarray(info.grid),
             values=values,
             unit=info.unit,
             normalisation=info.normalisation,
             quantity=info.quantity,
-            name=f"{rank}. {row['formula']} ({row['id']})",
+            name=f"{rank}. {found.values['formula']} ({found.id})",
         )
         pictures.append((png(figure(spectrum, size=(4.2, 2.6))), spectrum.name))
     return pictures

@@ -27,6 +27,7 @@ from vanhove.crystal.reading import (
     read_crystals,
 )
 from vanhove.errors import ConfigError, DataError, MissingExtraError, StructureError
+from vanhove.results import Json
 
 ID_KEYS = ("id", "material_id", "mp_id", "jid", "ids", "name")
 """Where an entry may say what it is called; the first that is there counts."""
@@ -380,7 +381,7 @@ ALLOWED = (
 )
 
 
-def _with_known_keys(data: dict[str, Any]) -> dict[str, Any]:
+def _with_known_keys(data: Json) -> Json:
     """The columns of an npz archive under the names of a `Crystal`."""
     if not {"Z", "frac"} <= set(data):
         return data

@@ -12,13 +12,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
 
 from vanhove.atomic import clean, write_bytes
 from vanhove.errors import MissingExtraError
-from vanhove.prediction.property import Property
+from vanhove.prediction.property import Property, Value
 from vanhove.runs.description import ModelInfo
 
 try:
@@ -33,21 +33,41 @@ TABLES = (FAILURES, SPECTRA, PROPERTIES)
 _METADATA = b"vanhove"
 
 
+PropertyRow: TypeAlias = dict[str, Value]
+"""``index`` (place in the source), ``id``, the properties by name, and ``selected``."""
+
+
+class SpectrumRow(TypedDict):
+    """Place in the source, id, and the spectrum ``[n_points]`` of a selected crystal."""
+
+    index: int
+    id: str
+    values: np.ndarray
+
+
+class FailureRow(TypedDict):
+    """Place in the source, id, and why nothing was predicted."""
+
+    index: int
+    id: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Partition:
-    """The rows of one partition. Each row is a dictionary of the columns of its table.
+    """The rows of one partition: the columns of its tables.
 
     Attributes:
         number: of the chunk it was made of.
-        properties: index, id, the properties and ``selected``.
-        spectra: index, id and ``values`` ``[n_points]``.
-        failures: index, id and reason.
+        properties: of every crystal that was predicted.
+        spectra: of the selected ones.
+        failures: of the records that gave nothing.
     """
 
     number: int
-    properties: list[dict[str, Any]]
-    spectra: list[dict[str, Any]]
-    failures: list[dict[str, Any]]
+    properties: list[PropertyRow]
+    spectra: list[SpectrumRow]
+    failures: list[FailureRow]
 
 
 class Tables:

@@ -20,6 +20,7 @@ from vanhove.errors import ConfigError
 from vanhove.server import answers
 from vanhove.server.batches import Batches, FileBatch
 from vanhove.server.guard import MULTIPART_ROOM, Guard
+from vanhove.server.orders import PredictOrder, ReferenceOrder
 from vanhove.server.page_files import PageFile, page_files
 from vanhove.server.pool import Answer, Busy, Pool
 from vanhove.server.settings import ServerSettings
@@ -157,7 +158,7 @@ def _add_predictions(app: FastAPI, workers: Pool, settings: ServerSettings) -> N
     async def predict(request: PredictRequest) -> Response:
         """Predict a structure that is given as text, with one or several models."""
         content = request.text.encode("utf-8", "replace")
-        order = {"what": "predict", "name": request.name, "models": request.models}
+        order = PredictOrder(name=request.name, models=request.models)
         return _response(await workers.ask(order, _sized(content, settings)))
 
     @app.post("/api/predict/file", response_model=answers.PredictAnswer, responses=ASKING)
@@ -168,7 +169,7 @@ def _add_predictions(app: FastAPI, workers: Pool, settings: ServerSettings) -> N
         ],
     ) -> Response:
         """Predict a structure file, with one or several models."""
-        order = {"what": "predict", "name": _name(file), "models": models}
+        order = PredictOrder(name=_name(file), models=models)
         return _response(await workers.ask(order, _sized(await file.read(), settings)))
 
     @app.post("/api/reference", response_model=answers.ReferenceAnswer, responses=ASKING)
@@ -180,7 +181,7 @@ def _add_predictions(app: FastAPI, workers: Pool, settings: ServerSettings) -> N
         ] = "max",
     ) -> Response:
         """Read a spectrum, to lay it over a predicted one."""
-        order = {"what": "reference", "name": _name(file), "normalisation": normalisation}
+        order = ReferenceOrder(name=_name(file), normalisation=normalisation)
         return _response(await workers.ask(order, _sized(await file.read(), settings)))
 
 

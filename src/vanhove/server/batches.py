@@ -11,6 +11,7 @@ import time
 from typing import Literal
 
 from vanhove.server.answers import BatchAnswer, FileAnswer, Row
+from vanhove.server.orders import TableOrder
 from vanhove.server.pool import Answer, Busy, Pool
 from vanhove.server.settings import ServerSettings
 
@@ -132,7 +133,7 @@ class Batches:
         most = self.settings.max_bytes
         if len(content) > most:
             return Answer.problem(413, f"{len(content):,} bytes; allowed for one file: {most:,}")
-        order = {"what": "table", "name": name, "model": model}
+        order = TableOrder(name=name, model=model)
         return await self.pool.ask(order, content, patient=True)
 
     async def _run(self, batch: FileBatch) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vanhove.errors import ConfigError, VanhoveError
+from vanhove.server.orders import Order
 from vanhove.server.settings import ServerSettings
 from vanhove.server.start import run_worker
 
@@ -81,7 +82,7 @@ class WorkerProcess:
             raise ConfigError(json.loads(answer.body)["detail"])
         return answer.body
 
-    def ask(self, order: dict[str, Any], content: bytes) -> Answer:
+    def ask(self, order: Order, content: bytes) -> Answer:
         """The answer, or why there is none: a worker that is late or dies is killed."""
         if self._stopped.is_set():
             return Answer.problem(503, "the server stops")
@@ -91,7 +92,7 @@ class WorkerProcess:
             except VanhoveError as error:
                 return Answer.problem(503, str(error))
         try:
-            self.connection.send_bytes(json.dumps(order).encode())
+            self.connection.send_bytes(order.model_dump_json().encode())
             self.connection.send_bytes(content)
             answer = self._receive(self.settings.seconds)
         except OSError:
@@ -176,7 +177,7 @@ class Pool:
             worker.stop()
         self.threads.shutdown(wait=True, cancel_futures=True)
 
-    async def ask(self, order: dict[str, Any], content: bytes, *, patient: bool = False) -> Answer:
+    async def ask(self, order: Order, content: bytes, *, patient: bool = False) -> Answer:
         """The answer to an order; a patient one may wait whatever the length of the queue.
 
         Raises:

@@ -6,9 +6,7 @@ crosses in either direction. It opens no file once its models are loaded.
 
 from __future__ import annotations
 
-import json
 import signal
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -31,6 +29,7 @@ from vanhove.prediction.predictor import Predictor
 from vanhove.prediction.properties import Properties
 from vanhove.prediction.property import Property
 from vanhove.server import answers, uploads
+from vanhove.server.orders import ORDER, Order, PredictOrder, TableOrder
 from vanhove.server.settings import ServerSettings
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.quantities import quantity
@@ -57,7 +56,7 @@ def work(connection: Connection, settings: ServerSettings) -> None:
     _send(connection, 200, worker.catalog())
     while True:
         try:
-            order = json.loads(connection.recv_bytes())
+            order = ORDER.validate_json(connection.recv_bytes())
             content = connection.recv_bytes()
         except EOFError:
             return
@@ -95,20 +94,22 @@ class ModelWorker:
             if predictor.name in self.predictors:
                 raise ConfigError(f"two models are called {predictor.name!r}: rename a file")
             self.predictors[predictor.name] = predictor
-        self.orders: dict[str, Callable[..., BaseModel]] = {
-            "predict": self.predict,
-            "table": self.table,
-            "reference": self.reference,
-        }
 
-    def answer(self, order: dict[str, Any], content: bytes) -> tuple[int, BaseModel]:
-        """Status and answer of an order, ``{"what": ..., and its arguments}``."""
+    def answer(self, order: Order, content: bytes) -> tuple[int, BaseModel]:
+        """Status and answer of an order."""
         try:
-            return 200, self.orders[order.pop("what")](content, **order)
+            return 200, self._done(order, content)
         except VanhoveError as error:
             return 422, answers.Problem(detail=str(error))
         except MemoryError:
             return 422, answers.Problem(detail="needs more memory than is allowed")
+
+    def _done(self, order: Order, content: bytes) -> BaseModel:
+        if isinstance(order, PredictOrder):
+            return self.predict(content, order.name, order.models)
+        if isinstance(order, TableOrder):
+            return self.table(content, order.name, order.model)
+        return self.reference(content, order.name, order.normalisation)
 
     def catalog(self) -> answers.Catalog:
         """Models, examples, limits."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 
 from vanhove.errors import ConfigError, DataError
+from vanhove.results import Json
 from vanhove.spectra.grids import check_on_grid
 from vanhove.spectra.quantities import SCALES, Quantity, density_in, quantity
 from vanhove.spectra.thermodynamics import LIGHT_CM
@@ -55,7 +56,7 @@ class Density:
     std: np.ndarray | None = None
     crystal: Crystal | None = None
     name: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: Json = field(default_factory=dict)
     samples: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -185,7 +186,7 @@ class Density:
 
     # Plain data
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """Plain Python numbers, lists and strings; ``from_dict`` gives the same numbers back."""
         return {
             "quantity": self.quantity,
@@ -200,7 +201,7 @@ class Density:
         }
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
+    def from_dict(cls, data: Json) -> Self:
         """Undo ``to_dict``; ``quantity``, ``name``, ``std``, ``crystal``, ``metadata`` may miss.
 
         Raises:
@@ -228,7 +229,7 @@ class Density:
 
 
 def interval_half_width(
-    std: np.ndarray | None, metadata: dict[str, Any], level: float, what: str
+    std: np.ndarray | None, metadata: Json, level: float, what: str
 ) -> np.ndarray:
     """Half the width of a calibrated interval, in the shape and unit of ``std``.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.kpath import KPoints, allot, continuous_order
 from vanhove.errors import ConfigError, DataError
+from vanhove.results import Json
 from vanhove.spectra.density import interval_half_width
 from vanhove.spectra.eigenvalues import GAP_TOLERANCE
 from vanhove.spectra.grids import trapezoid_weights
@@ -71,7 +72,7 @@ class Dispersion:
     quantity: str = ELECTRON_BANDS.name
     crystal: Crystal | None = None
     name: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: Json = field(default_factory=dict)
     std: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -376,7 +377,7 @@ class Dispersion:
 
     # Plain data
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """Plain JSON types; `from_dict` reads them."""
         return {
             "quantity": self.quantity,
@@ -394,7 +395,7 @@ class Dispersion:
         }
 
     @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Self:
+    def from_dict(cls, content: Json) -> Self:
         """What `to_dict` gave.
 
         Raises:

@@ -27,6 +27,7 @@ from vanhove.physics.gaussians import gaussian_counts
 from vanhove.physics.harmonic import HarmonicCrystal, signed_frequency
 from vanhove.physics.meshes import irreducible_mesh, time_reversed_mesh
 from vanhove.physics.tetrahedra import mesh_tetrahedra, states_below
+from vanhove.results import Json
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.grids import cell_edges, check_grid, even_grid
 from vanhove.spectra.infrared import Infrared, infrared
@@ -62,7 +63,7 @@ class Phonons:
     harmonic: HarmonicCrystal
     members: tuple[HarmonicCrystal, ...] = ()
     name: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: Json = field(default_factory=dict)
 
     def __repr__(self) -> str:
         polar = "polar" if self.harmonic.charges is not None else "without dipoles"

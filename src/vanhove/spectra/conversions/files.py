@@ -6,12 +6,13 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vanhove import atomic
 from vanhove.errors import DataError
+from vanhove.results import Json
 from vanhove.spectra.conversions.spreadsheet import comments
 from vanhove.spectra.conversions.spreadsheet import rows as table_rows
 from vanhove.spectra.density import AnyDensity, Density
@@ -29,7 +30,7 @@ def write_text(text: str, path: str | Path | None) -> str:
     return text
 
 
-def write_json(content: dict[str, Any], path: str | Path | None) -> str:
+def write_json(content: Json, path: str | Path | None) -> str:
     """Strict JSON (no NaN), also written to ``path`` when given.
 
     Raises:
@@ -44,7 +45,7 @@ def write_json(content: dict[str, Any], path: str | Path | None) -> str:
     return write_text(text + "\n", path)
 
 
-def read_json(source: str | Path) -> dict[str, Any]:
+def read_json(source: str | Path) -> Json:
     """The object in JSON text (it starts with a brace) or in a file.
 
     Raises:

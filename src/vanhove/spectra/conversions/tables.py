@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +36,7 @@ def spectrum_to_pandas(spectrum: Density) -> DataFrame:
 
 
 def spectrum_from_pandas(
-    make: type[AnyDensity], frame: DataFrame, changes: dict[str, Any]
+    make: type[AnyDensity], frame: DataFrame, changes: Mapping[str, object]
 ) -> AnyDensity:
     """See `Spectrum.from_pandas`."""
     columns = {axis.column: unit for unit, axis in AXIS_UNITS.items()}
