@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from vanhove.datasets.electron_pbe import electron_parts, load_electron_states
+from vanhove.datasets.graph_store import domain_of
 from vanhove.models.tight_binding.weights import load_members, save_members
 from vanhove.prediction.electron_calibration import energy_errors, gap_errors
 from vanhove.prediction.electron_errors import calibrate
@@ -46,7 +47,9 @@ def main(folders: list[str]) -> None:
     elements = sorted({int(z) for crystal in crystals for z in crystal.atomic_numbers})
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{NAME}.safetensors"
+    domain = domain_of(crystals, range(len(crystals)))
     content = {"members": facts, "half_widths": half_widths, "elements": elements}
+    content["domain"] = domain.model_dump(mode="json")
     save_members(models, content, path)
     print(f"{len(models)} members: {path}\n{half_widths}")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -16,12 +17,12 @@ from vanhove import Spectrum
 from vanhove.crystal.reading import parse_crystals
 from vanhove.datasets import read_bands, read_electron_dos
 from vanhove.errors import DataError, StructureError, VanhoveError
-from vanhove.untrusted import LIMIT_VARIABLE, check_archive, parse_json, parse_yaml
+from vanhove.untrusted import LIMIT_VARIABLE, parse_json, parse_yaml, read_arrays
 
 
 def test_the_good_files_are_read(tmp_path):
     for name, content in structure_files().items():
-        assert parse_crystals(content, name)[0].formula == "NaCl", name
+        assert parse_crystals(content, name)[0].n_atoms in (2, 5, 6), name
     for name, content in other_files().items():
         read_other(tmp_path, name, content)
 
@@ -41,7 +42,23 @@ def test_files_that_unfold(tmp_path, monkeypatch):
             read(tmp_path / name)
     np.savez_compressed(tmp_path / "a.npz", a=np.zeros(1_000_000))
     with pytest.raises(DataError, match="unpacked"):
-        check_archive(tmp_path / "a.npz")
+        read_arrays(tmp_path / "a.npz")
+
+
+def test_archives_that_lie(tmp_path):
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive, archive.open("natoms.npy", "w") as stream:
+        header = {"descr": "<i8", "fortran_order": False, "shape": (10**12,)}
+        np.lib.format.write_array_header_1_0(stream, header)
+        stream.write(b"\0" * 80)
+    with pytest.raises(DataError, match="declares 8e"):
+        read_arrays(path)
+    np.savez(path, natoms=np.array([object()], dtype=object))
+    with pytest.raises(DataError, match="Python objects"):
+        read_arrays(path)
+    path.write_bytes(b"PK garbage")
+    with pytest.raises(DataError, match="no npz archive"):
+        read_arrays(path)
 
 
 def test_deep_and_aliased_files():

@@ -62,7 +62,7 @@ def read_yaml(path: Path, what: str, remedy: str) -> Json:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot read {what} ({error.strerror}); {remedy}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict | None):
         raise ConfigError(f"{path}: {what} holds keys and values, got {type(content).__name__}")

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import os
 import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from vanhove.errors import DataError
 
@@ -64,19 +67,48 @@ def read_file(path: Path, limit: int | None = None) -> bytes:
     return content
 
 
-def check_archive(path: Path) -> None:
-    """A zip archive (``.npz``) whose members unfold to no more than `file_limit`.
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an ``.npz`` archive; nothing is unpacked before its size is known.
 
     Raises:
-        DataError: no zip archive, or too large unpacked.
+        DataError: no such archive, arrays of objects, more than `file_limit` unpacked, or a header
+            that declares more numbers than the archive holds.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            total = sum(member.file_size for member in archive.infolist())
-    except (OSError, zipfile.BadZipFile, ValueError) as error:
-        raise DataError(f"{path}: is no archive that can be read ({error})") from error
-    if total > file_limit():
-        raise DataError(f"{path}: {total:.3g} bytes unpacked; set {LIMIT_VARIABLE} to allow that")
+            members = archive.infolist()
+            total = sum(member.file_size for member in members)
+            if total > file_limit():
+                raise DataError(
+                    f"{path}: {total:.3g} bytes unpacked; set {LIMIT_VARIABLE} to allow that"
+                )
+            for member in members:
+                _check_array_header(archive, member, path)
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, ValueError) as error:
+        raise DataError(f"{path}: no npz archive that can be read ({error})") from error
+    except (NotImplementedError, RuntimeError) as error:  # a compression or password
+        raise DataError(f"{path}: no npz archive that can be read ({error})") from error
+
+
+def _check_array_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
+    with archive.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }.get(version)
+        if read is None:
+            raise DataError(f"{path}: {member.filename} is an array of unknown version {version}")
+        shape, _, dtype = read(stream)
+    if dtype.hasobject:
+        raise DataError(f"{path}: {member.filename} holds Python objects; allowed: numbers, text")
+    declared = math.prod(int(n) for n in shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or declared > member.file_size:
+        raise DataError(
+            f"{path}: {member.filename} declares {declared:.3g} bytes, {member.file_size} are there"
+        )
 
 
 def parse_json(content: bytes | str, name: str) -> Any:

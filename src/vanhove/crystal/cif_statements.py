@@ -43,6 +43,9 @@ def formula_counts(tags: Tags, *, isotopes: bool = False) -> Counter[str] | None
 
     Args:
         isotopes: keep D and T apart from H.
+
+    Raises:
+        ValueError: it names an element that does not exist.
     """
     formula = stated(tags, "_chemical_formula_sum")
     if formula is None or not re.fullmatch(r"\s*([A-Z][a-z]?(\d+\.?\d*)?\s*)+", formula[:500]):
@@ -51,7 +54,7 @@ def formula_counts(tags: Tags, *, isotopes: bool = False) -> Counter[str] | None
     for symbol, count in re.findall(r"([A-Z][a-z]?)(\d+\.?\d*)?", formula):
         element = symbol if isotopes else ISOTOPES.get(symbol, symbol)
         if element not in ATOMIC_NUMBERS and element not in ISOTOPES:
-            return None
+            raise ValueError(f"the stated formula {formula!r} names an unknown element {symbol!r}")
         counts[element] += float(count or 1)  # type: ignore[assignment]
     return counts if sum(counts.values()) > 0 else None
 

@@ -56,6 +56,8 @@ def _check_frames(lines: list[str], name: str) -> None:
                 "file cut off?",
                 name,
             )
+        if re.search(r'lattice\s*=\s*(["\'])[^"\']*\1\S', lines[i + 1], re.IGNORECASE):
+            raise StructureError(f"line {i + 2}: something is glued to the lattice", name)
         columns = [int(n) for n in re.findall(r":(\d{1,18})", _properties(lines[i + 1]))]
         if any(n > _MOST_COLUMNS for n in columns):
             raise StructureError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,14 @@ from vanhove.crystal.objects import atomic_numbers_of, crystal_of_arrays, crysta
 from vanhove.crystal.optimade import parse_optimade
 from vanhove.errors import StructureError
 from vanhove.results import Json
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+_CELL = ("volume", "a", "b", "c", "alpha", "beta", "gamma")
+_CELL_TOLERANCE = 0.01
+_PLACE_TOLERANCE = 0.05
+"""Angstrom between a site's fractional and Cartesian coordinates: files are rounded."""
 
 
 def split_json(text: str, name: str) -> list[Any]:
@@ -57,7 +65,9 @@ def crystal_of_json(data: Any, name: str) -> Crystal:
     if {"lattice", "sites"} <= keys:
         from pymatgen.core import Structure
 
-        return crystal_of_structure(Structure.from_dict(_geometry(data)), name)
+        structure = Structure.from_dict(_geometry(data))
+        _check_stated(data, structure, name)
+        return crystal_of_structure(structure, name)
     if {"numbers", "positions", "cell"} <= keys:
         return crystal_of_arrays(
             _ase_array(data["cell"]),
@@ -92,6 +102,24 @@ def _geometry(data: Json) -> Json:
     ]
     lattice = data["lattice"]
     return {"lattice": {key: lattice[key] for key in lattice if key[:1] != "@"}, "sites": sites}
+
+
+def _check_stated(data: Json, structure: Structure, name: str) -> None:
+    """pymatgen states the cell three times and each place twice: they must agree."""
+    lattice = data["lattice"]
+    for key in _CELL:
+        value, own = lattice.get(key), float(getattr(structure.lattice, key))
+        if value is not None and not abs(float(value) - own) <= _CELL_TOLERANCE * own:
+            raise StructureError(
+                f'the lattice states "{key}" {value}, but its matrix gives {own:.6g}', name or None
+            )
+    for i, (site, own) in enumerate(zip(data["sites"], structure.cart_coords, strict=True)):
+        if "abc" in site and "xyz" in site:
+            apart = float(np.abs(np.asarray(site["xyz"], dtype=np.float64) - own).max())
+            if not apart <= _PLACE_TOLERANCE:
+                raise StructureError(
+                    f'site {i + 1}: "abc" and "xyz" are {apart:.3g} angstrom apart', name or None
+                )
 
 
 def _jarvis(data: Json, name: str) -> Crystal:

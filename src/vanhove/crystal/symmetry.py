@@ -60,6 +60,8 @@ class StandardizedCrystal:
         space_group_number: 1 to 230.
         space_group_symbol: short Hermann-Mauguin symbol (``"Fm-3m"``).
         tolerance: angstrom, with which the symmetry was found.
+        orbits: for each orbit of the primitive cell its element, number of atoms and site symmetry
+            (the letters of its symbol in order, which no choice of axes changes).
     """
 
     primitive: Crystal
@@ -67,6 +69,13 @@ class StandardizedCrystal:
     space_group_number: int
     space_group_symbol: str
     tolerance: float = SYMMETRY_TOLERANCE
+    orbits: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """What two copies of one material share, ``"NaCl 225 Cl1-33mm Na1-33mm"``: reduced formula,
+        group and orbits. Coordinates that a group leaves free are not compared."""
+        return " ".join([self.primitive.formula, str(self.space_group_number), *self.orbits])
 
 
 def standardize(
@@ -94,6 +103,7 @@ def standardize(
         space_group_number=int(dataset.number),
         space_group_symbol=str(dataset.international),
         tolerance=tolerance,
+        orbits=_orbits(crystal, dataset),
     )
 
 
@@ -111,25 +121,6 @@ def space_group(crystal: Crystal, tolerance: float = SYMMETRY_TOLERANCE) -> tupl
     """Symbol and number, ``("Fm-3m", 225)``; arguments and errors as `standardize`."""
     dataset = _dataset(crystal, tolerance)
     return str(dataset.international), int(dataset.number)
-
-
-def fingerprint(crystal: Crystal, tolerance: float = SYMMETRY_TOLERANCE) -> str:
-    """What two copies of one material share: formula, group, and the orbits of its atoms.
-
-    ``"NaCl 225 Cl1m-3m Na1m-3m"``: of each orbit of the primitive cell the element, the number of
-    atoms and the site symmetry. Coordinates that a group leaves free are not compared.
-
-    Raises:
-        StructureError: as `standardize`.
-    """
-    cell = primitive_cell(crystal, tolerance)
-    dataset = _dataset(cell, tolerance)
-    orbits = [
-        f"{SYMBOLS[cell.atomic_numbers[i]]}{(dataset.crystallographic_orbits == i).sum()}"
-        f"{str(dataset.site_symmetry_symbols[i]).replace('.', '')}"
-        for i in np.unique(dataset.crystallographic_orbits)
-    ]
-    return " ".join([cell.formula, str(dataset.number), *sorted(orbits)])
 
 
 def crystal_system_of(space_group_number: int) -> str:
@@ -167,6 +158,16 @@ def _search(crystal: Crystal, tolerance: float) -> SpglibDataset | None:
             return get_symmetry_dataset(cell, symprec=tolerance)
         except Exception:  # SpglibError from spglib 2.7, opt-in until 3.0, None otherwise
             return None
+
+
+def _orbits(crystal: Crystal, dataset: SpglibDataset) -> tuple[str, ...]:
+    in_primitive, orbits = dataset.mapping_to_primitive, dataset.crystallographic_orbits
+    found = []
+    for first in np.unique(orbits):
+        n_atoms = len(np.unique(in_primitive[orbits == first]))
+        site_symmetry = "".join(sorted(dataset.site_symmetry_symbols[first].replace(".", "")))
+        found.append(f"{SYMBOLS[crystal.atomic_numbers[first]]}{n_atoms}{site_symmetry}")
+    return tuple(sorted(found))
 
 
 def _primitive(crystal: Crystal, dataset: SpglibDataset) -> Crystal:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vanhove.crystal.checks import check_crystal
 from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.domain import material_hash
 from vanhove.crystal.graph import CrystalGraph, GraphSettings, graph_of_cell
 from vanhove.crystal.symmetry import crystal_system_of, standardize
 from vanhove.errors import StructureError
@@ -23,23 +24,26 @@ Arrays = dict[str, np.ndarray]
 """Arrays by name; those of several lists of crystals join along their last axis."""
 
 UNUSABLE = 0
-"""Space group of a crystal that fails its checks or the symmetry search."""
+"""Space group, and material, of a crystal that fails its checks or the symmetry search."""
 
 
 def symmetry_arrays(crystals: Sequence[Crystal], tolerance: float) -> Arrays:
     """The arrays of a `SymmetryTable`; `UNUSABLE` crystals get no atoms and no error."""
-    groups, cells = [], []
+    groups, cells, materials = [], [], []
     for crystal in crystals:
         try:
             check_crystal(crystal)
             standard = standardize(crystal, tolerance)
             groups.append(standard.space_group_number)
             cells.append(standard.primitive)
+            materials.append(material_hash(standard))
         except StructureError:
             groups.append(UNUSABLE)
+            materials.append(UNUSABLE)
             cells.append(Crystal(np.zeros((3, 3)), np.zeros((0, 3)), np.zeros(0)))
     return {
         "space_group": np.array(groups, dtype=np.int16),
+        "material": np.array(materials, dtype=np.int64),
         "n_atoms": np.array([cell.n_atoms for cell in cells], dtype=np.int32),
         "atomic_numbers": np.concatenate([cell.atomic_numbers for cell in cells]).astype(np.int16),
         "lattice": np.stack([cell.lattice for cell in cells], axis=-1),
@@ -53,6 +57,7 @@ class SymmetryTable:
 
     Attributes:
         space_group: ``[n_crystals]``, 1 to 230; `UNUSABLE` where the crystal is.
+        material: ``[n_crystals]``, see `vanhove.crystal.domain.material_hash`.
         n_atoms: ``[n_crystals]``, of the primitive cell.
         atomic_numbers: ``[n_atoms_total]``.
         lattice: ``[3, 3, n_crystals]``, angstrom.
@@ -60,6 +65,7 @@ class SymmetryTable:
     """
 
     space_group: np.ndarray
+    material: np.ndarray
     n_atoms: np.ndarray
     atomic_numbers: np.ndarray
     lattice: np.ndarray

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
@@ -27,9 +27,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.domain import Domain
 from vanhove.crystal.graph import GraphSettings
 from vanhove.crystal.symmetry import SYMMETRY_TOLERANCE, crystal_system
 from vanhove.crystal.tables import (
+    UNUSABLE,
     Arrays,
     GraphTable,
     SymmetryTable,
@@ -39,7 +41,7 @@ from vanhove.crystal.tables import (
 from vanhove.datasets.cache import cache_folder
 from vanhove.progress import track
 
-FORMAT = 3
+FORMAT = 4
 """Raise it when what a file holds, or how it is computed, changes."""
 CHUNK = 64
 """Crystals that one process takes at a time."""
@@ -88,6 +90,21 @@ def load_symmetry(
 
     key = _key(crystals, "symmetry", repr(tolerance), version("spglib"))
     return SymmetryTable(**_kept(f"symmetry-{key}", len(crystals), build))
+
+
+def domain_of(crystals: Sequence[Crystal], rows: Iterable[int], quiet: bool = False) -> Domain:
+    """What a model knows that is trained on these rows, at least one of them usable.
+
+    Args:
+        crystals: all of a data set, so that every part of it finds the same file.
+        rows: of the training split.
+        quiet: no progress.
+    """
+    table = load_symmetry(crystals, quiet=quiet)
+    usable = [row for row in rows if table.space_group[row] != UNUSABLE]
+    return Domain.of(
+        (table.primitive(row) for row in usable), (int(table.material[row]) for row in usable)
+    )
 
 
 def crystal_systems(crystals: Sequence[Crystal], quiet: bool = False) -> list[str]:

@@ -210,6 +210,8 @@ def _from_vasprun(path: Path) -> _Raw:
                 f"{path}: eigenvalues at {len(bands[0])} k-points, weights of {len(weights)}; the "
                 "file is damaged, copy it again"
             )
+        if not (np.isfinite(weights).all() and weights.sum() > 0 and weights.min() >= 0):
+            raise DataError(f"{path}: weights of k-points that are no weights; copy it again")
         raw.edges = eigenvalue_edges(bands, weights)
         raw.lowest = float(min(b[..., 0].min() for b in bands))
         raw.complete_to = float(min(b[:, -1, 0].min() for b in bands))

@@ -163,8 +163,8 @@ def evaluate(
         checkpoints: shipped names, files or run folders.
         split: ``"test"``, ``"valid"`` or ``"train"``.
         data: another data set (name or folder) with the model's grid, unit and normalisation; the
-            model's own by default. Materials like some of the training split (`fingerprint`) are
-            measured apart, as ``"seen"``, where those data are here and not all are seen.
+            model's own by default. Materials like some that the model was trained on (see
+            `vanhove.evaluation.seen`) are measured apart, as ``"seen"``, where not all are.
         grid_points: measure on the spectra interpolated to so many points, as ``data.grid_points``
             does; the model is asked for these.
         output: a JSON file to write the result to.

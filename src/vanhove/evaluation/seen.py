@@ -5,17 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
-from vanhove.crystal.symmetry import fingerprint
+from vanhove.crystal.domain import Domain, material_hash
+from vanhove.crystal.symmetry import NEAR_SYMMETRY, standardize
 from vanhove.datasets.dataset import SpectrumDataset
+from vanhove.datasets.graph_store import domain_of, load_symmetry
 from vanhove.errors import StructureError, VanhoveError
 from vanhove.runs.checkpoint import ModelInfo
 from vanhove.runs.prepared import load_run_data
 
 
 def seen_rows(dataset: SpectrumDataset, rows: np.ndarray, info: ModelInfo) -> np.ndarray | None:
-    """For each row, whether a material like it is in the training split of the model.
+    """For each row, whether the model was trained on a material like it.
 
-    Materials are alike where their `vanhove.crystal.symmetry.fingerprint` is the same.
+    Materials are alike where their `vanhove.crystal.symmetry.StandardizedCrystal.fingerprint` is
+    the same; of a noisy copy, that of the crystal without noise.
 
     Args:
         dataset: that the model is measured on.
@@ -23,21 +26,37 @@ def seen_rows(dataset: SpectrumDataset, rows: np.ndarray, info: ModelInfo) -> np
         info: of the model.
 
     Returns:
-        ``[n_rows]`` booleans; None where the data that the model was trained on are not here.
+        ``[n_rows]`` booleans; None where nobody knows: a checkpoint of an older version whose data
+        are not here.
     """
+    domain = info.trained.domain or domain_of_data(info)
+    if domain is None:
+        return None
+    materials = load_symmetry(dataset.crystals, quiet=True).material
+    return np.array(
+        [
+            domain.knows(int(materials[row])) or _is_noisy_copy(dataset.crystals[row], domain)
+            for row in rows
+        ],
+        dtype=bool,
+    )
+
+
+def domain_of_data(info: ModelInfo) -> Domain | None:
+    """What a model was trained on, by its data and split; None where these are not here."""
     try:
         trained = load_run_data(info.run_config())
-        train = trained.split("train")
     except (VanhoveError, KeyError):
         return None
-    formulas = {dataset.crystals[row].formula for row in rows}
-    among = [trained.crystals[row] for row in train if trained.crystals[row].formula in formulas]
-    known = {_fingerprint(crystal) for crystal in among} - {None}
-    return np.array([_fingerprint(dataset.crystals[row]) in known for row in rows], dtype=bool)
-
-
-def _fingerprint(crystal: Crystal) -> str | None:
-    try:
-        return fingerprint(crystal)
-    except StructureError:
+    known = info.trained.dataset
+    if (trained.data_hash, trained.split_hash) != (known.hash, known.split_hash):
         return None
+    return domain_of(trained.crystals, trained.split("train").tolist(), quiet=True)
+
+
+def _is_noisy_copy(crystal: Crystal, domain: Domain) -> bool:
+    try:
+        standard = standardize(crystal, near=NEAR_SYMMETRY)
+    except StructureError:
+        return False
+    return domain.knows(material_hash(standard))

@@ -11,16 +11,18 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.domain import Domain
 from vanhove.crystal.elements import symbols_of
 from vanhove.crystal.kpath import PathConvention
 from vanhove.crystal.reading import find_structure_files, read_crystal
-from vanhove.crystal.symmetry import standardize
+from vanhove.crystal.symmetry import NEAR_SYMMETRY, SYMMETRY_TOLERANCE, standardize
 from vanhove.errors import CheckpointError, ConfigError, StructureError
 from vanhove.models.tight_binding.atoms import atom_table
 from vanhove.models.tight_binding.network import TightBinding
 from vanhove.models.tight_binding.weights import load_members
 from vanhove.prediction.electron_errors import HalfWidths
 from vanhove.prediction.electrons import MESH_DENSITY, Electrons, default_grid
+from vanhove.prediction.warnings import structure_warnings, with_warnings
 from vanhove.spectra.grids import check_grid
 from vanhove.spectra.quantities import ELECTRON_BANDS, ELECTRON_DOS
 from vanhove.weights import TIGHT_BINDING
@@ -46,6 +48,7 @@ class Trained:
     """How the weights were made."""
 
     dataset: TrainingData
+    domain: Domain | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,8 @@ class ElectronPredictor:
             grid=self.grid.tolist(),
             elements=facts.get("elements", atom_table().known.tolist()),
             trained=Trained(
-                TrainingData(max((t.get("n_crystals", 0) for t in trained), default=0))
+                TrainingData(max((t.get("n_crystals", 0) for t in trained), default=0)),
+                None if "domain" not in facts else Domain(**facts["domain"]),
             ),
         )
 
@@ -162,7 +166,7 @@ class ElectronPredictor:
                 if isinstance(structure, StructureError):
                     raise structure
                 crystal = read_crystal(structure)
-                standard = standardize(crystal)
+                standard = standardize(crystal, near=NEAR_SYMMETRY)
                 cell = standard.primitive if primitive else crystal
                 electrons = self._electrons(cell, False, MESH_DENSITY)
                 found: Any = (
@@ -179,10 +183,16 @@ class ElectronPredictor:
                 "space_group_symbol": standard.space_group_symbol,
                 "space_group_number": standard.space_group_number,
             }
-            yield replace(
-                found,
-                name=crystal.name or crystal.formula,
-                metadata={**found.metadata, **facts},
+            said = structure_warnings(
+                crystal, standard, SYMMETRY_TOLERANCE, self.info.trained.domain
+            )
+            said = [*found.warnings, *said]
+            yield with_warnings(
+                replace(
+                    found,
+                    name=crystal.name or crystal.formula,
+                    metadata={**found.metadata, **facts} | ({"warnings": said} if said else {}),
+                )
             )
 
     def _electrons(self, structure: Any, primitive: bool, mesh_density: float) -> Electrons:

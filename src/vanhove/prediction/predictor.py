@@ -192,7 +192,9 @@ class Predictor:
             )
         settings = self.info.graph.model_copy(update={"primitive": primitive})
         standard = standardize(crystal, settings.symmetry_tolerance, near=NEAR_SYMMETRY)
-        said = structure_warnings(crystal, standard, settings.symmetry_tolerance)
+        said = structure_warnings(
+            crystal, standard, settings.symmetry_tolerance, self.info.trained.domain
+        )
         if self.has_bands:
             return self._prepare_bands(crystal, standard, settings, said)
         graph = graph_of_standardized(standard, crystal, settings)

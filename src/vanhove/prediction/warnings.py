@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.domain import Domain
 from vanhove.crystal.symmetry import StandardizedCrystal
 from vanhove.spectra.spectrum import Spectrum
 
@@ -16,14 +17,18 @@ _AT_THE_END = 0.02
 
 
 def structure_warnings(
-    crystal: Crystal, standard: StandardizedCrystal, tolerance: float
+    crystal: Crystal,
+    standard: StandardizedCrystal,
+    tolerance: float,
+    domain: Domain | None,
 ) -> list[str]:
-    """Of how a structure was read.
+    """Of how a structure was read, and of what in it is unlike the training data.
 
     Args:
         crystal: as given.
         standard: with the symmetry that was found.
         tolerance: angstrom, of the model.
+        domain: what the model was trained on, if that is known.
     """
     found = list(crystal.notes)
     if standard.tolerance > tolerance:
@@ -31,7 +36,7 @@ def structure_warnings(
             f"symmetry {standard.space_group_symbol} within {standard.tolerance:g} angstrom only "
             f"(not {tolerance:g}): taken for noise on the positions"
         )
-    return found
+    return found if domain is None else found + domain.outside(standard.primitive)
 
 
 def with_warnings(outcome: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from vanhove.crystal.domain import Domain
 from vanhove.crystal.graph import GraphSettings
 from vanhove.datasets import SpectrumDataset
 from vanhove.models.band_calibration import BandCalibration
@@ -17,7 +18,7 @@ from vanhove.runs.config import (
     TrainingSettings,
 )
 
-FORMAT = 2
+FORMAT = 3
 """Of the descriptions that this version writes; older ones are upgraded, see `upgrades`."""
 
 
@@ -85,6 +86,8 @@ class Provenance(BaseModel):
         fine_tuned: whether the run started from trained weights.
         epoch: the best one, from 0.
         validation: metrics of that epoch.
+        domain: the materials of the training split, and of that of the weights it started from;
+            None in files of older versions.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -96,6 +99,7 @@ class Provenance(BaseModel):
     fine_tuned: bool
     epoch: int
     validation: dict[str, float]
+    domain: Domain | None = None
 
 
 class ModelInfo(BaseModel):

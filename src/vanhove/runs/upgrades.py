@@ -35,7 +35,15 @@ def _without_a_runs_settings(content: Content) -> Content:
     }
 
 
-UPGRADES: dict[int, Callable[[Content], Content]] = {1: _without_a_runs_settings}
+def _with_a_domain(content: Content) -> Content:
+    """2 -> 3: says which materials it was trained on; nobody knows that of an older one."""
+    return content
+
+
+UPGRADES: dict[int, Callable[[Content], Content]] = {
+    1: _without_a_runs_settings,
+    2: _with_a_domain,
+}
 """Format -> what makes the next one of it; may change what it is given."""
 
 

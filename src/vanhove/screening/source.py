@@ -28,9 +28,13 @@ from vanhove.crystal.reading import (
 )
 from vanhove.errors import ConfigError, DataError, MissingExtraError, StructureError
 from vanhove.results import Json
+from vanhove.untrusted import read_arrays
 
 ID_KEYS = ("id", "material_id", "mp_id", "jid", "ids", "name")
 """Where an entry may say what it is called; the first that is there counts."""
+LONGEST_ENTRY = 2**26
+"""Characters of one entry of a file: a crystal of a million atoms has fewer."""
+_LONGEST_NUMBER = 20
 ROWS_PER_READ = 256
 """Rows taken from a table or a database at once."""
 
@@ -154,19 +158,28 @@ class ArraySource(Source):
 
     def __init__(self, path: Path):
         super().__init__(path)
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                cell = "lattice" if "lattice" in archive.files else "cellpar"
-                self.n_atoms, self.numbers, self.coordinates, self.cells = (
-                    archive[key] for key in ("natoms", "Z", "frac", cell)
-                )
-                self.ids = archive["ids"] if "ids" in archive.files else None
-        except KeyError as error:
+        arrays = read_arrays(path)
+        cell = "lattice" if "lattice" in arrays else "cellpar"
+        missing = [key for key in ("natoms", "Z", "frac", cell) if key not in arrays]
+        if missing:
             raise DataError(
-                f"{path}: {error.args[0]}; a source has natoms, Z, frac, and lattice or cellpar"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path}: no readable npz archive: {error}") from None
+                f"{path}: no {', '.join(missing)}; a source has natoms, Z, frac, and lattice or "
+                "cellpar"
+            )
+        self.n_atoms, self.numbers = arrays["natoms"], arrays["Z"]
+        self.coordinates, self.cells = arrays["frac"], arrays[cell]
+        self.ids = arrays.get("ids")
+        for key, dims, kinds, what in (
+            ("natoms", 1, "iu", "whole numbers"),
+            ("Z", 1, "iu", "whole numbers"),
+            ("frac", 2, "fiu", "rows of three numbers"),
+            (cell, 3 if cell == "lattice" else 2, "fiu", "3 x 3 or 6 numbers each"),
+        ):
+            if arrays[key].ndim != dims or arrays[key].dtype.kind not in kinds:
+                shown = f"{arrays[key].dtype} {list(arrays[key].shape)}"
+                raise DataError(f"{path}: {key} is {shown}; it must hold {what}")
+        if len(self.n_atoms) and self.n_atoms.min() < 1:
+            raise DataError(f"{path}: natoms holds {self.n_atoms.min()}; at least 1 is needed")
         self.count = len(self.n_atoms)
         atoms = {"natoms": int(self.n_atoms.sum()), "Z": len(self.numbers)}
         atoms["frac"] = len(self.coordinates)
@@ -251,7 +264,9 @@ class LinesSource(DictSource):
 
     def contents(self) -> Iterator[tuple[str, Any]]:
         with _open_text(self.path) as stream:
-            for line in stream:
+            while line := stream.readline(LONGEST_ENTRY):
+                if len(line) == LONGEST_ENTRY:
+                    raise ValueError(f"a line of more than {LONGEST_ENTRY} characters")
                 if line.strip():
                     yield "", line
 
@@ -294,12 +309,17 @@ class ExtxyzSource(Source):
 
     def contents(self) -> Iterator[tuple[str, Any]]:
         with _open_text(self.path) as stream:
-            while line := stream.readline():
+            while line := stream.readline(LONGEST_ENTRY):
                 if not line.strip():
                     continue
-                if not line.strip().isdecimal():
+                if not line.strip().isdecimal() or len(line) > _LONGEST_NUMBER:
                     raise ValueError(f"{line.strip()[:40]!r} is no number of atoms")
-                frame = [line, *islice(stream, int(line) + 1)]
+                frame, length = [line], 0
+                while len(frame) < int(line) + 2 and (row := stream.readline(LONGEST_ENTRY)):
+                    frame.append(row)
+                    length += len(row)
+                    if length >= LONGEST_ENTRY:
+                        raise ValueError(f"a frame of more than {LONGEST_ENTRY} characters")
                 if len(frame) < int(line) + 2:
                     raise ValueError(f"the last frame has {len(frame)} lines of {int(line) + 2}")
                 yield "", "".join(frame)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from vanhove.atomic import clean, replacing, write_text
+from vanhove.datasets.graph_store import domain_of
 from vanhove.errors import CheckpointError, ConfigError
 from vanhove.evaluation.measures import measure, validation_keys
 from vanhove.models.processor import training_precision
@@ -266,8 +267,11 @@ def model_info(config: RunConfig, data: PreparedData) -> ModelInfo:
     dataset = data.dataset
     train = dataset.split("train")
     elements = {int(z) for row in train for z in dataset.crystals[row].atomic_numbers}
+    domain = domain_of(dataset.crystals, train.tolist(), quiet=True)
     if config.start.checkpoint is not None:
-        elements |= set(read_info(find_weights(config.start.checkpoint)).elements)
+        start = read_info(find_weights(config.start.checkpoint))
+        elements |= set(start.elements)
+        domain = domain if start.trained.domain is None else domain.joined(start.trained.domain)
     return ModelInfo(
         version=__version__,
         name=config.name,
@@ -286,6 +290,7 @@ def model_info(config: RunConfig, data: PreparedData) -> ModelInfo:
             fine_tuned=config.start.checkpoint is not None,
             epoch=-1,
             validation={},
+            domain=domain,
         ),
     )
 
