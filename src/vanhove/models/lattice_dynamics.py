@@ -18,12 +18,15 @@ from torch import Tensor, nn
 from vanhove.crystal.elements import MASSES
 from vanhove.crystal.graph import Batch
 from vanhove.models.layers import GaussianBasis, cosine_envelope
+from vanhove.physics.bloch import is_forward
 from vanhove.physics.harmonic import HarmonicCrystal
 from vanhove.physics.meshes import time_reversed_mesh
 
 _SAME_PLACE = 1e-3  # angstrom
 _STIFFNESS, _DECAY, _BOND = 6.0, 1.6, 2.0
 """An untrained bond of 2 angstrom has 6 eV/angstrom^2, which falls by exp(-1.6) per angstrom."""
+_MOST_CELLS = 512
+"""Springs cross fewer cells than this."""
 _SUSCEPTIBILITY = 4.0
 """Of an untrained crystal: its dielectric constant less 1."""
 
@@ -130,6 +133,35 @@ class Springs:
         """Both together."""
         return Springs(
             *(torch.cat([getattr(own, f.name) for own in (self, other)]) for f in fields(self))
+        )
+
+    def merged(self, batch: Batch) -> Springs:
+        """The same springs with one for each pair of atoms, in both directions.
+
+        Most angles share their bonds. Where the two directions of a bond differ (``max_neighbors``
+        cuts one of them off), their mean counts.
+        """
+        forward = is_forward(self.source, self.target, self.vector)
+        one, two = torch.where(forward, self.source, self.target), self.source + self.target
+        two = two - one
+        vector = torch.where(forward[:, None], self.vector, -self.vector)
+        turned = self.constants.transpose(1, 2)
+        constants = torch.where(forward[:, None, None], self.constants, turned) / 2
+        between = vector - (batch.positions[one] - batch.positions[two])
+        inverse = torch.linalg.inv(batch.lattice)[batch.crystal_of_atom[one]]
+        cell = torch.einsum("ex,exy->ey", between, inverse).round().long() + _MOST_CELLS
+        size = 2 * _MOST_CELLS
+        key = one * len(batch.crystal_of_atom) + two
+        key = ((key * size + cell[:, 0]) * size + cell[:, 1]) * size + cell[:, 2]
+        kept, place = torch.unique(key, return_inverse=True)
+        constants = constants.new_zeros(len(kept), 3, 3).index_add(0, place, constants)
+        first = torch.empty_like(kept).index_put((place,), torch.arange(len(key)).to(place))
+        one, two, vector = one[first], two[first], vector[first]
+        return Springs(
+            source=torch.cat([one, two]),
+            target=torch.cat([two, one]),
+            vector=torch.cat([vector, -vector]),
+            constants=torch.cat([constants, constants.transpose(1, 2)]),
         )
 
 
@@ -300,8 +332,7 @@ def harmonic_crystals(
     """The crystals of a batch, one by one.
 
     Args:
-        springs: of all crystals; where the two directions of a bond differ (``max_neighbors`` cuts
-            one of them off), their mean counts.
+        springs: of all crystals, `Springs.merged`.
         batch: the crystals.
         polarity: what `Polarity` gave; None without dipoles.
     """

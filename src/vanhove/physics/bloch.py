@@ -57,6 +57,15 @@ def bloch_matrices(
     return hermitian(torch.complex(real, imaginary))
 
 
+def is_forward(source: Tensor, target: Tensor, vector: Tensor) -> Tensor:
+    """Of the two directions of each pair of atoms one alone, bool ``[n_edges]``.
+
+    Of an atom and its image, the one that points along a direction in which no lattice vector lies.
+    """
+    along = vector @ vector.new_tensor([1.0, 0.618034, 0.271828])
+    return (source < target) | ((source == target) & (along > 0))
+
+
 def hermitian(matrix: Tensor) -> Tensor:
     """The Hermitian part, ``[..., m, m]``."""
     return (matrix + matrix.mH) / 2

@@ -55,39 +55,48 @@ def dipole_matrices(
     """
     n = len(charges)
     reach = 2 * inverse_range * accuracy
-    about = float(torch.linalg.vector_norm(kpoints, dim=1).max()) if len(kpoints) else 0.0
+    # The last one is Gamma without a field: what makes the forces of a rigid shift vanish.
+    kpoints = torch.cat([kpoints, kpoints.new_zeros(1, 3)])
+    about = float(torch.linalg.vector_norm(kpoints, dim=1).max())
     basis = 2 * math.pi * np.linalg.inv(lattice.detach().cpu().double().numpy()).T
     waves = torch.from_numpy(lattice_points(basis, reach, about)).to(positions)
-    phase = positions @ waves.T  # [n_atoms, n_waves]
     volume = torch.linalg.det(lattice.double()).abs().to(lattice)
     scale = COULOMB * 4 * math.pi / volume
     spread = 4 * inverse_range**2 * dielectric.diagonal().mean()
 
-    def summed(k: Tensor, along: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Real and imaginary part, each ``[n_k, 3 n_atoms, 3 n_atoms]``."""
-        wave = k[:, None] + waves
+    wave = kpoints[:, None] + waves  # [n_k, n_waves, 3]
+    quadratic = ((wave @ dielectric) * wave).sum(dim=-1)
+    length = (wave**2).sum(dim=-1)
+    at_zero = length < 1e-10
+    # Where the sum ends depends on the wave alone: not on the cell, nor on the other k-points.
+    damping = torch.exp(-quadratic / spread) * (length < reach**2)
+    if directions is not None:
+        along = torch.cat([directions, directions.new_zeros(1, 3)])
+        wave = torch.where(at_zero[..., None], along[:, None], wave)
         quadratic = ((wave @ dielectric) * wave).sum(dim=-1)
-        length = (wave**2).sum(dim=-1)
-        at_zero = length < 1e-10
-        # Where the sum ends depends on the wave alone: not on the cell, nor on the other k-points.
-        damping = torch.exp(-quadratic / spread) * (length < reach**2)
-        if along is not None:
-            wave = torch.where(at_zero[..., None], along[:, None], wave)
-            quadratic = ((wave @ dielectric) * wave).sum(dim=-1)
-            at_zero = (wave**2).sum(dim=-1) < 1e-10
-        safe = torch.where(at_zero, torch.ones_like(quadratic), quadratic)
-        weight = torch.where(at_zero, torch.zeros_like(safe), scale * damping / safe)
-        moment = (wave @ charges.transpose(0, 1).flatten(1)).unflatten(2, (n, 3))
-        cosines = (moment * phase.T.cos()[None, :, :, None]).flatten(2)
-        sines = (moment * phase.T.sin()[None, :, :, None]).flatten(2)
-        both = torch.cat([cosines, sines], dim=1)
-        weighted = (both * weight.repeat(1, 2)[..., None]).transpose(1, 2)
-        n_waves = len(waves)
-        mixed = weighted[:, :, n_waves:] @ cosines
-        return weighted @ both, mixed - mixed.transpose(1, 2)
+        at_zero = (wave**2).sum(dim=-1) < 1e-10
+    safe = torch.where(at_zero, torch.ones_like(quadratic), quadratic)
+    weight = torch.where(at_zero, torch.zeros_like(safe), scale * damping / safe)
 
-    real, imaginary = summed(kpoints, directions)
-    still, _ = summed(kpoints.new_zeros(1, 3), None)
-    own = still.view(n, 3, n, 3).sum(dim=2)
+    # Sums of weight K_a K_b exp(i G (r_i - r_j)) for all pairs: one product of matrices, since the
+    # phases are the same at all k-points.
+    a, b = torch.triu_indices(3, 3)
+    i, j = torch.triu_indices(n, n)
+    phase = (positions[i] - positions[j]) @ waves.T
+    tensor = (weight[..., None] * wave[..., a] * wave[..., b]).transpose(1, 2)
+    sums = tensor @ torch.cat([phase.cos(), phase.sin()]).T  # [n_k, 6, 2 n_pairs]
+    component = torch.zeros(3, 3, dtype=torch.long)
+    component[a, b] = component[b, a] = torch.arange(6)
+    pair = torch.zeros(n, n, dtype=torch.long)
+    pair[i, j] = pair[j, i] = torch.arange(len(i))
+    sums = sums[:, component.to(sums.device)].unflatten(3, (2, -1))[..., pair.to(sums.device)]
+    # Rows: displacement of atom i along x; columns: of atom j along y.
+    half = torch.einsum("iax,kabcij->kcixbj", charges, sums)
+    both = torch.einsum("kcixbj,jby->kcixjy", half, charges)
+    real, imaginary = both.unbind(1)
+    sign = torch.sign(torch.arange(n)[None] - torch.arange(n)[:, None]).to(both)
+    imaginary = imaginary * sign[:, None, :, None]
+    own = real[-1].sum(dim=2)
     own = (own + own.transpose(1, 2)) / 2
-    return torch.complex(real - torch.block_diag(*own), imaginary)
+    matrix = torch.complex(real[:-1], imaginary[:-1]).flatten(3).flatten(1, 2)
+    return matrix - torch.block_diag(*own)

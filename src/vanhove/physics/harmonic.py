@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from vanhove.physics.bloch import bloch_matrices, eigenvalues
+from vanhove.physics.bloch import bloch_matrices, eigenvalues, is_forward
 from vanhove.physics.dipoles import ACCURACY, RANGE, dipole_matrices
 
 FREQUENCY_UNIT = 521.4709
@@ -25,7 +25,8 @@ class HarmonicCrystal:
         masses: u, ``[n_atoms]``.
         lattice: row vectors, angstrom, ``[3, 3]``.
         positions: Cartesian, angstrom, ``[n_atoms, 3]``.
-        source, target: of the springs, ``[n_edges]``, each pair of atoms in both directions.
+        source, target: of the springs, ``[n_edges]``, each pair of atoms in both directions, once
+            transposed.
         vector: from target to source, angstrom, ``[n_edges, 3]``.
         springs: eV/angstrom^2, ``[n_edges, 3, 3]``: the force constants between the two atoms are
             ``-springs``; those of an atom with itself follow, since moving the crystal as a whole
@@ -59,14 +60,17 @@ class HarmonicCrystal:
             directions: of the non-analytic term at Gamma, see `dipole_matrices`.
         """
         root = self.masses.rsqrt()
-        scale = root[self.source] * root[self.target]
+        # The other direction of each spring is the Hermitian conjugate of this one.
+        one_way = is_forward(self.source, self.target, self.vector).nonzero()[:, 0]
+        source, target = self.source[one_way], self.target[one_way]
+        scale = 2 * root[source] * root[target]
         own = self.springs / self.masses[self.target][:, None, None]
         own = own.new_zeros(self.n_atoms, 3, 3).index_add(0, self.target, own)
         matrix = bloch_matrices(
-            -self.springs * scale[:, None, None],
-            self.source,
-            self.target,
-            self.vector,
+            -self.springs[one_way] * scale[:, None, None],
+            source,
+            target,
+            self.vector[one_way],
             own,
             kpoints,
             self.n_atoms,

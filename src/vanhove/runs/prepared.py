@@ -22,6 +22,7 @@ from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
 from vanhove.models.registry import DECODERS
 from vanhove.runs.config import RunConfig
+from vanhove.spectra.stability import UNSTABLE_BELOW
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def phonon_labels(phonons: Sequence[CrystalPhonons]) -> dict[str, Tensor]:
         ``[n_atoms_total, 3, 3]``; ``dielectric``, ``[n_crystals, 3, 3]``.
     """
     n_modes = max(own.frequencies.shape[1] for own in phonons)
-    draws = [torch.randint(len(own.kpoints), (SAMPLED_KPOINTS,)).numpy() for own in phonons]
+    draws = [_drawn(own) for own in phonons]
     frequencies = np.full((len(phonons), SAMPLED_KPOINTS, n_modes), np.nan)
     for row, (own, drawn) in enumerate(zip(phonons, draws, strict=True)):
         frequencies[row, :, : own.frequencies.shape[1]] = own.frequencies[drawn]
@@ -90,6 +91,21 @@ def phonon_labels(phonons: Sequence[CrystalPhonons]) -> dict[str, Tensor]:
         "dielectric": np.stack([own.dielectric for own in phonons]),
     }
     return {name: torch.from_numpy(array.astype(np.float32)) for name, array in arrays.items()}
+
+
+def _drawn(phonons: CrystalPhonons) -> np.ndarray:
+    """Points of a path, at random: one at Gamma with a direction, a third of those that are
+    unstable where there are any."""
+    drawn = torch.randint(len(phonons.kpoints), (SAMPLED_KPOINTS,))
+    at_gamma = np.abs(phonons.directions).max(axis=1) > 0
+    for rows, count in (
+        (np.flatnonzero(at_gamma), 1),
+        (np.flatnonzero(phonons.frequencies[:, 0] < UNSTABLE_BELOW), SAMPLED_KPOINTS // 3),
+    ):
+        if len(rows):
+            chosen = torch.from_numpy(rows)[torch.randint(len(rows), (count,))]
+            drawn = torch.cat([chosen, drawn[:-count]])
+    return drawn.numpy()
 
 
 def prepare(config: RunConfig, splits: tuple[str, ...], quiet: bool = False) -> PreparedData:

@@ -25,8 +25,10 @@ from vanhove.models.output import OutputKind
 from vanhove.models.registry import register_decoder
 from vanhove.physics.harmonic import HarmonicCrystal, softened, squared_frequency
 from vanhove.spectra.quantities import PHONON_DOS
+from vanhove.spectra.thermodynamics import GAS_CONSTANT, KELVIN_PER_CM1
 
 _TINY = 1e-4
+_SOFT_CM1, _SOFTEST_CM1, _ROOM = 30.0, 15.0, 300.0
 WIDTHS_CM1 = (14.0, 35.0)
 """Of the Gaussians that modes become, before training."""
 
@@ -60,6 +62,21 @@ class LatticeDynamicsSettings(AtomwiseSettings):
     )
     bands_weight: float = Field(
         1.0, ge=0, description="weight of the mean error of frequencies along a path, per 100 1/cm"
+    )
+    top_weight: float = Field(
+        0.0, ge=0, description="weight of the mean error of the highest branch, per 100 1/cm"
+    )
+    soft_weight: float = Field(
+        0.0,
+        ge=0,
+        description="weight of the mean error of frequencies where those above 30 1/cm count less, "
+        "per 30 1/cm: acoustic and unstable modes",
+    )
+    thermal_weight: float = Field(
+        0.0,
+        ge=0,
+        description="weight of the errors of heat capacity and entropy at 300 K of the modes along "
+        "the path, per J/(K mol of atoms)",
     )
     charges_weight: float = Field(
         0.2,
@@ -118,8 +135,7 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
             self.angles = AngleConstants(
                 atom_dim, settings.pair_dim, settings.n_angle_basis, settings.angle_cutoff
             )
-        self.bands_weight = settings.bands_weight
-        self.charges_weight = settings.charges_weight
+        self.settings = settings
         self.log_width = nn.Parameter(torch.tensor(WIDTHS_CM1).log())
         self.channels = nn.Linear(atom_dim, settings.n_channels)
         self.from_modes = nn.Linear(
@@ -144,7 +160,7 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
             springs = Springs(source, target, batch.edge_vector, constants)
             if self.angles is not None:
                 springs = springs.joined(self.angles(atoms, batch))
-            return list(harmonic_crystals(springs, batch, polarity))
+            return list(harmonic_crystals(springs.merged(batch), batch, polarity))
 
     def densities(
         self, atoms: Tensor, batch: Batch, crystals: list[HarmonicCrystal]
@@ -199,19 +215,36 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
         error = torch.sqrt(squared + _TINY**2)
         penalties = {"modes": self.modes_weight * error}
         if "frequencies" in batch.labels:
-            penalties["bands"] = self.bands_weight / 100 * _band_error(along, batch)
+            penalties["bands"] = self.band_error(along, batch)
         if self.polarity is not None and "charges" in batch.labels:
-            penalties["charges"] = self.charges_weight * _polarity_error(crystals, batch)
+            penalties["charges"] = self.settings.charges_weight * _polarity_error(crystals, batch)
         return Outputs({"spectrum": spectrum}, penalties)
 
+    def band_error(self, along: list[Tensor], batch: Batch) -> Tensor:
+        """The weighted errors of frequencies along the paths, ``[n_crystals]``."""
+        weights, errors = self.settings, []
+        for found, labels in zip(along, batch.labels["frequencies"], strict=True):
+            wanted = softened(squared_frequency(labels[:, : found.shape[1]]))
+            apart = (found - wanted).abs()
+            error = weights.bands_weight / 100 * apart.mean()
+            if weights.top_weight:
+                error = error + weights.top_weight / 100 * apart[:, -1].mean()
+            if weights.soft_weight:
+                soft = torch.asinh(found / _SOFT_CM1) - torch.asinh(wanted / _SOFT_CM1)
+                error = error + weights.soft_weight * soft.abs().mean()
+            if weights.thermal_weight:
+                thermal = (_thermal(found) - _thermal(wanted)).abs().sum()
+                error = error + weights.thermal_weight * thermal
+            errors.append(error)
+        return torch.stack(errors)
 
-def _band_error(along: list[Tensor], batch: Batch) -> Tensor:
-    """Mean absolute error of the frequencies along the paths, 1/cm, ``[n_crystals]``."""
-    errors = []
-    for found, wanted in zip(along, batch.labels["frequencies"], strict=True):
-        wanted = softened(squared_frequency(wanted[:, : found.shape[1]]))
-        errors.append((found - wanted).abs().mean())
-    return torch.stack(errors)
+
+def _thermal(frequency: Tensor) -> Tensor:
+    """Heat capacity and a tenth of the entropy at 300 K of some modes, J/(K mol of atoms)."""
+    x = frequency.clamp(min=_SOFTEST_CM1) * (KELVIN_PER_CM1 / _ROOM)
+    capacity = (x / 2 / torch.sinh(x / 2)) ** 2
+    entropy = x / torch.expm1(x) - torch.log(-torch.expm1(-x))
+    return 3 * GAS_CONSTANT * torch.stack([capacity.mean(), entropy.mean() / 10])
 
 
 def _polarity_error(crystals: list[HarmonicCrystal], batch: Batch) -> Tensor:
