@@ -90,6 +90,11 @@ class HarmonicCrystal:
         each = root.repeat_interleave(3)
         return matrix + dipoles * each[:, None] * each
 
+    def squared_frequencies(self, kpoints: Tensor, directions: Tensor | None = None) -> Tensor:
+        """``[n_k, 3 n_atoms]``, eV / (angstrom^2 u), increasing; arguments as
+        `dynamical_matrices`."""
+        return torch.linalg.eigvalsh(self.dynamical_matrices(kpoints, directions))
+
     def modes(self, kpoints: Tensor, directions: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Squared frequencies ``[n_k, 3 n_atoms]``, eV / (angstrom^2 u), and eigenvectors.
 

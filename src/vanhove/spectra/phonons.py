@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 
+from vanhove.atomic import write_text
 from vanhove.crystal.cells import basis_change
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import SYMBOLS
@@ -19,18 +19,27 @@ from vanhove.crystal.kpath import (
     PathConvention,
     gamma_directions,
     high_symmetry_path,
-    reciprocal_lattice,
 )
-from vanhove.crystal.symmetry import standardize
 from vanhove.errors import ConfigError, StructureError
 from vanhove.physics.gaussians import gaussian_counts
-from vanhove.physics.harmonic import HarmonicCrystal, signed_frequency
+from vanhove.physics.harmonic import HarmonicCrystal
 from vanhove.physics.meshes import irreducible_mesh, time_reversed_mesh
 from vanhove.physics.tetrahedra import mesh_tetrahedra, states_below
-from vanhove.results import Json
 from vanhove.spectra.bands import BandStructure
+from vanhove.spectra.conversions.phonon_files import (
+    band_yaml,
+    moving_atoms,
+    website_json,
+    write_extxyz,
+)
 from vanhove.spectra.grids import cell_edges, check_grid, even_grid
 from vanhove.spectra.infrared import Infrared, infrared
+from vanhove.spectra.long_waves import (
+    debye_temperature,
+    mean_square_displacements,
+    sound_velocities,
+)
+from vanhove.spectra.phonon_modes import PhononModes
 from vanhove.spectra.quantities import PHONON_BANDS, PHONON_DOS
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.spectra.stability import UNSTABLE_BELOW, Stability
@@ -39,112 +48,16 @@ from vanhove.spectra.thermal_table import TEMPERATURES, ThermalProperties, therm
 if TYPE_CHECKING:
     from phonopy import Phonopy
 
-_MESH_MODES = 16_000
-"""The default mesh has about so many modes: its side is the cube root of this over 3N."""
-_AT_ONCE = 4_000_000
-"""Complex numbers of matrices diagonalised at a time."""
 _STEP = 1.0
 """1/cm, of the default grid of densities."""
 
 
-@dataclass(frozen=True, eq=False)
-class Phonons:
-    """The harmonic phonons of one crystal.
+@dataclass(frozen=True, eq=False, repr=False)
+class Phonons(PhononModes):
+    """The harmonic phonons of one crystal: bands, densities, thermodynamics, files.
 
-    Attributes:
-        crystal: in the cell that wave vectors and 3N modes are of.
-        harmonic: masses, springs, Born charges and dielectric tensor in that cell, float64.
-        members: the same of each member of an ensemble; their spread tells how sure the model is.
-        name: a label.
-        metadata: whatever JSON holds.
+    Its attributes, frequencies and modes are those of `PhononModes`.
     """
-
-    crystal: Crystal
-    harmonic: HarmonicCrystal
-    members: tuple[HarmonicCrystal, ...] = ()
-    name: str = ""
-    metadata: Json = field(default_factory=dict)
-
-    def __repr__(self) -> str:
-        polar = "polar" if self.harmonic.charges is not None else "without dipoles"
-        return f"Phonons({self.crystal.formula}, {self.n_modes} modes, {polar})"
-
-    @property
-    def n_modes(self) -> int:
-        return 3 * self.crystal.n_atoms
-
-    def frequencies(
-        self,
-        qpoints: np.ndarray | Sequence[Sequence[float]],
-        directions: np.ndarray | Sequence[Sequence[float]] | None = None,
-    ) -> np.ndarray:
-        """Frequencies at wave vectors, increasing; imaginary ones are negative.
-
-        Args:
-            qpoints: fractional in the reciprocal basis of the cell, ``[n_q, 3]``.
-            directions: from which points at Gamma are approached, fractional, ``[n_q, 3]``; they
-                split longitudinal from transverse modes of polar crystals. None, or 0: the modes
-                without the field.
-
-        Returns:
-            1/cm, ``[n_q, 3 n_atoms]``.
-        """
-        return self._modes(self.harmonic, qpoints, directions)[0]
-
-    def eigenvectors(
-        self,
-        qpoints: np.ndarray | Sequence[Sequence[float]],
-        directions: np.ndarray | Sequence[Sequence[float]] | None = None,
-    ) -> np.ndarray:
-        """Eigenvectors of the dynamical matrix, in the order of `frequencies`.
-
-        Phases are taken between atoms: the displacement of atom j in the cell at R is
-        ``e_j exp(i q (R + r_j)) / sqrt(m_j)``.
-
-        Returns:
-            Complex, ``[n_q, 3 n_atoms, 3 n_atoms]``: q-point, mode, and 3 components of each atom.
-        """
-        return self._modes(self.harmonic, qpoints, directions)[1]
-
-    def spread(
-        self,
-        qpoints: np.ndarray | Sequence[Sequence[float]],
-        directions: np.ndarray | Sequence[Sequence[float]] | None = None,
-    ) -> np.ndarray | None:
-        """Standard deviation of the `frequencies` over the members, 1/cm, ``[n_q, 3 n_atoms]``.
-
-        It ranks how sure the model is, but is no calibrated error bar; None without members.
-        """
-        if not self.members:
-            return None
-        return np.std([self._modes(own, qpoints, directions)[0] for own in self.members], axis=0)
-
-    def _modes(
-        self, harmonic: HarmonicCrystal, qpoints: Any, directions: Any = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        points = np.asarray(qpoints, dtype=np.float64).reshape(-1, 3)
-        basis = reciprocal_lattice(self.crystal.lattice)
-        cartesian = torch.from_numpy((points - np.rint(points)) @ basis)
-        towards = None
-        if directions is not None:
-            towards = torch.from_numpy(
-                np.asarray(directions, dtype=np.float64).reshape(-1, 3) @ basis
-            )
-            if len(towards) != len(points):
-                raise ConfigError(f"{len(towards)} directions for {len(points)} q-points")
-        size = max(1, _AT_ONCE // self.n_modes**2 // 4)
-        found = []
-        for start in range(0, len(points), size):
-            part = slice(start, start + size)
-            found.append(
-                harmonic.modes(cartesian[part], None if towards is None else towards[part])
-            )
-        squared = torch.cat([values for values, _ in found])
-        vectors = torch.cat([own for _, own in found]).transpose(1, 2)
-        # Back from the wave vector near 0 to the one asked for.
-        shift = torch.from_numpy(np.rint(points) @ basis) @ self.harmonic.positions.T
-        phase = torch.exp(-1j * shift).repeat_interleave(3, dim=1)
-        return signed_frequency(squared).numpy(), (vectors * phase[:, None]).numpy()
 
     # Bands
 
@@ -191,75 +104,13 @@ class Phonons:
         bands = self.bands(own)
         return replace(bands, metadata={**bands.metadata, "path": convention})
 
-    @cached_property
-    def primitive(self) -> Phonons:
-        """The same phonons in the primitive cell; this object where its cell is primitive."""
-        standard = standardize(self.crystal)
-        if standard.primitive.n_atoms == self.crystal.n_atoms:
-            return self
-        cell = standard.primitive
-        apart = self.crystal.cartesian_coordinates[:, None] - cell.cartesian_coordinates
-        fractional = apart @ np.linalg.inv(cell.lattice)
-        distance = np.linalg.norm((fractional - np.rint(fractional)) @ cell.lattice, axis=-1)
-        of_atom = torch.from_numpy(distance.argmin(axis=1))
-        chosen = torch.tensor([int((of_atom == n).nonzero()[0]) for n in range(cell.n_atoms)])
-
-        def reduced(own: HarmonicCrystal) -> HarmonicCrystal:
-            kept = (own.target[:, None] == chosen).any(dim=1).nonzero()[:, 0]
-            return replace(
-                own,
-                masses=own.masses[chosen],
-                lattice=torch.from_numpy(cell.lattice.copy()),
-                positions=own.positions[chosen],
-                source=of_atom[own.source[kept]],
-                target=of_atom[own.target[kept]],
-                vector=own.vector[kept],
-                springs=own.springs[kept],
-                charges=None if own.charges is None else own.charges[chosen],
-            )
-
-        return replace(
-            self,
-            crystal=Crystal(
-                cell.lattice,
-                self.crystal.cartesian_coordinates[chosen.numpy()] @ np.linalg.inv(cell.lattice),
-                cell.atomic_numbers,
-                self.crystal.name,
-            ),
-            harmonic=reduced(self.harmonic),
-            members=tuple(reduced(own) for own in self.members),
-        )
-
     # Densities
-
-    def mesh(self, mesh: Sequence[int] | None = None) -> tuple[int, int, int]:
-        """The q-mesh that is used where none is given: as many points along each axis, even.
-
-        Raises:
-            ConfigError: a mesh that is none.
-        """
-        if mesh is None:
-            side = max(2, 2 * round((_MESH_MODES / self.n_modes) ** (1 / 3) / 2))
-            return (side,) * 3
-        if len(mesh) != 3 or min(mesh) < 1:
-            raise ConfigError(f"mesh {list(mesh)}; three positive numbers are needed")
-        return (int(mesh[0]), int(mesh[1]), int(mesh[2]))
 
     def grid(self, step: float = _STEP) -> np.ndarray:
         """From below the softest to above the highest mode on the default mesh, 1/cm."""
         found = self._mesh_frequencies(self.mesh())[0]
         low = min(0.0, step * np.floor(found.min() / step - 1))
         return even_grid(low, step * np.ceil(found.max() / step + 2), step)
-
-    def _mesh_frequencies(self, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
-        if shape not in self._meshes:
-            points, _, whole = irreducible_mesh(self.crystal, shape)
-            self._meshes[shape] = self.frequencies(points), whole
-        return self._meshes[shape]
-
-    @cached_property
-    def _meshes(self) -> dict[tuple[int, int, int], tuple[np.ndarray, np.ndarray]]:
-        return {}
 
     def dos(
         self,
@@ -333,7 +184,7 @@ class Phonons:
         if by not in names:
             raise ConfigError(f"projected by {by!r}; allowed: {', '.join(names)}")
         points, weight = time_reversed_mesh(self.mesh(mesh))
-        frequencies, vectors = self._modes(self.harmonic, points)
+        frequencies, vectors = self.modes(points)
         share = np.abs(vectors) ** 2
         on = self.grid() if grid is None else check_grid(np.asarray(grid, dtype=np.float64))
         edges = cell_edges(on)
@@ -362,7 +213,7 @@ class Phonons:
         points, _, _ = irreducible_mesh(self.crystal, self.mesh())
 
         def softest(own: HarmonicCrystal) -> tuple[float, np.ndarray]:
-            frequencies = self._modes(own, points)[0]
+            frequencies = self._frequencies(own, points, None)
             at_gamma = np.abs(points).max(axis=1) < 1e-9
             for row in np.flatnonzero(at_gamma):
                 acoustic = np.argsort(np.abs(frequencies[row]))[:3]
@@ -380,18 +231,6 @@ class Phonons:
             float(np.mean(votes)) if votes else float(not is_stable),
         )
 
-    @property
-    def born_charges(self) -> np.ndarray | None:
-        """Born effective charges, ``[n_atoms, 3, 3]``, sum 0; None without dipoles."""
-        charges = self.harmonic.charges
-        return None if charges is None else charges.numpy()
-
-    @property
-    def dielectric_tensor(self) -> np.ndarray | None:
-        """The electronic dielectric tensor, ``[3, 3]``; None without dipoles."""
-        dielectric = self.harmonic.dielectric
-        return None if dielectric is None else dielectric.numpy()
-
     @cached_property
     def infrared(self) -> Infrared | None:
         """Which modes at Gamma move charge, and the static dielectric tensor; None without dipoles.
@@ -400,7 +239,7 @@ class Phonons:
         """
         if self.born_charges is None or self.dielectric_tensor is None:
             return None
-        frequencies, vectors = self._modes(self.harmonic, np.zeros((1, 3)))
+        frequencies, vectors = self.modes(np.zeros((1, 3)))
         largest = np.abs(vectors[0]).argmax(axis=1)[:, None]
         phase = np.take_along_axis(vectors[0], largest, axis=1)
         return infrared(
@@ -412,7 +251,134 @@ class Phonons:
             self.crystal,
         )
 
+    def sound_velocities(self, directions: np.ndarray | Sequence[Sequence[float]]) -> np.ndarray:
+        """Speeds of sound: of the three acoustic modes of long waves, field included.
+
+        Args:
+            directions: Cartesian, of any length, ``[n, 3]``.
+
+        Returns:
+            m/s, increasing, ``[n, 3]``; negative where the crystal gives way (omega^2 < 0).
+
+        Raises:
+            ConfigError: no such directions.
+        """
+        return sound_velocities(self, np.asarray(directions, dtype=np.float64))
+
+    @cached_property
+    def debye_temperature(self) -> float:
+        """Of the speeds of sound, K: what the heat capacity follows near 0 K.
+
+        ``hbar / k (6 pi^2 n)^(1/3) v`` with v^-3 the mean over modes and directions (Anderson,
+        J. Phys. Chem. Solids 24, 909 (1963)) and n the density of atoms; NaN where a speed is
+        imaginary.
+        """
+        return debye_temperature(self)
+
+    def mean_square_displacements(
+        self,
+        temperatures: Sequence[float] | np.ndarray = (300.0,),
+        mesh: Sequence[int] | None = None,
+    ) -> np.ndarray:
+        """How far atoms move: ``<u u^T>``, with zero-point motion; imaginary modes left out.
+
+        Args:
+            temperatures: K, ``[n_temperatures]``.
+            mesh: as `dos`; its points are taken half a step away from Gamma.
+
+        Returns:
+            angstrom^2, Cartesian, ``[n_temperatures, n_atoms, 3, 3]``: a third of the trace is the
+            U_iso of crystallography.
+
+        Raises:
+            ConfigError: temperatures that are no list, or below 0 K.
+        """
+        return mean_square_displacements(self, temperatures, self.mesh(mesh))
+
     # Other programs
+
+    def write_band_yaml(
+        self,
+        file: str | Path,
+        path: PathConvention | KPoints = "setyawan_curtarolo",
+        n_points: int = 200,
+        eigenvectors: bool = False,
+    ) -> None:
+        """Write phonopy's ``band.yaml``, which phonopy, sumo, pymatgen and the phonon website read.
+
+        Args:
+            file: where to.
+            path, n_points: as `bands`; of a convention, in the primitive cell.
+            eigenvectors: of all modes as well; phases as `eigenvectors`, which are phonopy's.
+
+        Raises:
+            StructureError: no path found.
+        """
+        own, points = self._along(path, n_points)
+        write_text(Path(file), band_yaml(own, points, eigenvectors))
+
+    def to_phononwebsite(
+        self,
+        file: str | Path | None = None,
+        path: PathConvention | KPoints = "setyawan_curtarolo",
+        n_points: int = 60,
+    ) -> str:
+        """JSON of the phonon website of H. Miranda, which shows modes moving.
+
+        Args:
+            file: also write it there.
+            path, n_points: as `write_band_yaml`.
+
+        Raises:
+            StructureError: no path found.
+        """
+        own, points = self._along(path, n_points)
+        text = website_json(own, points)
+        if file is not None:
+            write_text(Path(file), text)
+        return text
+
+    def animation(
+        self,
+        qpoint: Sequence[float],
+        mode: int,
+        amplitude: float = 0.5,
+        n_frames: int = 20,
+        cells: Sequence[int] | None = None,
+        direction: Sequence[float] | None = None,
+    ) -> list[Crystal]:
+        """One period of one mode, as crystals that `write_animation` turns into a film.
+
+        Args:
+            qpoint: fractional, ``[3]``.
+            mode: from 0, in the order of `frequencies`.
+            amplitude: the largest shift of an atom, angstrom.
+            n_frames: of the period.
+            cells: along each axis; by default as many as the wave takes to repeat, 8 at most.
+            direction: from which Gamma is approached.
+
+        Raises:
+            ConfigError: no such q-point, mode, cells, amplitude or number of frames.
+        """
+        return moving_atoms(self, qpoint, mode, amplitude, n_frames, cells, direction)
+
+    def write_animation(
+        self, file: str | Path, qpoint: Sequence[float], mode: int, **options: Any
+    ) -> None:
+        """Write `animation` as extended XYZ, which ASE, OVITO and VMD show as a film.
+
+        Args:
+            file: where to, ``.extxyz`` or ``.xyz``.
+            qpoint, mode, options: as `animation`; errors as well.
+        """
+        write_extxyz(self.animation(qpoint, mode, **options), file)
+
+    def _along(self, path: PathConvention | KPoints, n_points: int) -> tuple[Phonons, KPoints]:
+        """The phonons in the cell of a path, and its points."""
+        if isinstance(path, KPoints):
+            return self, path
+        own = self.primitive
+        return own, own.bands(path, n_points).kpoints
 
     def to_phonopy(self, reach: float = 9.0) -> Phonopy:
         """A ``Phonopy`` with force constants of a supercell, Born charges and dielectric tensor.

@@ -1,0 +1,212 @@
+"""`PhononModes`: the frequencies and modes of one crystal, from its force constants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.kpath import reciprocal_lattice
+from vanhove.crystal.symmetry import standardize
+from vanhove.errors import ConfigError
+from vanhove.physics.harmonic import HarmonicCrystal, signed_frequency
+from vanhove.physics.meshes import irreducible_mesh
+from vanhove.results import Json
+
+_MESH_MODES = 16_000
+"""The default mesh has about so many modes: its side is the cube root of this over 3N."""
+_AT_ONCE = 4_000_000
+"""Complex numbers of matrices diagonalised at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class PhononModes:
+    """What `Phonons` adds densities, thermodynamics and files to.
+
+    Attributes:
+        crystal: in the cell that wave vectors and 3N modes are of.
+        harmonic: masses, springs, Born charges and dielectric tensor in that cell, float64.
+        members: the same of each member of an ensemble; their spread tells how sure the model is.
+        name: a label.
+        metadata: whatever JSON holds.
+    """
+
+    crystal: Crystal
+    harmonic: HarmonicCrystal
+    members: tuple[HarmonicCrystal, ...] = ()
+    name: str = ""
+    metadata: Json = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        polar = "polar" if self.harmonic.charges is not None else "without dipoles"
+        return f"{type(self).__name__}({self.crystal.formula}, {self.n_modes} modes, {polar})"
+
+    @property
+    def n_modes(self) -> int:
+        return 3 * self.crystal.n_atoms
+
+    def frequencies(
+        self,
+        qpoints: np.ndarray | Sequence[Sequence[float]],
+        directions: np.ndarray | Sequence[Sequence[float]] | None = None,
+    ) -> np.ndarray:
+        """Frequencies at wave vectors, increasing; imaginary ones are negative.
+
+        Args:
+            qpoints: fractional in the reciprocal basis of the cell, ``[n_q, 3]``.
+            directions: from which points at Gamma are approached, fractional, ``[n_q, 3]``; they
+                split longitudinal from transverse modes of polar crystals. None, or 0: the modes
+                without the field.
+
+        Returns:
+            1/cm, ``[n_q, 3 n_atoms]``.
+        """
+        return self._frequencies(self.harmonic, qpoints, directions)
+
+    def eigenvectors(
+        self,
+        qpoints: np.ndarray | Sequence[Sequence[float]],
+        directions: np.ndarray | Sequence[Sequence[float]] | None = None,
+    ) -> np.ndarray:
+        """Eigenvectors of the dynamical matrix, in the order of `frequencies`.
+
+        Phases are taken between atoms: the displacement of atom j in the cell at R is
+        ``e_j exp(i q (R + r_j)) / sqrt(m_j)``.
+
+        Returns:
+            Complex, ``[n_q, 3 n_atoms, 3 n_atoms]``: q-point, mode, and 3 components of each atom.
+        """
+        return self.modes(qpoints, directions)[1]
+
+    def spread(
+        self,
+        qpoints: np.ndarray | Sequence[Sequence[float]],
+        directions: np.ndarray | Sequence[Sequence[float]] | None = None,
+    ) -> np.ndarray | None:
+        """Standard deviation of the `frequencies` over the members, 1/cm, ``[n_q, 3 n_atoms]``.
+
+        It ranks how sure the model is, but is no calibrated error bar; None without members.
+        """
+        if not self.members:
+            return None
+        return np.std([self._frequencies(own, qpoints, directions) for own in self.members], axis=0)
+
+    def _cartesian(self, qpoints: Any, directions: Any) -> tuple[np.ndarray, Any, Any]:
+        """Fractional q-points; Cartesian ones near 0, and directions, as tensors."""
+        points = np.asarray(qpoints, dtype=np.float64).reshape(-1, 3)
+        basis = reciprocal_lattice(self.crystal.lattice)
+        cartesian = torch.from_numpy((points - np.rint(points)) @ basis)
+        if directions is None:
+            return points, cartesian, None
+        towards = torch.from_numpy(np.asarray(directions, dtype=np.float64).reshape(-1, 3) @ basis)
+        if len(towards) != len(points):
+            raise ConfigError(f"{len(towards)} directions for {len(points)} q-points")
+        return points, cartesian, towards
+
+    def _frequencies(self, harmonic: HarmonicCrystal, qpoints: Any, directions: Any) -> np.ndarray:
+        _, cartesian, towards = self._cartesian(qpoints, directions)
+        found = [
+            harmonic.squared_frequencies(
+                cartesian[part], None if towards is None else towards[part]
+            )
+            for part in self._parts(len(cartesian))
+        ]
+        return signed_frequency(torch.cat(found)).numpy()
+
+    def _parts(self, n: int) -> list[slice]:
+        size = max(1, _AT_ONCE // self.n_modes**2 // 4)
+        return [slice(start, start + size) for start in range(0, n, size)]
+
+    def modes(self, qpoints: Any, directions: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """`frequencies` and `eigenvectors` at once."""
+        points, cartesian, towards = self._cartesian(qpoints, directions)
+        found = [
+            self.harmonic.modes(cartesian[part], None if towards is None else towards[part])
+            for part in self._parts(len(points))
+        ]
+        squared = torch.cat([values for values, _ in found])
+        vectors = torch.cat([own for _, own in found]).transpose(1, 2)
+        # Back from the wave vector near 0 to the one asked for.
+        basis = reciprocal_lattice(self.crystal.lattice)
+        shift = torch.from_numpy(np.rint(points) @ basis) @ self.harmonic.positions.T
+        phase = torch.exp(-1j * shift).repeat_interleave(3, dim=1)
+        return signed_frequency(squared).numpy(), (vectors * phase[:, None]).numpy()
+
+    @property
+    def born_charges(self) -> np.ndarray | None:
+        """Born effective charges, ``[n_atoms, 3, 3]``, sum 0; None without dipoles."""
+        charges = self.harmonic.charges
+        return None if charges is None else charges.numpy()
+
+    @property
+    def dielectric_tensor(self) -> np.ndarray | None:
+        """The electronic dielectric tensor, ``[3, 3]``; None without dipoles."""
+        dielectric = self.harmonic.dielectric
+        return None if dielectric is None else dielectric.numpy()
+
+    @cached_property
+    def primitive(self) -> Self:
+        """The same phonons in the primitive cell; this object where its cell is primitive."""
+        standard = standardize(self.crystal)
+        if standard.primitive.n_atoms == self.crystal.n_atoms:
+            return self
+        cell = standard.primitive
+        apart = self.crystal.cartesian_coordinates[:, None] - cell.cartesian_coordinates
+        fractional = apart @ np.linalg.inv(cell.lattice)
+        distance = np.linalg.norm((fractional - np.rint(fractional)) @ cell.lattice, axis=-1)
+        of_atom = torch.from_numpy(distance.argmin(axis=1))
+        chosen = torch.tensor([int((of_atom == n).nonzero()[0]) for n in range(cell.n_atoms)])
+
+        def reduced(own: HarmonicCrystal) -> HarmonicCrystal:
+            kept = (own.target[:, None] == chosen).any(dim=1).nonzero()[:, 0]
+            return replace(
+                own,
+                masses=own.masses[chosen],
+                lattice=torch.from_numpy(cell.lattice.copy()),
+                positions=own.positions[chosen],
+                source=of_atom[own.source[kept]],
+                target=of_atom[own.target[kept]],
+                vector=own.vector[kept],
+                springs=own.springs[kept],
+                charges=None if own.charges is None else own.charges[chosen],
+            )
+
+        return replace(
+            self,
+            crystal=Crystal(
+                cell.lattice,
+                self.crystal.cartesian_coordinates[chosen.numpy()] @ np.linalg.inv(cell.lattice),
+                cell.atomic_numbers,
+                self.crystal.name,
+            ),
+            harmonic=reduced(self.harmonic),
+            members=tuple(reduced(own) for own in self.members),
+        )
+
+    def mesh(self, mesh: Sequence[int] | None = None) -> tuple[int, int, int]:
+        """The q-mesh that is used where none is given: as many points along each axis, even.
+
+        Raises:
+            ConfigError: a mesh that is none.
+        """
+        if mesh is None:
+            side = max(2, 2 * round((_MESH_MODES / self.n_modes) ** (1 / 3) / 2))
+            return (side,) * 3
+        if len(mesh) != 3 or min(mesh) < 1:
+            raise ConfigError(f"mesh {list(mesh)}; three positive numbers are needed")
+        return (int(mesh[0]), int(mesh[1]), int(mesh[2]))
+
+    def _mesh_frequencies(self, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+        if shape not in self._meshes:
+            points, _, whole = irreducible_mesh(self.crystal, shape)
+            self._meshes[shape] = self.frequencies(points), whole
+        return self._meshes[shape]
+
+    @cached_property
+    def _meshes(self) -> dict[tuple[int, int, int], tuple[np.ndarray, np.ndarray]]:
+        return {}
