@@ -10,9 +10,9 @@ import pytest
 from vanhove.evaluation.phonons import (
     CONVENTIONS,
     PhononErrors,
+    PhononEvaluation,
     balanced_accuracy,
     best_threshold,
-    phonon_table,
     standard_errors,
     summary,
 )
@@ -53,13 +53,23 @@ def test_the_threshold_separates_what_can_be_separated(found):
 
 
 def test_the_table_leaves_out_what_is_unknown(found):
-    mean = summary(found, -10.0)
-    result = {
-        "conventions": CONVENTIONS,
-        "mean": mean,
-        "standard_error": standard_errors(found, -10.0),
-    }
-    text = phonon_table(result)
+    result = PhononEvaluation(
+        model="model",
+        split="valid",
+        n_materials=len(found),
+        dataset={},
+        seeds=[0],
+        stability_threshold_cm1=-10.0,
+        conventions=CONVENTIONS,
+        mean=summary(found, -10.0),
+        standard_error=standard_errors(found, -10.0),
+        members=[],
+        materials={},
+        config={},
+        versions={},
+        machine="",
+    )
+    text = str(result)
     assert CONVENTIONS["bands_high"] in text
     assert CONVENTIONS["heat_capacity_300K"] not in text
-    assert result["standard_error"]["bands"] > 0
+    assert result.standard_error["bands"] > 0

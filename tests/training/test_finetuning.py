@@ -66,7 +66,7 @@ def tuned(small_run, own_data, tmp_path_factory):
 def test_a_material_is_predicted_by_runs_that_never_saw_it(tuned):
     folder, report = tuned
     judged = []
-    for fold in range(report["folds"]):
+    for fold in range(report.folds):
         config = RunConfig.load(folder / "folds" / f"last_layers-{fold}" / "config.yaml")
         dataset = load_run_data(config)
         train, valid = dataset.split("train"), dataset.split("valid")
@@ -78,10 +78,10 @@ def test_a_material_is_predicted_by_runs_that_never_saw_it(tuned):
         errors = np.sqrt(((kept - target) ** 2).mean(axis=-1))
         for place, row in enumerate(valid):
             judged.append(dataset.ids[row])
-            (entry,) = [m for m in report["materials"] if m["id"] == dataset.ids[row]]
+            (entry,) = [m for m in report.materials if m.id == dataset.ids[row]]
             # The prediction is that of one epoch of this run.
-            assert np.abs(errors[:, place] - entry["after"]).min() < 1e-6
-    assert sorted(judged) == sorted(m["id"] for m in report["materials"])
+            assert np.abs(errors[:, place] - entry.after).min() < 1e-6
+    assert sorted(judged) == sorted(m.id for m in report.materials)
 
 
 def test_the_final_run_trains_on_all_for_the_chosen_epochs(tuned, small_run):
@@ -89,10 +89,9 @@ def test_the_final_run_trains_on_all_for_the_chosen_epochs(tuned, small_run):
     model, info = load_model(folder / "best.safetensors")
     assert info.trained.dataset.n_train == N
     assert info.trained.dataset.n_valid == info.trained.dataset.n_test == 0
-    assert info.trained.epoch + 1 == run_settings(folder).training.epochs == report["epochs"]
-    assert (
-        report["tried"]["last_layers"].index(min(report["tried"]["last_layers"])) + 1
-        == (report["epochs"])
+    assert info.trained.epoch + 1 == run_settings(folder).training.epochs == report.epochs
+    assert report.tried["last_layers"].index(min(report.tried["last_layers"])) + 1 == (
+        report.epochs
     )
     before, _ = load_model(small_run / "best.safetensors")
     changed = {
@@ -107,16 +106,16 @@ def test_the_final_run_trains_on_all_for_the_chosen_epochs(tuned, small_run):
 def test_the_report_says_what_was_gained(tuned):
     folder, report = tuned
     saved = json.loads((folder / "finetuning.json").read_text())
-    assert saved == json.loads(json.dumps(report))
-    rmse = report["metrics"]["rmse"]
-    materials = report["materials"]
-    assert rmse["before"] == pytest.approx(np.mean([m["before"] for m in materials]))
-    assert rmse["after"] == pytest.approx(np.mean([m["after"] for m in materials]))
-    assert rmse["gain"] == pytest.approx(rmse["before"] - rmse["after"])
-    assert rmse["interval"][0] <= rmse["gain"] <= rmse["interval"][1]
-    assert rmse["improved"] == sum(m["after"] < m["before"] for m in materials)
+    assert saved == json.loads(json.dumps(report.to_json()))
+    rmse = report.metrics["rmse"]
+    materials = report.materials
+    assert rmse.before == pytest.approx(np.mean([m.before for m in materials]))
+    assert rmse.after == pytest.approx(np.mean([m.after for m in materials]))
+    assert rmse.gain == pytest.approx(rmse.before - rmse.after)
+    assert rmse.interval[0] <= rmse.gain <= rmse.interval[1]
+    assert rmse.improved == sum(m.after < m.before for m in materials)
     for text in (report_table(report), (folder / "finetuning.md").read_text()):
-        assert f"{rmse['after']:.4f}" in text
+        assert f"{rmse.after:.4f}" in text
         assert f"of {N} materials got better" in text
 
 
@@ -131,9 +130,9 @@ def test_a_killed_tuning_continues_to_the_same_report(tuned, small_run, own_data
     with pytest.raises(ConfigError, match="--resume"):
         finetune(str(small_run), output=broken, **settings)
     again = finetune(str(small_run), output=broken, resume=True, **settings)
-    assert again["model"] == str(broken)
+    assert again.model == str(broken)
     for key in ("metrics", "materials", "tried", "epochs"):
-        assert again[key] == report[key]
+        assert getattr(again, key) == getattr(report, key)
 
 
 def test_folds_choose_the_mode(small_run, tmp_path):
@@ -148,10 +147,10 @@ def test_folds_choose_the_mode(small_run, tmp_path):
         overrides={"training.epochs": 1, "training.ema_decay": None},
         quiet=True,
     )
-    assert report["folds"] == 2
-    assert report["n_materials"] == 5
-    assert set(report["tried"]) == {"all", "prompts", "last_layers", "adapters"}
-    assert report["tried"][report["mode"]][0] == min(e[0] for e in report["tried"].values())
+    assert report.folds == 2
+    assert report.n_materials == 5
+    assert set(report.tried) == {"all", "prompts", "last_layers", "adapters"}
+    assert report.tried[report.mode][0] == min(e[0] for e in report.tried.values())
     assert "are few" in report_table(report)
     assert "| material |" in report_markdown(report)
 
@@ -179,8 +178,8 @@ def test_the_verdict_needs_an_interval_without_zero(shift, verdict):
     sign = np.where(random.random(len(rows)) < 0.5, 1.2, 1 / 1.2)[:, None]
     factor = {"gain": 1 / 2, "loss": 2.0, "none": sign}[verdict]
     found = summary(dataset, rows, target + noise, target + noise * factor)
-    assert found["verdict"] == verdict
-    assert np.sign(found["metrics"]["mae"]["gain"]) == np.sign(shift) or shift == 0
+    assert found.verdict == verdict
+    assert np.sign(found.metrics["mae"].gain) == np.sign(shift) or shift == 0
 
 
 def test_folds_and_counts_of_a_data_set():

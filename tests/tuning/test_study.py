@@ -77,7 +77,7 @@ def test_search_writes_its_trials_and_a_best_run_that_trains(searched, space, tm
     assert config.name == "small-best"
     again = train_run(config, tmp_path / "again", quiet=True)
     assert again.validation["rmse"] == best["value"]
-    assert f"{best['value']:.5f}" in search_table(content)
+    assert f"{best['value']:.5f}" in search_table(show(searched).content)
 
 
 def test_only_the_best_keeps_its_weights_and_all_keep_their_logs(searched):
@@ -97,8 +97,8 @@ def test_pruned_trial_ends_early(searched):
 def test_search_in_two_calls_is_the_unbroken_one(searched, space, tmp_path):
     tune(space, tmp_path, trials=1, quiet=True)
     second = tune(space, tmp_path, trials=3, quiet=True)
-    assert outcomes(second.content) == outcomes(show(searched).content)
-    assert tune(space, tmp_path, trials=2, quiet=True).content["n_trials"] == 3
+    assert outcomes(second.content.to_json()) == outcomes(show(searched).content.to_json())
+    assert tune(space, tmp_path, trials=2, quiet=True).content.n_trials == 3
 
 
 def test_killed_trial_goes_on_beside_another_process(space, tmp_path, searched):
@@ -112,7 +112,7 @@ def test_killed_trial_goes_on_beside_another_process(space, tmp_path, searched):
             time.sleep(0.05)
         frozen = int((tmp_path / "frozen").read_text())
         # A second process joins: the frozen trial has an owner and counts.
-        beside = tune(space, tmp_path / "search", trials=2, quiet=True).content
+        beside = tune(space, tmp_path / "search", trials=2, quiet=True).content.to_json()
         assert [t["state"] for t in beside["trials"]].count("running") == 1
         assert beside["trials"][frozen]["state"] == "running"
         assert beside["n_trials"] == 2
@@ -121,12 +121,12 @@ def test_killed_trial_goes_on_beside_another_process(space, tmp_path, searched):
         process.wait()
     folder = tmp_path / "search" / "trials" / f"{frozen:04d}"
     assert (folder / STATE).exists()
-    after = tune(space, tmp_path / "search", trials=2, quiet=True).content
+    after = tune(space, tmp_path / "search", trials=2, quiet=True).content.to_json()
     assert after["n_trials"] == len(after["trials"]) == 2
     assert "running" not in after["states"]
     assert after["trials"][frozen]["continued"] == 1
     # It began as the first trial of an unbroken search, and ends as that one.
-    assert outcomes(after)[frozen] == outcomes(show(searched).content)[frozen]
+    assert outcomes(after)[frozen] == outcomes(show(searched).content.to_json())[frozen]
 
 
 @pytest.mark.parametrize("scheme", ["journal:{}/study.log", "sqlite:///{}/shared.db"])
@@ -143,7 +143,7 @@ def test_machines_share_a_storage_and_lost_trials_are_queued_again(
     assert [trial.number for trial in running] == [0]  # heard of not long ago
     monkeypatch.setattr(study_module, "GRACE_SECONDS", 0.0)
     list(TrialWorker(here, space, 3).run())
-    content = show(here.folder, url).content
+    content = show(here.folder, url).content.to_json()
     assert content["n_trials"] == 3
     assert content["trials"][0]["lost"]
     assert [t["settings"] for t in content["trials"] if t["retry_of"] == 0] == [lost]
@@ -164,7 +164,7 @@ def test_failed_trials_say_why_and_a_search_of_failures_stops(
     monkeypatch.setattr(study_module, "train_to_end", fake_train(error=error))
     with pytest.raises(TuningError, match=f"first 5 trials all failed.*{reason}"):
         tune(space, tmp_path, trials=9, **journal(tmp_path))
-    trials = show(tmp_path, journal(tmp_path)["storage"]).content["trials"]
+    trials = show(tmp_path, journal(tmp_path)["storage"]).content.to_json()["trials"]
     assert [t["state"] for t in trials] == ["fail"] * 5
     assert all(reason in t["reason"] for t in trials)
     with pytest.raises(TuningError, match="no trial has finished"):
@@ -175,7 +175,7 @@ def test_settings_that_do_not_go_together_are_a_failed_trial(tmp_path, monkeypat
     monkeypatch.setattr(study_module, "train_to_end", fake_train())
     losses = {"training.loss": {"type": "choice", "values": ["rmse", "mae", "kl"]}}
     space = SearchSpace.parse(space_content(space=losses)).resolved()
-    content = tune(space, tmp_path, trials=8, **journal(tmp_path)).content
+    content = tune(space, tmp_path, trials=8, **journal(tmp_path)).content.to_json()
     failed = [t for t in content["trials"] if t["state"] == "fail"]
     assert failed
     assert all(t["settings"]["training.loss"] == "kl" for t in failed)
@@ -205,12 +205,12 @@ def test_error_of_the_program_is_told_and_raised(space, tmp_path, monkeypatch):
     monkeypatch.setattr(study_module, "train_to_end", fake_train(error=RuntimeError("a bug")))
     with pytest.raises(RuntimeError, match="a bug"):
         tune(space, tmp_path, trials=2, **journal(tmp_path))
-    (trial,) = show(tmp_path, journal(tmp_path)["storage"]).content["trials"]
+    (trial,) = show(tmp_path, journal(tmp_path)["storage"]).content.to_json()["trials"]
     assert (trial["state"], trial["reason"]) == ("fail", "RuntimeError: a bug")
 
 
 def test_timeout_begins_no_trial(space, tmp_path):
-    assert tune(space, tmp_path, trials=2, timeout=0, **journal(tmp_path)).content["n_trials"] == 0
+    assert tune(space, tmp_path, trials=2, timeout=0, **journal(tmp_path)).content.n_trials == 0
 
 
 def test_folder_of_another_search_is_refused(searched):
@@ -230,7 +230,7 @@ def test_best_is_measured_once(searched, tmp_path, monkeypatch):
     first = measure_best(searched, [0, 1], quiet=True)
     assert first["split"] == "test"
     assert first["seeds"] == [0, 1]
-    assert first["runs"][0]["validation"]["rmse"] == show(searched).content["best"]["value"]
+    assert first["runs"][0]["validation"]["rmse"] == show(searched).content.best.value
     monkeypatch.setattr("vanhove.tuning.search.train_to_end", None)
     assert measure_best(searched, [2]) == json.loads((searched / "test.json").read_text()) == first
 

@@ -76,12 +76,12 @@ def evaluate(
         typer.echo(f"{leaderboard}: {submission}")
         return
     if phonons:
-        from vanhove.evaluation.phonons import evaluate_phonons, phonon_table
+        from vanhove.evaluation.phonons import evaluate_phonons
 
         if len(checkpoints) != 1:
             raise ConfigError(f"--phonons takes one checkpoint, got {len(checkpoints)}")
         found = evaluate_phonons(checkpoints[0], split, output=output, quiet=quiet)
-        typer.echo(phonon_table(found))
+        typer.echo(str(found))
         return
     from vanhove.evaluation.evaluate import evaluate as measure
     from vanhove.experiments.tables import evaluation_table, groups_table

@@ -68,7 +68,7 @@ def finetune(
     """
     from vanhove.runs.config import parse_overrides
     from vanhove.training.finetuning import finetune as run
-    from vanhove.training.finetuning_report import report_table
+    from vanhove.training.finetuning_report import FinetuningReport, report_table
 
     settings = parse_overrides(set_ or [])
     if seed is not None:
@@ -86,7 +86,7 @@ def finetune(
         overrides=settings,
         quiet=quiet,
     )
-    if isinstance(result, dict):
+    if isinstance(result, FinetuningReport):
         typer.echo(report_table(result))
     else:
         report_training(result)

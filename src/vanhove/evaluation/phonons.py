@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
 from vanhove.models.phonons import has_phonons, members_of, predict_phonons
 from vanhove.progress import track
-from vanhove.results import Json, write_result
+from vanhove.results import Json, Result, write_result
 from vanhove.runs.checkpoint import load_model, recorded
 from vanhove.spectra.phonons import Phonons
 from vanhove.version import circumstances
@@ -90,6 +91,52 @@ CONVENTIONS = {
 }
 
 
+@dataclass(frozen=True)
+class PhononEvaluation(Result):
+    """The phonons of a model beside those of DFPT.
+
+    Attributes:
+        model: name of the run.
+        split: ``"test"``, ``"valid"`` or ``"train"``.
+        n_materials: measured.
+        dataset: name, hash and hash of the split.
+        seeds: of the run, or of the members.
+        stability_threshold_cm1: a crystal whose softest mode lies below is called unstable, 1/cm.
+        conventions: what each number is, with its unit.
+        mean: the numbers of `CONVENTIONS`; None where none applies.
+        standard_error: of these over materials (bootstrap).
+        members: ``mean`` of each member alone; frequencies along the path only.
+        materials: id and the fields of `PhononErrors` of each, None where one does not apply.
+        config: the settings of the run.
+        versions: of vanhove, torch and Python.
+        machine: processor, and whether a GPU was there.
+    """
+
+    model: str
+    split: str
+    n_materials: int
+    dataset: dict[str, str]
+    seeds: list[int]
+    stability_threshold_cm1: float
+    conventions: dict[str, str]
+    mean: dict[str, float | None]
+    standard_error: dict[str, float | None]
+    members: list[dict[str, float | None]]
+    materials: dict[str, list[Any]]
+    config: Json
+    versions: dict[str, str]
+    machine: str
+
+    def __str__(self) -> str:
+        """A line for each number, with the standard error over crystals."""
+        lines = []
+        for name, text in self.conventions.items():
+            value, error = self.mean[name], self.standard_error[name]
+            if value is not None:
+                lines.append(f"{value:10.3f} +- {error or 0:8.3f}  {text}")
+        return "\n".join(lines)
+
+
 def evaluate_phonons(
     checkpoint: str | PathLike[str],
     split: str = "test",
@@ -99,7 +146,7 @@ def evaluate_phonons(
     limit: int | None = None,
     members: bool = True,
     quiet: bool = False,
-) -> Json:
+) -> PhononEvaluation:
     """Compare a model's phonons with those of `phonon_petretto_full`.
 
     Args:
@@ -137,33 +184,33 @@ def evaluate_phonons(
     found = measured(split, model, bands_only=False)
     own = members_of(model) if members and isinstance(model, Ensemble) else []
     alone = [summary(measured(split, member, bands_only=True), threshold) for member in own]
-    result = {
-        "model": info.name,
-        "split": split,
-        "n_materials": len(found),
-        "dataset": {
+    result = PhononEvaluation(
+        model=info.name,
+        split=split,
+        n_materials=len(found),
+        dataset={
             "name": dataset.name,
             "hash": dataset.data_hash,
             "split_hash": dataset.split_hash,
         },
-        "seeds": info.seeds,
-        "stability_threshold_cm1": threshold,
-        "conventions": CONVENTIONS,
-        "mean": summary(found, threshold),
-        "standard_error": standard_errors(found, threshold),
-        "members": alone,
-        "materials": {
+        seeds=info.seeds,
+        stability_threshold_cm1=threshold,
+        conventions=CONVENTIONS,
+        mean=summary(found, threshold),
+        standard_error=standard_errors(found, threshold),
+        members=alone,
+        materials={
             "id": [dataset.ids[row] for row in dataset.split(split)[:limit]],
             **{
                 field.name: [_number(getattr(error, field.name)) for error in found]
                 for field in fields(PhononErrors)
             },
         },
-        "config": recorded(checkpoint, info),
+        config=recorded(checkpoint, info),
         **circumstances(),
-    }
+    )
     if output is not None:
-        write_result(result, Path(output))
+        write_result(result.to_json(), Path(output))
     return result
 
 
@@ -317,13 +364,3 @@ def _mean(values: np.ndarray) -> float:
 def _median(values: np.ndarray) -> float:
     values = values[np.isfinite(values)]
     return float(np.median(values)) if len(values) else np.nan
-
-
-def phonon_table(result: Json) -> str:
-    """The numbers of `evaluate_phonons`, one line each with the standard error over crystals."""
-    lines = []
-    for name, text in result["conventions"].items():
-        value, error = result["mean"][name], result["standard_error"][name]
-        if value is not None:
-            lines.append(f"{value:10.3f} +- {error or 0:8.3f}  {text}")
-    return "\n".join(lines)

@@ -17,14 +17,13 @@ from vanhove.datasets.splits import fold_split
 from vanhove.errors import ConfigError, DataError
 from vanhove.evaluation.measures import material_errors
 from vanhove.models.ensemble import Ensemble
-from vanhove.results import Json
 from vanhove.runs.checkpoint import load_model, read_info, run_settings
 from vanhove.runs.compatibility import check_data, unseen_note
 from vanhove.runs.config import DataSettings, RunConfig, Trainable
 from vanhove.runs.description import DatasetInfo
 from vanhove.runs.folder import KEPT
 from vanhove.runs.prepared import PreparedData, load_run_data, predict_rows, prepare
-from vanhove.training.finetuning_report import summary, write_report
+from vanhove.training.finetuning_report import FinetuningReport, summary, write_report
 from vanhove.training.loop import TrainingResult, is_finished, train_run, train_to_end
 from vanhove.training.start import tuned, tuning_config
 from vanhove.version import circumstances
@@ -76,7 +75,7 @@ def finetune(
     resume: bool = False,
     overrides: Mapping[str, object] | None = None,
     quiet: bool = False,
-) -> TrainingResult | Json:
+) -> TrainingResult | FinetuningReport:
     """Train a trained model further; what ``vanhove finetune`` runs.
 
     Args:
@@ -145,7 +144,7 @@ def tune_on_few(
     resume: bool = False,
     overrides: Mapping[str, object] | None = None,
     quiet: bool = False,
-) -> Json:
+) -> FinetuningReport:
     """Fine-tune where nothing can be spared for validation.
 
     The train and valid splits are shared out over folds. For each of them a run trains on the
@@ -164,8 +163,8 @@ def tune_on_few(
         quiet: no progress.
 
     Returns:
-        What ``finetuning.json`` holds: metrics without and with fine-tuning, the gain with its
-        95 % interval (bootstrap over materials), the verdict.
+        Metrics without and with fine-tuning, the gain with its 95 % interval (bootstrap over
+        materials), the verdict; ``finetuning.json`` holds its `to_json`.
 
     Raises:
         As `finetune`.
@@ -206,23 +205,23 @@ def tune_on_few(
     before, members = _original(checkpoint, whole)
     after = _held_out(tried, _fold_of(first, whole))
     rows = whole.rows("train").numpy()
-    report = summary(dataset=whole.dataset, rows=rows, before=before, after=after)
-    report |= {
-        "checkpoint": str(checkpoint),
-        "members": members,
-        "model": str(folder),
-        "mode": chosen,
-        "epochs": epoch + 1,
-        "folds": folds,
-        "tried": {
+    report = FinetuningReport(
+        **vars(summary(dataset=whole.dataset, rows=rows, before=before, after=after)),
+        checkpoint=str(checkpoint),
+        members=members,
+        model=str(folder),
+        mode=chosen,
+        epochs=epoch + 1,
+        folds=folds,
+        tried={
             name: [float(value) for value in found.errors.mean(axis=1)]
             for name, found in tried.items()
         },
-        "dataset": DatasetInfo.of(whole.dataset).model_dump(),
-        "notes": [*whole.dataset.notes, *unseen_note(whole.dataset, info, rows.tolist())],
-        "config": final.model_dump(mode="json"),
+        dataset=DatasetInfo.of(whole.dataset).model_dump(),
+        notes=[*whole.dataset.notes, *unseen_note(whole.dataset, info, rows.tolist())],
+        config=final.model_dump(mode="json"),
         **circumstances(),
-    }
+    )
     write_report(report, folder)
     return report
 

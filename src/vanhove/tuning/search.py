@@ -21,7 +21,7 @@ from vanhove.errors import TuningError, VanhoveError
 from vanhove.evaluation.evaluate import evaluate
 from vanhove.results import Json
 from vanhove.training.loop import train_to_end
-from vanhove.tuning.report import BEST_RUN, trial_line, write_plots, write_tables
+from vanhove.tuning.report import BEST_RUN, SearchContent, trial_line, write_plots, write_tables
 from vanhove.tuning.space import SearchSpace
 from vanhove.tuning.study import Place, TrialWorker, best_config, open_study, saved_space
 
@@ -34,11 +34,11 @@ class SearchResult:
 
     Attributes:
         folder: of the search.
-        content: of its ``trials.json``.
+        content: what its ``trials.json`` holds.
     """
 
     folder: Path
-    content: Json
+    content: SearchContent
 
     @property
     def best_run(self) -> Path:
