@@ -36,14 +36,14 @@ from vanhove.datasets.electron_pbe import (
 )
 from vanhove.evaluation.band_baselines import nearest_copy, training_mean
 from vanhove.evaluation.electron_states import Prediction, Predictor, measure_all
+from vanhove.models.tight_binding.error_bars import HalfWidths
 from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
 from vanhove.models.tight_binding.network import TightBinding
-from vanhove.models.tight_binding.weights import load_members
 from vanhove.prediction.electron_calibration import energy_errors, gap_errors
-from vanhove.prediction.electron_errors import HalfWidths
 from vanhove.prediction.electron_predictor import FOLDER, NAME
 from vanhove.prediction.electrons import Electrons
 from vanhove.results import write_result
+from vanhove.runs.hamiltonian import MemberInfo, load_hamiltonian
 from vanhove.spectra.band_metrics import crosses_fermi, energy_mae
 from vanhove.spectra.metrics import mae_per_material, mse_per_material, r2_per_material
 from vanhove.training.band_labels import gap_labels, gaps_by_id
@@ -91,27 +91,26 @@ GAP_CONVENTIONS = {
 }
 
 
-def about_training(facts: list[dict]) -> dict[str, object]:
+def about_training(members: list[MemberInfo]) -> dict[str, object]:
     """Seeds, settings and data of the members."""
-    members = [member for fact in facts for member in fact.get("members", [fact])]
     split_hash = hashlib.sha256(FIRST_PARTS.read_bytes()).hexdigest()
-    seeds = [member["run"]["seed"] for member in members]
+    seeds = [member.run["seed"] for member in members]
     return {
         "dataset": {
             "name": "electron_pbe",
             "hash": electron_data_hash(),
             "split_hash": split_hash,
-            "trained_on": [member["data"]["electron_pbe"] for member in members],
+            "trained_on": [member.data["electron_pbe"] for member in members],
         },
-        "config": {"training": members[-1]["run"]["pbe"], "run": members[-1]["run"]},
+        "config": {"training": members[-1].run["pbe"], "run": members[-1].run},
         "seeds": seeds,
         "runs": [
             {
                 "seed": seed,
-                "seconds": {stage: h["seconds"] for stage, h in member["history"].items()},
-                "n_crystals": member["history"]["pbe"]["n_crystals"],
-                "n_gaps": member["history"]["pbe"]["n_gaps"],
-                "teacher_epochs": len(member["history"].get("teacher", {}).get("losses", [])),
+                "seconds": {stage: h["seconds"] for stage, h in member.history.items()},
+                "n_crystals": member.history["pbe"]["n_crystals"],
+                "n_gaps": member.history["pbe"]["n_gaps"],
+                "teacher_epochs": len(member.history.get("teacher", {}).get("losses", [])),
             }
             for seed, member in zip(seeds, members, strict=True)
         ],
@@ -317,11 +316,9 @@ def main() -> None:
     given = _options()
     torch.set_num_threads(1)
     files = given.weights or [FOLDER / f"{NAME}.safetensors"]
-    loaded = [load_members(path) for path in files]
+    loaded = [load_hamiltonian(path) for path in files]
     models = [model for members, _ in loaded for model in members]
-    facts = [fact for _, fact in loaded]
-    bars = facts[0].get("half_widths", {}) if len(facts) == 1 else {}
-    half_widths = {kind: HalfWidths(**content) for kind, content in bars.items()}
+    half_widths = loaded[0][1].half_widths if len(loaded) == 1 else {}
     started = time.monotonic()
     states = load_electron_states()
     names = list(states)
@@ -331,7 +328,7 @@ def main() -> None:
         "model": NAME,
         "n_members": len(models),
         "split": given.part,
-        **about_training(facts),
+        **about_training([member for _, info in loaded for member in info.members]),
         "versions": {"vanhove": vanhove.__version__, "torch": torch.__version__},
         "machine": platform.processor() or platform.machine(),
     }

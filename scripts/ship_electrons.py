@@ -15,42 +15,47 @@ import torch
 
 from vanhove.datasets.electron_pbe import electron_parts, load_electron_states
 from vanhove.datasets.graph_store import domain_of
-from vanhove.models.tight_binding.weights import load_members, save_members
+from vanhove.models.tight_binding.error_bars import calibrate
 from vanhove.prediction.electron_calibration import energy_errors, gap_errors
-from vanhove.prediction.electron_errors import calibrate
 from vanhove.prediction.electron_predictor import FOLDER, NAME
+from vanhove.runs.hamiltonian import HamiltonianInfo, load_hamiltonian, save_hamiltonian
 from vanhove.training.band_labels import gap_labels
 from vanhove.training.electron_run import ElectronRun, gap_rows, pbe_rows, teacher_rows
 
 
 def main(folders: list[str]) -> None:
     torch.set_num_threads(1)
-    models, facts = [], []
+    models, trained = [], []
     for folder in folders:
-        members, own = load_members(Path(folder) / "member.safetensors")
+        members, own = load_hamiltonian(Path(folder) / "member.safetensors")
         models += members
-        facts.append(own)
+        trained += own.members
     half_widths = {}
     if len(models) > 1:
         states = list(load_electron_states().values())
         formulas = [state.crystal.formula for state in states]
         parts = electron_parts([state.crystal.name for state in states], formulas)
         pairs = [energy_errors(models, states[row]) for row in parts["valid"]]
-        half_widths["energy"] = calibrate(*map(list, zip(*pairs, strict=True))).to_dict()
+        half_widths["energy"] = calibrate(*map(list, zip(*pairs, strict=True)))
         found, target, spread = gap_errors(models, gap_labels()["valid"])
         open_ = (found > 0) | (target > 0)
         errors = list((found - target)[open_][:, None])
-        half_widths["gap"] = calibrate(errors, list(spread[open_][:, None])).to_dict()
-    run = ElectronRun(**facts[0]["run"])
+        half_widths["gap"] = calibrate(errors, list(spread[open_][:, None]))
+    run = ElectronRun(**trained[0].run)
     crystals = [state.crystal for state in pbe_rows()]
     crystals += [label.crystal for label in (*teacher_rows(), *gap_rows(run.gap_atoms))]
     elements = sorted({int(z) for crystal in crystals for z in crystal.atomic_numbers})
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{NAME}.safetensors"
-    domain = domain_of(crystals, range(len(crystals)))
-    content = {"members": facts, "half_widths": half_widths, "elements": elements}
-    content["domain"] = domain.model_dump(mode="json")
-    save_members(models, content, path)
+    info = HamiltonianInfo(
+        model=models[0].settings,
+        n_members=len(models),
+        members=trained,
+        elements=elements,
+        half_widths=half_widths,
+        domain=domain_of(crystals, range(len(crystals))),
+    )
+    save_hamiltonian(path, models, info)
     print(f"{len(models)} members: {path}\n{half_widths}")
 
 

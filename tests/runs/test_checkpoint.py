@@ -25,7 +25,7 @@ from vanhove.runs.checkpoint import (
 )
 from vanhove.runs.config import RunConfig
 from vanhove.runs.description import FORMAT, ModelInfo
-from vanhove.runs.upgrades import UPGRADES, upgraded
+from vanhove.runs.upgrades import MODEL_FORMAT, UPGRADES
 from vanhove.spectra.quantities import quantity
 
 HEADERS = Path(__file__).parent / "headers"
@@ -39,12 +39,13 @@ def header(path: Path) -> dict:
 
 def test_every_format_has_an_upgrade_and_headers():
     assert sorted(UPGRADES) == list(range(1, FORMAT))
+    assert MODEL_FORMAT.current == FORMAT
     assert {path.parent.name for path in OLD} == {f"format-{number}" for number in UPGRADES}
 
 
 @pytest.mark.parametrize("path", OLD, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_an_old_file_is_read_and_predicts(path, tmp_path):
-    info = ModelInfo.model_validate(upgraded(header(path)))
+    info = ModelInfo.model_validate(MODEL_FORMAT.upgraded(header(path)))
     assert (info.format, info.name) == (FORMAT, path.stem)
     torch.manual_seed(0)
     model = build(info, {}).eval()
@@ -61,7 +62,7 @@ def test_format_1_to_2():
     """The settings of a run become the model, the graph and a short provenance."""
     path = HEADERS / "format-1" / "vanhove-phonon.json"
     first = header(path)
-    second = upgraded(header(path))
+    second = MODEL_FORMAT.upgraded(header(path))
     assert "config" not in second
     assert second["model"] == first["config"]["model"]
     assert second["graph"] == first["config"]["graph"]
@@ -79,7 +80,7 @@ def test_format_1_to_2():
     }
     assert second["ensemble"] == first["ensemble"]
     # Older still: keys that came later have the value that they stood for.
-    bare = upgraded(header(HEADERS / "format-1" / "dostransformer-phonon.json"))
+    bare = MODEL_FORMAT.upgraded(header(HEADERS / "format-1" / "dostransformer-phonon.json"))
     assert bare["trained"]["objective"]["shape_weight"] == 0.0
     assert not bare["trained"]["fine_tuned"]
 

@@ -4,11 +4,9 @@ import torch
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.datasets import load_electron_states
-from vanhove.errors import DataError
 from vanhove.models.tight_binding.graph import collate_electrons, electron_graph
 from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
 from vanhove.models.tight_binding.network import TightBinding, TightBindingSettings, energies
-from vanhove.models.tight_binding.weights import load_members, save_members
 from vanhove.training.band_labels import BandLabels, GapLabel, labels_of_states
 from vanhove.training.tight_binding import (
     BandTraining,
@@ -120,18 +118,6 @@ def test_gap_error_finds_the_edges_on_the_mesh(gaps):
     assert float(error.detach()) == pytest.approx(np.hypot(gap - item.gap, 0.1) - 0.1, abs=1e-4)
     error.backward()
     assert any(p.grad is not None and p.grad.abs().max() > 0 for p in model.parameters())
-
-
-def test_members_are_saved_and_read(tmp_path):
-    models = [new_model(0), new_model(1)]
-    save_members(models, {"note": 1}, tmp_path / "m.safetensors")
-    read, facts = load_members(tmp_path / "m.safetensors")
-    assert facts == {"note": 1}
-    for own, other in zip(models, read, strict=True):
-        torch.testing.assert_close(weights(own), weights(other), rtol=0, atol=0)
-    (tmp_path / "bad.safetensors").write_bytes(b"nothing")
-    with pytest.raises(DataError, match="bad"):
-        load_members(tmp_path / "bad.safetensors")
 
 
 def test_members_share_a_zero(items):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import time
@@ -21,7 +20,7 @@ from vanhove.embeddings.settings import EmbeddingSettings
 from vanhove.embeddings.vae import CrystalVAE
 from vanhove.errors import ConfigError
 from vanhove.progress import track
-from vanhove.runs.checkpoint import read_safetensors, write_safetensors
+from vanhove.runs.state import read_state, write_state
 
 HELD_OUT = 20
 """One of so many crystals is measured on, not trained on."""
@@ -164,19 +163,18 @@ class _Training:
         for index, values in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{k}": v for k, v in values.items()}
         self.state.parent.mkdir(parents=True, exist_ok=True)
-        write_safetensors(self.state, tensors, json.dumps(self.identity() | {"step": self.step}))
+        write_state(self.state, tensors, self.identity(), {"step": self.step})
 
     def restore(self) -> None:
         if not self.state.exists():
             return
-        tensors, header = read_safetensors(self.state)
-        saved = json.loads(header)
-        if {key: saved.get(key) for key in self.identity()} != self.identity():
+        tensors, saved = read_state(self.state)
+        if saved.config != self.identity():
             raise ConfigError(
                 f"{self.state} is of a training with other settings or crystals; continue with "
                 "those, or delete it"
             )
-        self.step = saved["step"]
+        self.step = saved.progress["step"]
         with torch.no_grad():
             for name, parameter in self.objective.named_parameters():
                 parameter.copy_(tensors[f"model.{name}"])

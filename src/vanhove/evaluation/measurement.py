@@ -16,12 +16,13 @@ from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
 from vanhove.evaluation.conditions import AS_THEY_ARE, Conditions
 from vanhove.evaluation.evaluate import METRIC_CONVENTIONS
 from vanhove.results import Json
-from vanhove.runs.checkpoint import load_model, read_safetensors, run_settings
+from vanhove.runs.checkpoint import load_model, run_settings
 from vanhove.runs.compatibility import check_data, unseen_note
 from vanhove.runs.config import RunConfig
 from vanhove.runs.folder import BEST, STATE
 from vanhove.runs.other_grid import answering_on
 from vanhove.runs.prepared import PreparedData, predict_rows, prepare, prepare_rows
+from vanhove.runs.state import read_state
 from vanhove.spectra.electrons import detection_scores, has_gap_near_edge
 from vanhove.spectra.grids import MAT2SPEC_ELECTRON_GRID
 from vanhove.spectra.metrics import (
@@ -356,4 +357,4 @@ def _keep(folder: Path, measurement: Measurement) -> None:
 def _training_seconds(folder: Path) -> float | None:
     if not (folder / STATE).exists():
         return None
-    return json.loads(read_safetensors(folder / STATE, tensors=False)[1])["progress"]["seconds"]
+    return float(read_state(folder / STATE, tensors=False)[1].progress["seconds"])

@@ -19,10 +19,9 @@ from vanhove.crystal.symmetry import NEAR_SYMMETRY, SYMMETRY_TOLERANCE, standard
 from vanhove.errors import CheckpointError, ConfigError, StructureError
 from vanhove.models.tight_binding.atoms import atom_table
 from vanhove.models.tight_binding.network import TightBinding
-from vanhove.models.tight_binding.weights import load_members
-from vanhove.prediction.electron_errors import HalfWidths
 from vanhove.prediction.electrons import MESH_DENSITY, Electrons, default_grid
 from vanhove.prediction.warnings import structure_warnings, with_warnings
+from vanhove.runs.hamiltonian import HamiltonianInfo, is_hamiltonian, load_hamiltonian
 from vanhove.spectra.grids import check_grid
 from vanhove.spectra.quantities import ELECTRON_BANDS, ELECTRON_DOS
 from vanhove.weights import TIGHT_BINDING
@@ -56,12 +55,10 @@ class ElectronInfo:
     """What is known of the weights, under the names of `vanhove.runs.checkpoint.ModelInfo`.
 
     Attributes:
-        facts: of training, and the error bars.
         elements: atomic numbers of those in the training data.
     """
 
     quantity: str
-    facts: dict[str, Any]
     grid: list[float]
     elements: list[int]
     trained: Trained
@@ -75,7 +72,7 @@ class ElectronPredictor:
 
     Args:
         models: networks, whose Hamiltonians are averaged.
-        facts: of their training.
+        info: what is known of them.
         name: shown in results.
         property: what `predict` and `stream` give.
         path: of bands, the convention.
@@ -88,7 +85,7 @@ class ElectronPredictor:
     def __init__(
         self,
         models: Sequence[TightBinding],
-        facts: dict[str, Any],
+        info: HamiltonianInfo,
         name: str = NAME,
         property: ElectronProperty = "electron-dos",
         path: PathConvention = "setyawan_curtarolo",
@@ -98,21 +95,15 @@ class ElectronPredictor:
             allowed = ", ".join(get_args(ElectronProperty))
             raise ConfigError(f"property {property!r} of {name}; allowed: {allowed}")
         self.models, self.name, self.path = models, name, path
-        self.half_widths = {
-            kind: HalfWidths(**content) for kind, content in facts.get("half_widths", {}).items()
-        }
+        self.half_widths = info.half_widths
         self.gives_bands = property == "bands"
         self.grid = default_grid() if grid is None else check_grid(np.asarray(grid))
-        trained = [m.get("history", {}).get("pbe", {}) for m in facts.get("members", [])]
+        n_crystals = [member.history.get("pbe", {}).get("n_crystals", 0) for member in info.members]
         self.info = ElectronInfo(
             quantity=_QUANTITY[property],
-            facts=facts,
             grid=self.grid.tolist(),
-            elements=facts.get("elements", atom_table().known.tolist()),
-            trained=Trained(
-                TrainingData(max((t.get("n_crystals", 0) for t in trained), default=0)),
-                None if "domain" not in facts else Domain(**facts["domain"]),
-            ),
+            elements=atom_table().known.tolist() if info.elements is None else info.elements,
+            trained=Trained(TrainingData(max(n_crystals, default=0)), info.domain),
         )
 
     def __repr__(self) -> str:
@@ -214,7 +205,7 @@ def electron_weights(name_or_path: str | PathLike[str] = NAME) -> Path | None:
     if str(name_or_path) == NAME:
         return FOLDER / f"{NAME}.safetensors"
     path = Path(name_or_path)
-    return path if path.is_file() and _is_tight_binding(path) else None
+    return path if path.is_file() and is_hamiltonian(path) else None
 
 
 def load_electrons(name_or_path: str | PathLike[str] = NAME, **settings: Any) -> ElectronPredictor:
@@ -226,8 +217,8 @@ def load_electrons(name_or_path: str | PathLike[str] = NAME, **settings: Any) ->
     path = electron_weights(name_or_path)
     if path is None or not path.is_file():
         raise CheckpointError(f"no tight-binding weights {str(name_or_path)!r}")
-    models, facts = load_members(path)
-    return ElectronPredictor(models, facts, path.stem, **settings)
+    models, info = load_hamiltonian(path)
+    return ElectronPredictor(models, info, path.stem, **settings)
 
 
 def electrons(
@@ -253,21 +244,6 @@ def electrons(
     return load_electrons(model).electrons(
         structures, primitive=primitive, mesh_density=mesh_density
     )
-
-
-def _is_tight_binding(path: Path) -> bool:
-    import json
-
-    from safetensors import safe_open
-
-    from vanhove.models.tight_binding.weights import FORMAT
-
-    try:
-        with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {}).get("vanhove", "{}"))
-    except Exception:  # whatever it is, `load` says what is wrong with it
-        return False
-    return isinstance(header, dict) and header.get("format") == FORMAT
 
 
 def _is_one(value: object) -> bool:

@@ -13,11 +13,11 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import SYMBOLS
 from vanhove.crystal.kpath import KPath, KPoints, PathConvention, high_symmetry_path
 from vanhove.errors import ConfigError, StructureError
+from vanhove.models.tight_binding.error_bars import HalfWidths
 from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
 from vanhove.models.tight_binding.network import TightBinding
 from vanhove.physics.meshes import irreducible_mesh
 from vanhove.physics.tetrahedra import Tetrahedra, mesh_tetrahedra, states_below
-from vanhove.prediction.electron_errors import HalfWidths
 from vanhove.spectra.bands import BandGap, BandStructure
 from vanhove.spectra.eigenvalues import SPIN_DEGENERACY, BandEdges, Eigenvalues, band_edges
 from vanhove.spectra.grids import cell_edges, check_grid

@@ -27,7 +27,7 @@ from vanhove.results import Json
 from vanhove.runs.config import RunConfig, with_overrides
 from vanhove.runs.description import ModelInfo
 from vanhove.runs.folder import BEST, RUN_FILE
-from vanhove.runs.upgrades import upgraded
+from vanhove.runs.upgrades import MODEL_FORMAT
 from vanhove.weights import find_weights, shipped_weights
 
 _HEADER = "vanhove"
@@ -168,8 +168,13 @@ def _parse_info(path: Path, header: str) -> ModelInfo:
         raise CheckpointError(
             f"{path}: the state of a run, for --resume; predict with best.safetensors beside it"
         )
+    if '"tight_binding"' in header or '"vanhove tight-binding 1"' in header:
+        raise CheckpointError(
+            f"{path}: tight-binding weights, which predict but cannot be measured or tuned by this "
+            "command"
+        )
     try:
-        return ModelInfo.model_validate(upgraded(json.loads(header)))
+        return ModelInfo.model_validate(MODEL_FORMAT.upgraded(json.loads(header)))
     except ValidationError as error:
         first = error.errors()[0]
         raise CheckpointError(

@@ -17,6 +17,7 @@ from vanhove.datasets.subclasses import SubclassName
 from vanhove.errors import ConfigError
 from vanhove.models.model import ModelSettings
 from vanhove.models.registry import DECODERS, band_decoders
+from vanhove.runs.formats import Format
 from vanhove.settings import Settings, read_yaml
 
 LossName = Literal["rmse", "mse", "mae", "kl", "bregman", "wasserstein", "bands"]
@@ -176,6 +177,10 @@ class TrainingSettings(Settings):
     )
 
 
+RUN_FORMAT = Format({}, lambda content: True)
+"""Of run files; whoever renames a setting adds an upgrade here."""
+
+
 class RunConfig(Settings):
     """One training run. `load` reads it from YAML; ``seed`` sets weights, order and dropout."""
 
@@ -230,11 +235,19 @@ class RunConfig(Settings):
     ) -> RunConfig:
         """Read a YAML run file; ``overrides`` maps dotted keys to values.
 
+        A file without ``format`` is of format 1.
+
         Raises:
-            ConfigError: the file is missing or not YAML, or a key or value is wrong.
+            ConfigError: the file is missing, not YAML or of a newer format, or a key or value is
+                wrong.
         """
         remedy = "give a YAML file such as a run folder's config.yaml"
         content = read_yaml(Path(path), "a run file", remedy)
+        try:
+            content = RUN_FORMAT.upgraded(content)
+        except ValueError as error:
+            raise ConfigError(f"{path}: {error}") from None
+        content.pop("format", None)
         return cls.parse(with_overrides(content, overrides), str(path))
 
     def differences(self, other: RunConfig) -> list[str]:
@@ -243,7 +256,8 @@ class RunConfig(Settings):
         return [key for key in ours | theirs if ours.get(key) != theirs.get(key)]
 
     def to_yaml(self) -> str:
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        content = {"format": RUN_FORMAT.current, **self.model_dump(mode="json")}
+        return yaml.safe_dump(content, sort_keys=False)
 
 
 def flat_settings(config: RunConfig) -> dict[str, object]:

@@ -6,15 +6,11 @@ adds one to its `FORMAT`, a function here, and a header of the old format to the
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from vanhove.runs.description import FORMAT
-
-Content = dict[str, Any]
+from vanhove.results import Json
+from vanhove.runs.formats import Format, Upgrade
 
 
-def _without_a_runs_settings(content: Content) -> Content:
+def _without_a_runs_settings(content: Json) -> Json:
     """1 -> 2: a whole run's settings (``config``) become model, graph and a short provenance."""
     config = content.pop("config")
     known = {"loss": "rmse", "beta": 1.0, "shape_weight": 0.0, "select_by": "rmse"}
@@ -35,38 +31,11 @@ def _without_a_runs_settings(content: Content) -> Content:
     }
 
 
-def _with_a_domain(content: Content) -> Content:
+def _with_a_domain(content: Json) -> Json:
     """2 -> 3: says which materials it was trained on; nobody knows that of an older one."""
     return content
 
 
-UPGRADES: dict[int, Callable[[Content], Content]] = {
-    1: _without_a_runs_settings,
-    2: _with_a_domain,
-}
-"""Format -> what makes the next one of it; may change what it is given."""
-
-
-def upgraded(content: object) -> Content:
-    """The description in the current format.
-
-    Raises:
-        ValueError: of a newer format, or of none that was ever written; the message says which.
-    """
-    if not isinstance(content, dict):
-        raise ValueError("its description is no JSON object")
-    # The first format had no number.
-    number = content.get("format", 1 if "config" in content else None)
-    if isinstance(number, int) and number > FORMAT:
-        raise ValueError(
-            f"written in format {number} by a newer vanhove "
-            f"({content.get('version', 'of unknown version')}); this one reads up to {FORMAT}: "
-            "update vanhove"
-        )
-    if number != FORMAT and number not in UPGRADES:
-        raise ValueError(f"format {number!r} was never written by vanhove; it reads 1 to {FORMAT}")
-    while number != FORMAT:
-        content = UPGRADES[number](content)
-        number += 1
-        content["format"] = number
-    return content
+UPGRADES: dict[int, Upgrade] = {1: _without_a_runs_settings, 2: _with_a_domain}
+"""Format -> what makes the next one of it."""
+MODEL_FORMAT = Format(UPGRADES, lambda content: "config" in content)

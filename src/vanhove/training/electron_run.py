@@ -21,7 +21,8 @@ from vanhove.datasets.electron_pbe import (
 from vanhove.datasets.splits import hashed_split
 from vanhove.errors import ConfigError
 from vanhove.models.tight_binding.network import TightBinding, TightBindingSettings
-from vanhove.models.tight_binding.weights import save_member
+from vanhove.results import Json
+from vanhove.runs.hamiltonian import HamiltonianInfo, MemberInfo, save_hamiltonian
 from vanhove.settings import Settings
 from vanhove.training.band_labels import (
     BandLabels,
@@ -116,16 +117,17 @@ def train_member(run: ElectronRun, out: Path) -> Path:
     write_text(out / "run.json", json.dumps(run.model_dump(mode="json"), indent=1) + "\n")
     torch.manual_seed(run.seed)
     model = TightBinding(run.model)
-    history: dict[str, object] = {}
+    history: dict[str, Json] = {}
     if run.teacher is not None:
         history["teacher"] = _teacher(run, run.teacher, model, out)
     history["pbe"] = _pbe(run, model, out)
-    facts = {
-        "run": run.model_dump(mode="json"),
-        "data": {"electron_pbe": electron_data_hash()},
-        "history": history,
-    }
-    save_member(model, facts, finished)
+    member = MemberInfo(
+        run=run.model_dump(mode="json"),
+        data={"electron_pbe": electron_data_hash()},
+        history=history,
+    )
+    info = HamiltonianInfo(model=run.model, n_members=1, members=[member])
+    save_hamiltonian(finished, [model], info)
     return finished
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import time
@@ -19,15 +18,16 @@ from torch import Tensor
 
 from vanhove.atomic import clean, replacing, write_text
 from vanhove.datasets.graph_store import domain_of
-from vanhove.errors import CheckpointError, ConfigError
+from vanhove.errors import ConfigError
 from vanhove.evaluation.measures import measure, validation_keys
 from vanhove.models.processor import training_precision
-from vanhove.runs.checkpoint import read_info, read_safetensors, save_model, write_safetensors
+from vanhove.runs.checkpoint import read_info, save_model
 from vanhove.runs.compatibility import check_data
 from vanhove.runs.config import RunConfig, TrainingSettings
 from vanhove.runs.description import DatasetInfo, ModelInfo, Provenance, objective_of
 from vanhove.runs.folder import BEST, KEPT, LOCK, RUN_FILE, STATE
 from vanhove.runs.prepared import PreparedData, predict_rows, prepare
+from vanhove.runs.state import SavedState, read_state
 from vanhove.training.adapters import merged_parameters
 from vanhove.training.distributed import Processes, processes
 from vanhove.training.logs import RunLog
@@ -198,7 +198,7 @@ class Trainer:
 
     def save_state(self) -> None:
         if self.group.is_first:
-            write_safetensors(self.folder / STATE, *self.run.state())
+            self.run.save(self.folder / STATE)
 
     def finish_epoch(self, log: RunLog | None) -> None:
         progress = self.run.progress
@@ -307,8 +307,7 @@ def is_finished(folder: Path, config: RunConfig) -> bool:
     _check_same_settings(folder / RUN_FILE, config)
     if not (folder / STATE).exists() or not (folder / BEST).exists():
         return False
-    header = read_safetensors(folder / STATE, tensors=False)[1]
-    return bool(_saved_progress(folder / STATE, header)["finished"])
+    return bool(read_state(folder / STATE, tensors=False)[1].progress["finished"])
 
 
 def _check_same_settings(run_file: Path, config: RunConfig) -> None:
@@ -320,14 +319,9 @@ def _check_same_settings(run_file: Path, config: RunConfig) -> None:
         )
 
 
-def _saved_progress(path: Path, header: str) -> dict[str, object]:
-    try:
-        return json.loads(header)["progress"]
-    except (json.JSONDecodeError, KeyError):
-        raise CheckpointError(f"{path}: not the state of a run") from None
-
-
-def _open_folder(folder: Path, config: RunConfig, resume: bool) -> dict[str, object] | None:
+def _open_folder(
+    folder: Path, config: RunConfig, resume: bool
+) -> tuple[dict[str, Tensor], SavedState] | None:
     """Claim the run folder; the saved state when resuming, None for a fresh start."""
     state, run_file = folder / STATE, folder / RUN_FILE
     if run_file.exists():
@@ -337,10 +331,7 @@ def _open_folder(folder: Path, config: RunConfig, resume: bool) -> dict[str, obj
                 "or choose another --output"
             )
         _check_same_settings(run_file, config)
-    if not state.exists():
-        return None
-    tensors, header = read_safetensors(state)
-    return {"tensors": tensors, "progress": _saved_progress(state, header)}
+    return read_state(state) if state.exists() else None
 
 
 @contextmanager
@@ -406,7 +397,7 @@ def train_run(
         seen = data.crystal_systems(data.rows("train"))
         run = Run(config, data.dataset.grid.tolist(), seen, device)
         if saved is not None:
-            run.restore(saved["tensors"], saved["progress"])  # type: ignore[arg-type]
+            run.restore(*saved)
         with _sole_owner(folder) if group.is_first else nullcontext():
             log = None
             if group.is_first:

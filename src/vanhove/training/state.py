@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from vanhove.models.model import SpectrumModel
 from vanhove.models.processor import TrainingPrecision
 from vanhove.runs.checkpoint import build_model
 from vanhove.runs.config import RunConfig
+from vanhove.runs.state import SavedState, write_state
 from vanhove.training.start import start_from
 
 
@@ -103,15 +104,15 @@ class Run:
         )
         self.progress = Progress()
 
-    def state(self) -> tuple[dict[str, Tensor], str]:
-        """Tensors and a JSON header for `write_safetensors`."""
+    def save(self, path: Path) -> None:
+        """All that `restore` needs."""
         tensors = state_tensors(self.model, self.averaged, self.optimizer)
-        header = {"config": self.config.model_dump(mode="json"), "progress": asdict(self.progress)}
-        return tensors, json.dumps(header)
+        write_state(path, tensors, self.config.model_dump(mode="json"), asdict(self.progress))
 
-    def restore(self, tensors: dict[str, Tensor], progress: dict) -> None:
+    def restore(self, tensors: Mapping[str, Tensor], saved: SavedState) -> None:
+        """Back to where `save` was called."""
         restore_tensors(tensors, self.model, self.averaged, self.optimizer)
-        self.progress = Progress(**progress)
+        self.progress = Progress(**saved.progress)
 
     @torch.no_grad()
     def update_average(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from vanhove.models.tight_binding.graph import ElectronGraph, collate_electrons, electron_graph
 from vanhove.models.tight_binding.network import Blocks, TightBinding, energies
 from vanhove.physics.meshes import irreducible_mesh
-from vanhove.runs.checkpoint import read_safetensors, write_safetensors
+from vanhove.runs.state import read_state, write_state
 from vanhove.settings import Settings
 from vanhove.training.band_labels import BandLabels, GapLabel
 from vanhove.training.state import restore_tensors, state_tensors
@@ -250,20 +249,19 @@ class Stage:
     def save(self, path: Path) -> None:
         """All that `restore` needs; the file is replaced as a whole."""
         tensors = state_tensors(self.model, self.averaged, self.optimizer)
+        config = {"seed": self.seed, "settings": self.settings.model_dump(mode="json")}
         place = {
             "epoch": self.epoch,
             "step": self.step,
             "seconds": self.seconds,
             "losses": self.losses,
-            "seed": self.seed,
-            "settings": self.settings.model_dump(mode="json"),
         }
-        write_safetensors(path, tensors, json.dumps(place))
+        write_state(path, tensors, config, place)
 
     def restore(self, path: Path) -> None:
         """Back to where `save` was called."""
-        tensors, header = read_safetensors(path)
-        place = json.loads(header)
+        tensors, saved = read_state(path)
+        place = saved.progress
         restore_tensors(tensors, self.model, self.averaged, self.optimizer)
         self.epoch, self.step = place["epoch"], place["step"]
         self.seconds, self.losses = place["seconds"], place["losses"]

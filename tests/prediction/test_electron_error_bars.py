@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vanhove.errors import ConfigError
-from vanhove.prediction.electron_errors import HalfWidths, calibrate
+from vanhove.models.tight_binding.error_bars import calibrate
 from vanhove.prediction.electron_predictor import load_electrons
 
 from .test_electrons import SILICON, SODIUM
@@ -48,4 +48,3 @@ def test_error_bars_of_the_shipped_weights():
     model.half_widths = {}
     with pytest.raises(ConfigError, match="not calibrated"):
         model.electrons(SILICON).gap_half_width()
-    assert isinstance(HalfWidths(0.1, {"0.9": 1.0}, 3).to_dict(), dict)

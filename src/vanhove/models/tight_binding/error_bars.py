@@ -9,7 +9,7 @@ Lei et al., J. Am. Stat. Assoc. 113, 1094 (2018), with normalised residuals).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -40,9 +40,6 @@ class HalfWidths:
         if key not in self.factors:
             raise ConfigError(f"level {level:g}; calibrated: {', '.join(self.factors)}")
         return self.factors[key] * (np.asarray(spread) + self.floor)
-
-    def to_dict(self) -> dict[str, object]:
-        return asdict(self)
 
 
 def calibrate(

@@ -1,0 +1,146 @@
+"""Weights of the tight-binding model: one member or several, and what is known of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor
+
+from vanhove.crystal.domain import Domain
+from vanhove.errors import CheckpointError
+from vanhove.models.tight_binding.error_bars import HalfWidths
+from vanhove.models.tight_binding.network import TightBinding, TightBindingSettings
+from vanhove.results import Json
+from vanhove.runs.checkpoint import read_safetensors, write_safetensors
+from vanhove.runs.formats import Format
+from vanhove.version import __version__
+
+KIND = "tight_binding"
+_FIRST = "vanhove tight-binding 1"
+"""What format 1 has in place of a number."""
+
+
+def _with_a_number(content: Json) -> Json:
+    """1 -> 2: facts of the training become keys of their own."""
+    facts = content["facts"]
+    return {
+        "kind": KIND,
+        "version": "0.1.0",
+        "model": content["settings"],
+        "n_members": content["n_members"],
+        "members": facts.get("members", [facts] if "run" in facts else []),
+        **{key: facts[key] for key in ("elements", "half_widths", "domain") if key in facts},
+    }
+
+
+HAMILTONIAN_FORMAT = Format({1: _with_a_number}, lambda content: "facts" in content)
+
+
+class MemberInfo(BaseModel):
+    """How a member was trained.
+
+    Attributes:
+        run: settings of the training, see `vanhove.training.electron_run.ElectronRun`.
+        data: data set -> hash.
+        history: of each stage, by name: seconds, losses, and of how much it learned.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    run: Json
+    data: dict[str, str]
+    history: dict[str, Json]
+
+
+class HamiltonianInfo(BaseModel):
+    """What tight-binding weights say of themselves.
+
+    Attributes:
+        format: of this description.
+        kind: tells these weights from those of spectra.
+        version: of vanhove, that wrote them.
+        model: settings of the members.
+        n_members: networks, whose Hamiltonians are averaged.
+        members: how they were trained.
+        elements: atomic numbers in the training data; None: all that have levels.
+        half_widths: error bars of ``"energy"`` and ``"gap"``, where they are calibrated.
+        domain: the materials of the training data, where they are known.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: int = HAMILTONIAN_FORMAT.current
+    kind: Literal["tight_binding"] = "tight_binding"
+    version: str = __version__
+    model: TightBindingSettings
+    n_members: int
+    members: list[MemberInfo] = []
+    elements: list[int] | None = None
+    half_widths: dict[str, HalfWidths] = {}
+    domain: Domain | None = None
+
+
+def save_hamiltonian(path: Path, models: list[TightBinding], info: HamiltonianInfo) -> None:
+    """Write the members, which share their settings, and what is known of them."""
+    tensors: dict[str, Tensor] = {
+        f"{i}.{name}": value
+        for i, model in enumerate(models)
+        for name, value in model.named_parameters()
+    }
+    write_safetensors(path, tensors, info.model_dump_json())
+
+
+def load_hamiltonian(path: Path) -> tuple[list[TightBinding], HamiltonianInfo]:
+    """The members, in evaluation mode, and what is known of them.
+
+    Raises:
+        CheckpointError: the file cannot be read, is of a newer format, or holds something else.
+    """
+    tensors, header = read_safetensors(path)
+    info = _parsed(path, header)
+    models = []
+    for i in range(info.n_members):
+        model = TightBinding(info.model)
+        try:
+            with torch.no_grad():
+                for name, parameter in model.named_parameters():
+                    parameter.copy_(tensors[f"{i}.{name}"])
+        except (KeyError, RuntimeError) as error:
+            raise CheckpointError(f"{path}: weights that do not fit its settings ({error})") from (
+                None
+            )
+        models.append(model.eval().requires_grad_(False))
+    return models, info
+
+
+def is_hamiltonian(path: Path) -> bool:
+    """Whether a file holds tight-binding weights, of whatever format."""
+    try:
+        content = json.loads(read_safetensors(path, tensors=False)[1])
+    except (CheckpointError, ValueError):  # whatever it is, `load` says what is wrong with it
+        return False
+    return isinstance(content, dict) and KIND in (content.get("kind"), _kind_of_first(content))
+
+
+def _kind_of_first(content: Json) -> str | None:
+    return KIND if content.get("format") == _FIRST else None
+
+
+def _parsed(path: Path, header: str) -> HamiltonianInfo:
+    try:
+        content = json.loads(header)
+        if isinstance(content, dict) and content.get("format") == _FIRST:
+            content["format"] = 1
+        return HamiltonianInfo.model_validate(HAMILTONIAN_FORMAT.upgraded(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise CheckpointError(
+            f"{path}: no tight-binding weights that this version knows "
+            f"({'.'.join(map(str, first['loc']))}: {first['msg']})"
+        ) from None
+    except (ValueError, KeyError, AttributeError) as error:
+        raise CheckpointError(f"{path}: no tight-binding weights: {error}") from None
