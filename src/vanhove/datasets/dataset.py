@@ -17,7 +17,7 @@ from vanhove.spectra.grids import interpolate_rows
 from vanhove.spectra.quantities import Quantity, quantity
 
 if TYPE_CHECKING:
-    from vanhove.datasets.petretto_full import CrystalPhonons
+    from vanhove.datasets.crystal_phonons import CrystalPhonons
 
 PARTS = ("train", "valid", "test")
 
@@ -44,7 +44,7 @@ class SpectrumDataset:
         kpoints: of bands, the path of each material, fractional in the cell of its crystal, shape
             ``[n_materials, n_points, 3]``, float64; None for other data.
         phonons: what is known of the phonons of each material besides its spectrum, a
-            `vanhove.datasets.petretto_full.CrystalPhonons`; None where nothing is.
+            `vanhove.datasets.crystal_phonons.CrystalPhonons`; None where nothing is.
 
     Raises:
         DataError: shapes that do not fit, values that are not finite, ids that repeat, splits that

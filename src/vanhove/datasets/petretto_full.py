@@ -7,13 +7,14 @@ as `phonon_petretto`, whose 51 points were made from these densities of states.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.datasets.cache import RemoteFile, data_file, read_content
+from vanhove.datasets.crystal_phonons import CrystalPhonons
 from vanhove.datasets.dataset import SpectrumDataset
 from vanhove.datasets.petretto import load_phonon_petretto
 from vanhove.datasets.registry import register_dataset
@@ -26,46 +27,6 @@ DATA = RemoteFile(
 )
 MOST_POLARISABLE, LARGEST_CHARGE = 60.0, 20.0
 """Beyond these a computed dielectric constant or Born charge is that of a metal."""
-
-
-@dataclass(frozen=True, eq=False)
-class CrystalPhonons:
-    """What DFPT says of one crystal, in the cell of the data set.
-
-    Attributes:
-        kpoints: along the path, Cartesian, 1/angstrom, ``[n_k, 3]``; moved by reciprocal lattice
-            vectors to where they are near 0.
-        directions: towards which Gamma is left or from which it is reached, Cartesian, 0 elsewhere,
-            ``[n_k, 3]``.
-        frequencies: 1/cm, increasing, imaginary ones negative, ``[n_k, 3 n_atoms]``.
-        dos_frequency, dos: 1/cm in steps of 1, and states/(1/cm) per cell (integral 3 n_atoms).
-        charges: Born effective charges, ``[n_atoms, 3, 3]``, symmetrised in their two axes; NaN
-            where they are not to be trusted.
-        dielectric: electronic dielectric tensor, ``[3, 3]``; NaN as the charges.
-        temperatures: K, ``[n_temperatures]``.
-        heat_capacity, entropy: J/(K mol of atoms), ``[n_temperatures]``; NaN where unstable.
-        is_polar: an insulator, whose atoms carry charges.
-        is_unstable: it has imaginary modes (flag of the data set).
-    """
-
-    kpoints: np.ndarray
-    directions: np.ndarray
-    frequencies: np.ndarray
-    dos_frequency: np.ndarray
-    dos: np.ndarray
-    charges: np.ndarray
-    dielectric: np.ndarray
-    temperatures: np.ndarray
-    heat_capacity: np.ndarray
-    entropy: np.ndarray
-    is_polar: bool
-    is_unstable: bool
-
-    def quantiles(self, levels: np.ndarray) -> np.ndarray:
-        """Frequencies, 1/cm, below which these shares of all modes lie, ``[n_levels]``."""
-        total = np.concatenate([[0.0], np.cumsum((self.dos[1:] + self.dos[:-1]) / 2)])
-        rising = np.concatenate([[True], np.diff(total) > 0])
-        return np.interp(levels, total[rising] / total[-1], self.dos_frequency[rising])
 
 
 _CM1_PER_EV = 8065.543937

@@ -15,7 +15,7 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.graph import GraphSettings, build_graph
 from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.datasets import load_dataset
-from vanhove.datasets.petretto_full import CrystalPhonons
+from vanhove.datasets.crystal_phonons import CrystalPhonons
 from vanhove.errors import ConfigError
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel

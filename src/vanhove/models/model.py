@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vanhove.crystal.graph import Batch, CrystalGraph, collate
+from vanhove.errors import ConfigError
 from vanhove.models.atom_features import AtomFeatures
 from vanhove.models.crystal_system import CrystalSystemSettings, CrystalSystemVector
 from vanhove.models.decoders.decoder import Decoder, Outputs
@@ -76,7 +77,18 @@ class SpectrumModel(nn.Module):
         )
 
     def set_places(self, places: Tensor | None) -> None:
-        """Give values at other energies from now on, see `Decoder.set_places`."""
+        """Give values at other energies from now on, see `Decoder.set_places`.
+
+        Raises:
+            ConfigError: the decoder cannot do it.
+        """
+        if places is not None and not self.decoder.answers_on_other_grids:
+            others = [name for name, kind in DECODERS.items() if kind.answers_on_other_grids]
+            raise ConfigError(
+                f"{type(self.decoder).__name__} gives one value per point of its training grid: "
+                "interpolate its spectra (Spectrum.interpolate), or use a decoder with energies "
+                f"({', '.join(others)})"
+            )
         self.decoder.set_places(places)
         self.places = places
 

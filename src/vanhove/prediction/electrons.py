@@ -18,6 +18,7 @@ from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
 from vanhove.models.tight_binding.network import TightBinding
 from vanhove.physics.meshes import irreducible_mesh
 from vanhove.physics.tetrahedra import Tetrahedra, mesh_tetrahedra, states_below
+from vanhove.prediction.electron_files import real_space, write_bxsf, write_wannier90
 from vanhove.spectra.bands import BandGap, BandStructure
 from vanhove.spectra.eigenvalues import SPIN_DEGENERACY, BandEdges, Eigenvalues, band_edges
 from vanhove.spectra.grids import cell_edges, check_grid
@@ -32,6 +33,8 @@ _ABOVE = 6.0
 """eV above the conduction band minimum (metals: Fermi level); higher bands are not shown."""
 _BELOW = 25.0
 """eV below it: deeper semicore levels are flat, and not shown among bands."""
+_FINER = 4
+"""Meshes of Fermi surfaces, against those of densities."""
 _PATH_POINTS = 96
 Projection = Literal["element", "site", "shell"]
 SHELLS = "spd"
@@ -297,9 +300,7 @@ class Electrons:
         Returns:
             lattice vectors in units of the cell ``[n, 3]`` and matrices ``[n, m, m]``, eV.
         """
-        from vanhove.prediction.electron_files import real_space
-
-        return real_space(self, cutoff_eV)
+        return real_space(self.solver, self._edges.vbm, cutoff_eV)
 
     def to_wannier90(self, prefix: str | Path, cutoff_eV: float = 1e-4) -> Path:
         """The Hamiltonian as files of Wannier90, which many programs read.
@@ -310,9 +311,7 @@ class Electrons:
         Returns:
             the path of the first.
         """
-        from vanhove.prediction.electron_files import write_wannier90
-
-        return write_wannier90(self, Path(prefix), cutoff_eV)
+        return write_wannier90(self.solver, self._edges.vbm, cutoff_eV, Path(prefix), self.name)
 
     def to_bxsf(self, path: str | Path, divisions: Sequence[int] | None = None) -> Path:
         """Bands that cross the Fermi level on a mesh, for plots of the Fermi surface (BXSF).
@@ -324,9 +323,9 @@ class Electrons:
         Raises:
             ConfigError: no band crosses the Fermi level.
         """
-        from vanhove.prediction.electron_files import write_bxsf
-
-        return write_bxsf(self, Path(path), divisions)
+        if divisions is None:
+            divisions = mesh_shape(self.crystal, _FINER * self.mesh_density).tolist()
+        return write_bxsf(self.energies, self.fermi_level, self.crystal, divisions, Path(path))
 
     # How
 

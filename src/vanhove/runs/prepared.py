@@ -15,8 +15,8 @@ from vanhove.crystal.graph import Batch, CrystalGraph, build_graph, collate
 from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.crystal.tables import GraphTable
 from vanhove.datasets import SpectrumDataset, load_dataset
+from vanhove.datasets.crystal_phonons import CrystalPhonons
 from vanhove.datasets.graph_store import load_graphs
-from vanhove.datasets.petretto_full import CrystalPhonons
 from vanhove.errors import ConfigError, DataError, StructureError
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel

@@ -61,7 +61,14 @@ class ThermalProperties:
         """
         from vanhove.spectra.conversions.phonopy import write_thermal_properties
 
-        write_thermal_properties(self, path, n_atoms)
+        columns = {
+            "free_energy": self.free_energy,
+            "entropy": self.entropy,
+            "heat_capacity": self.heat_capacity,
+            "energy": self.internal_energy,
+        }
+        atoms = self.n_atoms if n_atoms is None else n_atoms
+        write_thermal_properties(self.temperatures, columns, self.zero_point_energy, atoms, path)
 
     @staticmethod
     def from_phonopy(path: str | Path) -> ThermalProperties:

@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 
 from vanhove.crystal.graph import Batch
-from vanhove.errors import ConfigError
 from vanhove.settings import Settings
 
 
@@ -92,22 +91,15 @@ class Decoder(nn.Module):
     def set_places(self, places: Tensor | None) -> None:
         """Give values at other energies from now on; those of the training grid do not change.
 
+        Where ``answers_on_other_grids``; `SpectrumModel.set_places` refuses for the others.
+
         Args:
             places: ``[n_points]``, increasing: 0 is the first point of the training grid, 1 its
                 last, and each step between two points is as long; None: the training grid.
 
         Raises:
-            ConfigError: the decoder cannot do it.
+            ConfigError: with these settings the decoder cannot do it.
         """
-        if places is not None:
-            from vanhove.models.registry import DECODERS
-
-            others = [name for name, kind in DECODERS.items() if kind.answers_on_other_grids]
-            raise ConfigError(
-                f"{type(self).__name__} gives one value per point of its training grid: "
-                "interpolate its spectra (Spectrum.interpolate), or use a decoder with energies "
-                f"({', '.join(others)})"
-            )
 
     def sample(self, batch: Batch, target: Tensor) -> tuple[Batch, Tensor]:
         """What a training step looks at: all of it, unless a decoder takes a part."""

@@ -9,11 +9,10 @@ import torch
 
 from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.physics.ewald import COULOMB
+from vanhove.spectra.phonon_modes import PhononModes
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
-
-    from vanhove.spectra.phonons import Phonons
 
 
 def supercell_sides(lattice: np.ndarray, reach: float) -> np.ndarray:
@@ -22,7 +21,7 @@ def supercell_sides(lattice: np.ndarray, reach: float) -> np.ndarray:
     return np.maximum(1, np.ceil(2 * reach / heights - 1e-6)).astype(int)
 
 
-def to_phonopy(phonons: Phonons, reach: float) -> Phonopy:
+def to_phonopy(phonons: PhononModes, reach: float) -> Phonopy:
     """See `Phonons.to_phonopy`."""
     from phonopy import Phonopy
     from phonopy.structure.atoms import PhonopyAtoms
@@ -45,7 +44,7 @@ def to_phonopy(phonons: Phonons, reach: float) -> Phonopy:
     return result
 
 
-def supercell_force_constants(phonons: Phonons, sides: np.ndarray, phonopy: Any) -> np.ndarray:
+def supercell_force_constants(phonons: PhononModes, sides: np.ndarray, phonopy: Any) -> np.ndarray:
     """eV/angstrom^2, ``[n_atoms, n_supercell_atoms, 3, 3]``, from commensurate wave vectors.
 
     ``Phi(i 0, j R) = 1/n sum over q of C_ij(q) exp(-i q (R + r_j - r_i))``; at these wave vectors

@@ -6,9 +6,9 @@ mole of cells. Neither needs phonopy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,9 +19,6 @@ from vanhove.spectra.conversions.modes import as_modes
 from vanhove.spectra.density import THZ_PER_CM1, AnyDensity, Density
 from vanhove.spectra.plausibility import check_frequencies, check_modes
 from vanhove.untrusted import parse_yaml, read_file
-
-if TYPE_CHECKING:
-    from vanhove.spectra.thermal_table import ThermalProperties
 
 Made = TypeVar("Made")
 
@@ -63,22 +60,25 @@ def read_total_dos(
 
 
 def write_thermal_properties(
-    properties: ThermalProperties, path: str | Path, n_atoms: int | None = None
+    temperatures: np.ndarray,
+    columns: Mapping[str, np.ndarray],
+    zero_point_energy: float,
+    atoms: int | None,
+    path: str | Path,
 ) -> None:
-    """See `ThermalProperties.to_phonopy`."""
-    atoms = properties.n_atoms if n_atoms is None else n_atoms
+    """See `ThermalProperties.to_phonopy`.
+
+    Args:
+        temperatures: K, ``[n_temperatures]``.
+        columns: in the order of the file, per mole of atoms, each ``[n_temperatures]``.
+        zero_point_energy: per mole of atoms.
+        atoms: in the cell.
+        path: where to.
+    """
     if atoms is None or atoms < 1:
         raise ConfigError(
             f"phonopy counts per mole of cells: pass the atoms in the cell as n_atoms=, got {atoms}"
         )
-    rows = zip(
-        properties.temperatures,
-        atoms * properties.free_energy,
-        atoms * properties.entropy,
-        atoms * properties.heat_capacity,
-        atoms * properties.internal_energy,
-        strict=True,
-    )
     lines = [
         "# Thermal properties / unit cell (natom)",
         "",
@@ -90,19 +90,15 @@ def write_thermal_properties(
         "",
         f"natom: {atoms}",
         "",
-        f"zero_point_energy: {atoms * properties.zero_point_energy:.10f}",
+        f"zero_point_energy: {atoms * zero_point_energy:.10f}",
         "",
         "thermal_properties:",
     ]
-    for temperature, free_energy, entropy, heat_capacity, energy in rows:
-        lines += [
-            f"- temperature:   {temperature:.10f}",
-            f"  free_energy:   {free_energy:.10f}",
-            f"  entropy:       {entropy:.10f}",
-            f"  heat_capacity: {heat_capacity:.10f}",
-            f"  energy:        {energy:.10f}",
-            "",
-        ]
+    for row, temperature in enumerate(temperatures):
+        lines.append(f"- temperature:   {temperature:.10f}")
+        for name, values in columns.items():
+            lines.append(f"  {name + ':':14s} {atoms * values[row]:.10f}")
+        lines.append("")
     write_text(Path(path), "\n".join(lines))
 
 
