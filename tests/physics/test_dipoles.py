@@ -27,6 +27,22 @@ def polar() -> tuple[torch.Tensor, torch.Tensor]:
     return charges - charges.mean(dim=0), 3 * torch.eye(3).double() + 0.3 * half @ half.T
 
 
+def test_crystals_together_by_pairs_or_by_waves(polar, monkeypatch):
+    generator = torch.Generator().manual_seed(1)
+    k = torch.randn(2, 4, 3, generator=generator).double()
+    towards = torch.randn(2, 4, 3, generator=generator).double()
+    k[:, 0] = 0
+    charges = torch.stack([polar[0], 2 * polar[0].flip(0)])
+    lattices = torch.stack([LATTICE, 1.7 * LATTICE])  # another number of waves
+    crystals = (charges, polar[1].expand(2, 3, 3), FRACTIONAL @ lattices, lattices)
+    together = dipole_matrices(*crystals, k, towards)
+    alone = [dipole_matrices(*(x[i] for x in crystals), k[i], towards[i]) for i in (0, 1)]
+    assert (together - torch.stack(alone)).abs().max() < 1e-10
+    monkeypatch.setattr("vanhove.physics.dipoles._MOST_FOR_PAIRS", 0)
+    assert (together - dipole_matrices(*crystals, k, towards)).abs().max() < 1e-10
+    assert together.abs().max() > 1
+
+
 def test_moving_the_crystal_costs_nothing(polar):
     matrix = dipole_matrices(*polar, POSITIONS, LATTICE, torch.zeros(1, 3).double())[0]
     forces = matrix.view(3, 3, 3, 3).sum(dim=2)

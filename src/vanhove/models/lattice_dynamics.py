@@ -43,9 +43,12 @@ def mesh_size(n_atoms: int) -> int:
 
 
 def mesh_of(lattice: Tensor, n_atoms: int) -> tuple[Tensor, Tensor]:
-    """The mesh of a crystal, Cartesian ``[n_k, 3]``, 1/angstrom, and its weights ``[n_k]``."""
+    """The mesh of crystals with lattices ``[..., 3, 3]``: Cartesian ``[..., n_k, 3]``, 1/angstrom.
+
+    Beside it its weights ``[n_k]``.
+    """
     points, weight = time_reversed_mesh((mesh_size(n_atoms),) * 3)
-    reciprocal = 2 * math.pi * torch.linalg.inv(lattice).T
+    reciprocal = 2 * math.pi * torch.linalg.inv(lattice).mT
     return lattice.new_tensor(points) @ reciprocal, lattice.new_tensor(weight)
 
 

@@ -8,6 +8,7 @@ business of the short-ranged force constants. As in phonopy, ABINIT and Quantum 
 from __future__ import annotations
 
 import math
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ RANGE = 0.55
 """1/angstrom: beyond 4 angstrom hardly anything of the interaction is left out."""
 ACCURACY = 2.6
 """The sum ends where the damping is ``exp(-x^2)`` of this x."""
+_MOST_FOR_PAIRS = 40
+"""Atoms."""
 
 
 def dipole_matrices(
@@ -31,7 +34,7 @@ def dipole_matrices(
     inverse_range: float = RANGE,
     accuracy: float = ACCURACY,
 ) -> Tensor:
-    """Force constants of dipoles of one crystal at wave vectors.
+    """Force constants of dipoles at wave vectors: of one crystal, or of several of like size.
 
     With K = k + G, ``C_ij(k) = 4 pi / volume * sum over G of (K Z_i)(K Z_j) / (K eps K) *
     exp(-K eps K / (4 L^2)) exp(i G (r_i - r_j))``, L^2 = ``inverse_range``^2 times a third of the
@@ -40,7 +43,8 @@ def dipole_matrices(
 
     Args:
         charges: Born effective charges, sum 0, ``[n_atoms, 3, 3]``; the first axis is the field's,
-            the second the displacement's.
+            the second the displacement's. Here and below, of several crystals with one dimension
+            more in front.
         dielectric: electronic dielectric tensor, ``[3, 3]``.
         positions: Cartesian, angstrom, ``[n_atoms, 3]``.
         lattice: row vectors, angstrom, ``[3, 3]``.
@@ -53,50 +57,101 @@ def dipole_matrices(
     Returns:
         Complex, eV/angstrom^2, ``[n_k, 3 n_atoms, 3 n_atoms]``.
     """
-    n = len(charges)
+    if kpoints.dim() == 2:
+        return dipole_matrices(
+            charges[None],
+            dielectric[None],
+            positions[None],
+            lattice[None],
+            kpoints[None],
+            None if directions is None else directions[None],
+            inverse_range,
+            accuracy,
+        )[0]
     reach = 2 * inverse_range * accuracy
     # The last one is Gamma without a field: what makes the forces of a rigid shift vanish.
-    kpoints = torch.cat([kpoints, kpoints.new_zeros(1, 3)])
-    about = float(torch.linalg.vector_norm(kpoints, dim=1).max())
-    basis = 2 * math.pi * np.linalg.inv(lattice.detach().cpu().double().numpy()).T
-    waves = torch.from_numpy(lattice_points(basis, reach, about)).to(positions)
+    kpoints = torch.cat([kpoints, torch.zeros_like(kpoints[:, :1])], dim=1)
+    waves = _waves(lattice, kpoints, reach)  # [n_crystals, n_waves, 3]
     volume = torch.linalg.det(lattice.double()).abs().to(lattice)
-    scale = COULOMB * 4 * math.pi / volume
-    spread = 4 * inverse_range**2 * dielectric.diagonal().mean()
+    scale = (COULOMB * 4 * math.pi / volume)[:, None, None]
+    spread = 4 * inverse_range**2 * dielectric.diagonal(dim1=1, dim2=2).mean(dim=1)
 
-    wave = kpoints[:, None] + waves  # [n_k, n_waves, 3]
-    quadratic = ((wave @ dielectric) * wave).sum(dim=-1)
+    wave = kpoints[:, :, None] + waves[:, None]  # [n_crystals, n_k, n_waves, 3]
+    quadratic = ((wave @ dielectric[:, None]) * wave).sum(dim=-1)
     length = (wave**2).sum(dim=-1)
     at_zero = length < 1e-10
     # Where the sum ends depends on the wave alone: not on the cell, nor on the other k-points.
-    damping = torch.exp(-quadratic / spread) * (length < reach**2)
+    damping = torch.exp((-quadratic / spread[:, None, None]).clamp(min=-60)) * (length < reach**2)
     if directions is not None:
-        along = torch.cat([directions, directions.new_zeros(1, 3)])
-        wave = torch.where(at_zero[..., None], along[:, None], wave)
-        quadratic = ((wave @ dielectric) * wave).sum(dim=-1)
+        along = torch.cat([directions, torch.zeros_like(directions[:, :1])], dim=1)
+        wave = torch.where(at_zero[..., None], along[:, :, None], wave)
+        quadratic = ((wave @ dielectric[:, None]) * wave).sum(dim=-1)
         at_zero = (wave**2).sum(dim=-1) < 1e-10
     safe = torch.where(at_zero, torch.ones_like(quadratic), quadratic)
     weight = torch.where(at_zero, torch.zeros_like(safe), scale * damping / safe)
+    summed = _by_pairs if charges.shape[1] <= _MOST_FOR_PAIRS else _by_waves
+    real, imaginary = summed(weight, wave, waves, charges, positions)
+    own = real[:, -1].sum(dim=3)
+    own = (own + own.transpose(2, 3)) / 2
+    one = torch.eye(charges.shape[1], dtype=own.dtype, device=own.device)
+    real = real[:, :-1] - (one[:, None, :, None] * own[:, :, :, None])[:, None]
+    return torch.complex(real, imaginary[:, :-1]).flatten(4).flatten(2, 3)
 
-    # Sums of weight K_a K_b exp(i G (r_i - r_j)) for all pairs: one product of matrices, since the
-    # phases are the same at all k-points.
+
+def _waves(lattice: Tensor, kpoints: Tensor, reach: float) -> Tensor:
+    """All G that matter to any of the k-points, ``[n_crystals, n_waves, 3]``.
+
+    Crystals with fewer than others get waves that are too long to count.
+    """
+    about = torch.linalg.vector_norm(kpoints.detach(), dim=2).amax(dim=1).tolist()
+    bases = 2 * math.pi * np.linalg.inv(lattice.detach().cpu().double().numpy()).swapaxes(1, 2)
+    found = [lattice_points(*each) for each in zip(bases, repeat(reach), about, strict=False)]
+    waves = np.full((len(found), max(map(len, found)), 3), 10 * (reach + max(about)))
+    for row, own in zip(waves, found, strict=True):
+        row[: len(own)] = own
+    return torch.from_numpy(waves).to(kpoints)
+
+
+def _by_pairs(
+    weight: Tensor, wave: Tensor, waves: Tensor, charges: Tensor, positions: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Sums of weight (K Z_i) (K Z_j) exp(i G (r_i - r_j)), real and imaginary part.
+
+    Each ``[n_crystals, n_k, n_atoms, 3, n_atoms, 3]``. All pairs of atoms in one product of
+    matrices, since the phases are the same at all k-points.
+    """
+    n, device = charges.shape[1], charges.device
     a, b = torch.triu_indices(3, 3)
     i, j = torch.triu_indices(n, n)
-    phase = (positions[i] - positions[j]) @ waves.T
-    tensor = (weight[..., None] * wave[..., a] * wave[..., b]).transpose(1, 2)
-    sums = tensor @ torch.cat([phase.cos(), phase.sin()]).T  # [n_k, 6, 2 n_pairs]
+    phase = (positions[:, i] - positions[:, j]) @ waves.transpose(1, 2)
+    tensor = ((weight[..., None] * wave)[..., a] * wave[..., b]).transpose(2, 3)
+    # [n_crystals, n_k, 6, 2 n_pairs]
+    phases = torch.cat([phase.cos(), phase.sin()], dim=1).transpose(1, 2)
+    sums = (tensor.flatten(1, 2) @ phases).unflatten(1, (-1, 6))
     component = torch.zeros(3, 3, dtype=torch.long)
     component[a, b] = component[b, a] = torch.arange(6)
     pair = torch.zeros(n, n, dtype=torch.long)
     pair[i, j] = pair[j, i] = torch.arange(len(i))
-    sums = sums[:, component.to(sums.device)].unflatten(3, (2, -1))[..., pair.to(sums.device)]
+    sums = sums[:, :, component.to(device)].unflatten(4, (2, -1))[..., pair.to(device)]
     # Rows: displacement of atom i along x; columns: of atom j along y.
-    half = torch.einsum("iax,kabcij->kcixbj", charges, sums)
-    both = torch.einsum("kcixbj,jby->kcixjy", half, charges)
-    real, imaginary = both.unbind(1)
+    half = torch.einsum("ziax,zkabcij->zkcixbj", charges, sums)
+    both = torch.einsum("zkcixbj,zjby->zkcixjy", half, charges)
     sign = torch.sign(torch.arange(n)[None] - torch.arange(n)[:, None]).to(both)
-    imaginary = imaginary * sign[:, None, :, None]
-    own = real[-1].sum(dim=2)
-    own = (own + own.transpose(1, 2)) / 2
-    matrix = torch.complex(real[:-1], imaginary[:-1]).flatten(3).flatten(1, 2)
-    return matrix - torch.block_diag(*own)
+    return both[:, :, 0], both[:, :, 1] * sign[:, None, :, None]
+
+
+def _by_waves(
+    weight: Tensor, wave: Tensor, waves: Tensor, charges: Tensor, positions: Tensor
+) -> tuple[Tensor, Tensor]:
+    """As `_by_pairs`, whose numbers grow with the cube of the atoms: of large crystals."""
+    n = charges.shape[1]
+    phase = positions @ waves.transpose(1, 2)  # [n_crystals, n_atoms, n_waves]
+    cosines = phase.cos().repeat_interleave(3, dim=1)[:, None]
+    sines = phase.sin().repeat_interleave(3, dim=1)[:, None]
+    moment = charges.transpose(2, 3).flatten(1, 2)[:, None] @ wave.transpose(2, 3)
+    left = weight[:, :, None] * moment  # [n_crystals, n_k, 3 n_atoms, n_waves]
+    real = (left * cosines) @ (moment * cosines).transpose(2, 3)
+    real = real + (left * sines) @ (moment * sines).transpose(2, 3)
+    mixed = (left * sines) @ (moment * cosines).transpose(2, 3)
+    shape = (*real.shape[:2], n, 3, n, 3)
+    return real.view(shape), (mixed - mixed.transpose(2, 3)).view(shape)

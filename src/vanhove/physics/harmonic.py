@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -59,36 +60,8 @@ class HarmonicCrystal:
             kpoints: Cartesian, 1/angstrom, ``[n_k, 3]``.
             directions: of the non-analytic term at Gamma, see `dipole_matrices`.
         """
-        root = self.masses.rsqrt()
-        # The other direction of each spring is the Hermitian conjugate of this one.
-        one_way = is_forward(self.source, self.target, self.vector).nonzero()[:, 0]
-        source, target = self.source[one_way], self.target[one_way]
-        scale = 2 * root[source] * root[target]
-        own = self.springs / self.masses[self.target][:, None, None]
-        own = own.new_zeros(self.n_atoms, 3, 3).index_add(0, self.target, own)
-        matrix = bloch_matrices(
-            -self.springs[one_way] * scale[:, None, None],
-            source,
-            target,
-            self.vector[one_way],
-            own,
-            kpoints,
-            self.n_atoms,
-        )
-        if self.charges is None or self.dielectric is None:
-            return matrix
-        dipoles = dipole_matrices(
-            self.charges,
-            self.dielectric,
-            self.positions,
-            self.lattice,
-            kpoints,
-            directions,
-            self.inverse_range,
-            self.accuracy,
-        )
-        each = root.repeat_interleave(3)
-        return matrix + dipoles * each[:, None] * each
+        along = None if directions is None else directions[None]
+        return dynamical_matrices([self], kpoints[None], along)[0]
 
     def squared_frequencies(self, kpoints: Tensor, directions: Tensor | None = None) -> Tensor:
         """``[n_k, 3 n_atoms]``, eV / (angstrom^2 u), increasing; arguments as
@@ -102,6 +75,54 @@ class HarmonicCrystal:
         gradient. Arguments as `dynamical_matrices`.
         """
         return eigenvalues(self.dynamical_matrices(kpoints, directions))
+
+
+def dynamical_matrices(
+    crystals: Sequence[HarmonicCrystal], kpoints: Tensor, directions: Tensor | None = None
+) -> Tensor:
+    """As `HarmonicCrystal.dynamical_matrices`, of several crystals with equally many atoms.
+
+    Args:
+        crystals: all with dipoles or none, of the same range and accuracy.
+        kpoints: ``[n_crystals, n_k, 3]``.
+        directions: ``[n_crystals, n_k, 3]`` or None.
+
+    Returns:
+        Complex, eV / (angstrom^2 u), ``[n_crystals, n_k, 3 n_atoms, 3 n_atoms]``.
+    """
+    first, n = crystals[0], crystals[0].n_atoms
+    source = torch.cat([own.source + n * i for i, own in enumerate(crystals)])
+    target = torch.cat([own.target + n * i for i, own in enumerate(crystals)])
+    vector = torch.cat([own.vector for own in crystals])
+    springs = torch.cat([own.springs for own in crystals])
+    masses = torch.cat([own.masses for own in crystals])
+    root = masses.rsqrt()
+    own = springs.new_zeros(len(masses), 3, 3).index_add(0, target, springs)
+    own = own / masses[:, None, None]
+    # The other direction of each spring is the Hermitian conjugate of this one.
+    one_way = is_forward(source, target, vector).nonzero()[:, 0]
+    source, target = source[one_way], target[one_way]
+    scale = 2 * root[source] * root[target]
+    blocks = -springs[one_way] * scale[:, None, None]
+    matrix = bloch_matrices(blocks, source, target, vector[one_way], own, kpoints, n)
+    if first.charges is None or first.dielectric is None:
+        return matrix
+
+    def stacked(name: str) -> Tensor:
+        return torch.stack([getattr(own, name) for own in crystals])
+
+    dipoles = dipole_matrices(
+        stacked("charges"),
+        stacked("dielectric"),
+        stacked("positions"),
+        stacked("lattice"),
+        kpoints,
+        directions,
+        first.inverse_range,
+        first.accuracy,
+    )
+    each = root.view(len(crystals), 1, n, 1).expand(-1, -1, -1, 3).flatten(2)
+    return matrix + dipoles * (each[..., None] * each[:, :, None])
 
 
 def balanced(crystal: HarmonicCrystal) -> HarmonicCrystal:

@@ -20,14 +20,23 @@ from vanhove.models.lattice_dynamics import (
     Springs,
     harmonic_crystals,
     mesh_of,
+    mesh_size,
 )
 from vanhove.models.output import OutputKind
 from vanhove.models.registry import register_decoder
-from vanhove.physics.harmonic import HarmonicCrystal, softened, squared_frequency
+from vanhove.physics.bloch import eigenvalues
+from vanhove.physics.harmonic import (
+    HarmonicCrystal,
+    dynamical_matrices,
+    softened,
+    squared_frequency,
+)
 from vanhove.spectra.quantities import PHONON_DOS
 from vanhove.spectra.thermodynamics import GAS_CONSTANT, KELVIN_PER_CM1
 
 _TINY = 1e-4
+_NUMBERS_AT_ONCE = 100_000
+"""Of dynamical matrices that are made together: these stay in the processor's cache."""
 _SOFT_CM1, _SOFTEST_CM1, _ROOM = 30.0, 15.0, 300.0
 WIDTHS_CM1 = (14.0, 35.0)
 """Of the Gaussians that modes become, before training."""
@@ -175,28 +184,40 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
         with torch.autocast(atoms.device.type, enabled=False):
             atoms = atoms.to(batch.edge_vector.dtype)
             of_atom = torch.cat([torch.ones_like(atoms[:, :1]), self.channels(atoms)], dim=1)
-            width = self.log_width.exp()[:, None, None]
-            result, along = [], []
-            for row, (crystal, numbers) in enumerate(
-                zip(crystals, of_atom.split(batch.n_atoms.tolist()), strict=True)
-            ):
-                kpoints, weight = mesh_of(crystal.lattice, crystal.n_atoms)
+            numbers = of_atom.split(batch.n_atoms.tolist())
+            density: dict[int, Tensor] = {}
+            along: dict[int, Tensor] = {}
+            for rows in _of_like_size(crystals):
+                own = [crystals[row] for row in rows]
+                kpoints, weight = mesh_of(torch.stack([c.lattice for c in own]), own[0].n_atoms)
                 directions = None
                 if path is not None and towards is not None:
-                    directions = torch.cat([torch.zeros_like(kpoints), towards[row]])
-                    kpoints = torch.cat([kpoints, path[row]])
-                squared, vectors = crystal.modes(kpoints, directions)
+                    directions = torch.cat([torch.zeros_like(kpoints), towards[rows]], dim=1)
+                    kpoints = torch.cat([kpoints, path[rows]], dim=1)
+                squared, vectors = eigenvalues(dynamical_matrices(own, kpoints, directions))
                 frequency, n = softened(squared), len(weight)
-                along.append(frequency[n:])
-                share = vectors[:n].abs().square().unflatten(1, (-1, 3)).sum(dim=2)
-                channels = share.transpose(1, 2) @ numbers
-                channels = (channels * weight[:, None, None]).flatten(0, 1)
-                distance = (self.grid[:, None] - frequency[:n].flatten()) / width
-                density = torch.exp(-0.5 * distance**2) @ channels / len(numbers)
+                along |= zip(rows, frequency[:, n:], strict=True)
+                share = torch.view_as_real(vectors[:, :n]).square().sum(dim=-1)
+                share = share.unflatten(2, (-1, 3)).sum(dim=3).transpose(2, 3)
+                channels = share @ torch.stack([numbers[row] for row in rows])[:, None]
+                channels = (channels * weight[:, None, None]).flatten(1, 2)
+                found = self.broadened(frequency[:, :n].flatten(1), channels) / own[0].n_atoms
                 # The maximum on the training grid, whatever other energies are asked for.
-                largest = density[:, :: self.parts, 0].amax(dim=1).clamp(min=_TINY)
-                result.append((density / largest[:, None, None]).transpose(0, 1))
-        return torch.stack(result), along
+                largest = found[:, :, :: self.parts, :1].amax(dim=2, keepdim=True)
+                found = (found / largest.clamp(min=_TINY)).transpose(1, 2)
+                density |= zip(rows, found, strict=True)
+        everyone = range(len(crystals))
+        return torch.stack([density[row] for row in everyone]), [along[row] for row in everyone]
+
+    def broadened(self, frequency: Tensor, weight: Tensor) -> Tensor:
+        """Modes ``[n, n_modes]`` with weights ``[n, n_modes, n_channels]`` as Gaussians.
+
+        ``[n, n_widths, n_points, n_channels]``.
+        """
+        width = self.log_width.exp()[:, None, None]
+        distance = (self.grid[:, None] - frequency[:, None, None]) / width
+        # exp is many times slower where its result is too small for a float32.
+        return torch.exp((-0.5 * distance**2).clamp(min=-60)) @ weight[:, None]
 
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
         densities, _ = self.densities(atoms, batch, self.crystals(atoms, batch))
@@ -237,6 +258,19 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
                 error = error + weights.thermal_weight * thermal
             errors.append(error)
         return torch.stack(errors)
+
+
+def _of_like_size(crystals: list[HarmonicCrystal]) -> list[list[int]]:
+    """Rows of crystals with equally many atoms, few enough for the memory."""
+    by_size: dict[int, list[int]] = {}
+    for row, crystal in enumerate(crystals):
+        by_size.setdefault(crystal.n_atoms, []).append(row)
+    groups = []
+    for n_atoms, rows in by_size.items():
+        n_points = mesh_size(n_atoms) ** 3 / 2 + 1
+        at_once = max(1, int(_NUMBERS_AT_ONCE / (n_points * (3 * n_atoms) ** 2)))
+        groups += [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
+    return groups
 
 
 def _thermal(frequency: Tensor) -> Tensor:
