@@ -13,7 +13,18 @@ from pathlib import Path
 from vanhove.results import write_result
 
 ROOT = Path(__file__).parent.parent
-EVERY = {"train": 5, "label": 2, "embed": 3, "screen": 2, "finetune": 11, "sweep": 25, "tune": 25}
+EVERY = {
+    "train": 2,
+    "finetune": 4,
+    "embed": 1,
+    "ensemble": 1,
+    "label": 1,
+    "screen": 1,
+    "data import": 1,
+    "sweep": 12,
+    "tune": 10,
+    "reproduce": 3,
+}
 """Each so-manyeth write, by the time that a command takes."""
 
 

@@ -27,11 +27,17 @@ class Killer:
 
     def __init__(self, root: Path, point: int | None, counter: Path):
         self.root, self.point, self.counter, self.n = str(root), point, counter, 0
-        self.open, self.replace, self.rename = builtins.open, os.replace, os.rename
+        self.open = builtins.open
 
     def install(self) -> None:
         builtins.open = io.open = self._open  # type: ignore[assignment]
-        os.replace, os.rename = self._moving(self.replace), self._moving(self.rename)
+        os.replace, os.rename = self._moving(os.replace), self._moving(os.rename)
+        os.mkdir, os.unlink = self._changing(os.mkdir), self._changing(os.unlink)
+        os.rmdir = self._changing(os.rmdir)
+        if "sqlalchemy" in sys.modules:  # each commit to a database
+            from sqlalchemy.engine.default import DefaultDialect
+
+            DefaultDialect.do_commit = self._changing(DefaultDialect.do_commit)
 
     def _reached(self, path: Any) -> bool:
         if not str(path).startswith(self.root):
@@ -46,6 +52,17 @@ class Killer:
         if set(mode) & set("wax+") and self._reached(file):
             os._exit(KILLED)
         return stream
+
+    def _changing(self, change: Callable[..., None]) -> Callable[..., None]:
+        """A change that a kill comes before; a commit has no path."""
+
+        def changing(*args: Any, **options: Any) -> None:
+            path = args[0] if isinstance(args[0], str | os.PathLike) else self.root
+            if not str(path).endswith(".lock") and self._reached(path):
+                os._exit(KILLED)
+            change(*args, **options)
+
+        return changing
 
     def _moving(self, move: Callable[..., None]) -> Callable[..., None]:
         def moving(source: Any, target: Any, **options: Any) -> None:
@@ -87,7 +104,9 @@ def content(root: Path) -> dict[str, bytes]:
         if not path.is_file() or path.name in (".lock", "lock"):
             continue
         data = path.read_bytes()
-        if path.name == "metrics.csv":
+        if path.suffix == ".db":
+            data = _trials(path)
+        if path.name in ("metrics.csv", "trials.csv"):
             rows = [line.split(b",") for line in data.splitlines()]
             column = rows[0].index(b"seconds") if rows and b"seconds" in rows[0] else None
             data = b"\n".join(
@@ -102,6 +121,20 @@ def content(root: Path) -> dict[str, bytes]:
             data = _SECONDS.sub(rb"\g<1>0", data)
         found[str(path.relative_to(root))] = data
     return found
+
+
+def _trials(path: Path) -> bytes:
+    """What a study has found; the database itself holds dates on every page."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    (summary,) = optuna.get_all_study_summaries(storage := f"sqlite:///{path}")
+    study = optuna.load_study(study_name=summary.study_name, storage=storage)
+    rows = [
+        (t.number, t.state.name, t.values, t.params, t.intermediate_values)
+        for t in study.get_trials()
+    ]
+    return json.dumps(rows).encode()
 
 
 def measure(command: Callable[[Path], None], every: int = 1) -> dict[str, Any]:
@@ -192,6 +225,43 @@ def _sweep(root: Path) -> None:
     sweep(_config(), {"training.learning_rate": [1e-3, 3e-3]}, output=root / "sweep", quiet=True)
 
 
+def _ensemble(root: Path) -> None:
+    from vanhove.runs.checkpoint import export
+    from vanhove.training.ensemble import make_ensemble
+
+    members = []
+    for seed in (0, 1):
+        config = _config().model_copy(update={"seed": seed})
+        from vanhove.training.loop import train_to_end
+
+        members.append(train_to_end(config, root.parent / f"member{seed}", quiet=True).folder)
+    make_ensemble(members, root / "joined" / "both.safetensors", quiet=True)
+    export(members[0], root / "half.safetensors")
+
+
+def _reproduce(root: Path) -> None:
+    from vanhove.experiments.reproduce import reproduce
+
+    options = {"quick": True, "quiet": True, "rows": ["E3NN"]}
+    reproduce("dostransformer-table1", runs=root / "runs", output=root / "out", **options)
+
+
+def _import(root: Path) -> None:
+    from tests.conftest import STRUCTURES
+    from vanhove.datasets.importing import import_calculations
+    from vanhove.errors import ConfigError
+
+    rows = "".join(f"{f:.2f} {0.75 if 1 <= f < 9 else 0}\n" for f in [x / 10 for x in range(100)])
+    source = root.parent / "calculations" / "NaCl"
+    source.mkdir(parents=True, exist_ok=True)
+    (source / "total_dos.dat").write_text(rows)
+    (source / "NaCl.cif").write_bytes((STRUCTURES / "NaCl.cif").read_bytes())
+    try:
+        import_calculations(source.parent, root / "data")
+    except ConfigError:  # finished before it was killed
+        assert (root / "data" / "spectra.json").exists()
+
+
 def _tune(root: Path) -> None:
     from tests.tuning.conftest import space_content
     from vanhove.tuning.search import tune
@@ -215,6 +285,9 @@ COMMANDS = {
     "sweep": _sweep,
     "tune": _tune,
     "screen": _screen,
+    "ensemble": _ensemble,
+    "reproduce": _reproduce,
+    "data import": _import,
 }
 
 

@@ -13,9 +13,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from vanhove.atomic import clean, replacing, temporary, write_text
-from vanhove.errors import OutputError
+from vanhove.atomic import clean, held, replacing, temporary, whole_folder, write_text
+from vanhove.cli import app
+from vanhove.errors import ConfigError, OutputError
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -60,3 +62,62 @@ def test_clean_takes_away_what_a_kill_left(tmp_path):
         (place / "a.part").write_text("a file of the user")
     clean(tmp_path)
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["a.part"] * 2
+
+
+def test_a_folder_is_held_by_one_and_left_alone_by_a_start_that_fails(tmp_path):
+    folder = tmp_path / "runs" / "one"
+    with (
+        held(folder, "working"),
+        pytest.raises(ConfigError, match="another process is working"),
+        held(folder, "working"),
+    ):
+        raise AssertionError("two at once")
+    assert not (tmp_path / "runs").exists()
+    with contextlib.suppress(RuntimeError), held(folder, "working"):
+        raise RuntimeError("no data")
+    assert not (tmp_path / "runs").exists()
+    with held(folder, "working"):
+        write_text(folder / "a.txt", "kept")
+    assert (folder / "a.txt").exists()
+    (tmp_path / "empty").mkdir()
+    with held(tmp_path / "empty", "working"):
+        pass
+    assert (tmp_path / "empty").exists()
+
+
+def test_a_folder_is_made_whole_or_not_at_all(tmp_path):
+    out = tmp_path / "new" / "data"
+    with contextlib.suppress(RuntimeError), whole_folder(out, "importing") as part:
+        (part / "half").write_text("half")
+        raise RuntimeError
+    assert not (tmp_path / "new").exists()
+    with whole_folder(out, "importing") as part:
+        (part / "a").write_text("whole")
+        with (
+            pytest.raises(ConfigError, match="another process is importing"),
+            whole_folder(out, "importing"),
+        ):
+            raise AssertionError("two at once")
+        assert not out.exists()
+    assert [path.name for path in out.parent.rglob("*")] == ["data", "a"]
+
+
+@pytest.mark.parametrize("name", ["train", "import"])
+def test_a_start_that_fails_leaves_no_folder(name, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.cif").write_text("no crystal")
+    out = tmp_path / "made" / "out"
+    data = str(tmp_path / "data")
+    arguments = {
+        "train": [
+            "train",
+            "dostransformer-phonon",
+            "--set",
+            f"data.dataset={data}",
+            "-o",
+            str(out),
+        ],
+        "import": ["data", "import", data, str(out)],
+    }[name]
+    assert CliRunner().invoke(app, [*arguments, str(out)]).exit_code == 2
+    assert not (tmp_path / "made").exists()

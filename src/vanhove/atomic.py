@@ -7,13 +7,16 @@ every process, so that the next write takes the place of what a kill left, and `
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from vanhove.errors import OutputError
+import filelock
 
-SUFFIX = ".part"
+from vanhove.errors import ConfigError, OutputError
+
+SUFFIX, LOCK = ".part", ".lock"
 
 
 def temporary(path: Path) -> Path:
@@ -59,3 +62,71 @@ def clean(folder: Path) -> None:
     for part in folder.rglob(f".*{SUFFIX}"):
         if part.is_file():
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def held(folder: Path, doing: str) -> Iterator[None]:
+    """Make a folder and hold it: two processes in one would write over each other.
+
+    A folder that is made here (or hidden), and into which nothing is written, goes away again.
+
+    Args:
+        folder: of the output.
+        doing: what the other process does, for the message.
+
+    Raises:
+        ConfigError: another process holds it.
+        OutputError: it cannot be made.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    lock = filelock.FileLock(folder / LOCK)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise ConfigError(
+            f"another process is {doing} in {folder}: wait for it, stop it, or choose another "
+            f"--output (if there is none, on any machine, delete {folder / LOCK})"
+        ) from None
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror or error})") from error
+    try:
+        clean(folder)
+        yield
+    finally:
+        if (made or folder.name.startswith(".")) and [path.name for path in folder.glob("*")] in (
+            [],
+            [LOCK],
+        ):
+            (folder / LOCK).unlink(missing_ok=True)
+            for path in made or [folder]:
+                with suppress(OSError):  # something is in it
+                    path.rmdir()
+        lock.release()
+
+
+@contextmanager
+def whole_folder(folder: Path, doing: str) -> Iterator[Path]:
+    """``with whole_folder(path, doing) as part:`` fill the folder ``part``.
+
+    It becomes ``path`` (which is missing or empty) at the end, and goes away where something
+    fails. Held as by `held`.
+
+    Raises:
+        ConfigError: another process is making this folder.
+        OutputError: it cannot be made.
+    """
+    beside = folder.with_name(f".{folder.name}{SUFFIX}")
+    with held(beside, doing):
+        part = beside / folder.name
+        try:
+            shutil.rmtree(part, ignore_errors=True)  # what a kill left
+            part.mkdir()
+            yield part
+            if folder.exists():
+                folder.rmdir()
+            part.rename(folder)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)

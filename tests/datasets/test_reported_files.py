@@ -181,6 +181,17 @@ def test_tables_that_contradict_themselves(tmp_path, text, reason):
         load_folder(folder_with(tmp_path, text))
 
 
+def test_a_row_that_lost_its_maximum_is_not_scaled(tmp_path):
+    text = "id;0,5;1,5;2,5\nSi;0;0,3;0,25\nMgO;0;0,05;1\nNaCl;0;1;0,4\n"
+    site = (("A1", "Na", "0", "0", "0", "1"),)
+    (tmp_path / "NaCl.cif").write_text(cif(sites=site))
+    with pytest.raises(DataError, match=r"maximum below 1, unlike the others.*: Si;"):
+        load_folder(folder_with(tmp_path, text))
+    dataset = load_folder(tmp_path, on_error="skip")
+    assert dataset.ids == ["MgO", "NaCl"]
+    np.testing.assert_allclose(dataset.grid, [0.5, 1.5, 2.5])
+
+
 def test_no_module_is_imported_because_a_file_names_it(tmp_path, monkeypatch):
     """monty would import what ``@module`` names."""
     (tmp_path / "planted.py").write_text("raise SystemExit('imported')")

@@ -124,7 +124,8 @@ def test_killed_trial_goes_on_beside_another_process(space, tmp_path, searched):
     after = tune(space, tmp_path / "search", trials=2, quiet=True).content.to_json()
     assert after["n_trials"] == len(after["trials"]) == 2
     assert "running" not in after["states"]
-    assert after["trials"][frozen]["continued"] == 1
+    starts = open_study(Place(tmp_path / "search")).get_trials()[frozen].user_attrs["starts"]
+    assert len(starts) == 2
     # It began as the first trial of an unbroken search, and ends as that one.
     assert outcomes(after)[frozen] == outcomes(show(searched).content.to_json())[frozen]
 

@@ -57,7 +57,8 @@ def split_cif(text: str, name: str) -> list[CifBlock]:
     """The data blocks of a CIF that hold atoms.
 
     Raises:
-        StructureError: the grammar is broken, no data block, or none with atoms.
+        StructureError: the grammar is broken, no data block, none with atoms, or the symmetry in
+            another block than the atoms.
     """
     from gemmi import cif
 
@@ -72,11 +73,22 @@ def split_cif(text: str, name: str) -> list[CifBlock]:
     with_atoms = [i for i, found in enumerate(tags) if _COORDINATES[0] in found]
     if not with_atoms:
         raise StructureError("holds no structure: _atom_site_fract_x is missing", name)
+    apart = [i for i in range(len(tags)) if i not in with_atoms and _states_symmetry(tags[i])]
+    if apart and not all(_states_symmetry(tags[i]) for i in with_atoms):
+        raise StructureError(
+            f"data block {blocks[apart[0]].name!r} states the symmetry, but the atoms stand in "
+            "another block; put both into one",
+            name,
+        )
     places = [
         f"data block {blocks[i].name!r}, one of {len(blocks)}" if len(blocks) > 1 else ""
         for i in with_atoms
     ]
     return [CifBlock(tags[i], place) for i, place in zip(with_atoms, places, strict=True)]
+
+
+def _states_symmetry(tags: Tags) -> bool:
+    return any(tag.startswith(("_space_group", "_symmetry_")) for tag in tags)
 
 
 def _grammar(message: str) -> str:

@@ -27,6 +27,10 @@ _SPLITS = "splits.json"
 _GRID_UNITS = {"cm-1": "cm-1", "1/cm": "cm-1", "cm^-1": "cm-1", "eV": "eV", "THz": "THz"}
 _UNIT_WORDS = {*_GRID_UNITS, *(f"[{unit}]" for unit in _GRID_UNITS), "-", "[-]", "unit", "units"}
 _NAMES_SHOWN = 3
+_NO_MAXIMUM = (
+    "maximum below 1, unlike the others (is a column missing, or a comma a separator? if not, "
+    "state '# normalisation:' or scale all spectra alike)"
+)
 
 
 @dataclass
@@ -309,7 +313,18 @@ def _check_spectra(
             # Of two spectra it is unknown which is right.
             good.pop(material, None)
         seen.add(material)
+    if normalisation is None:
+        _check_scale(good, problems)
     return good
+
+
+def _check_scale(spectra: dict[str, np.ndarray], problems: _Problems) -> None:
+    """Where most spectra have a maximum of 1 and none more, the others have lost their maximum."""
+    less = [material for material, values in spectra.items() if values.max() < 1 - 1e-3]
+    if 2 * len(less) < len(spectra) and all(v.max() < 1 + 1e-3 for v in spectra.values()):
+        for material in less:
+            problems.found[_NO_MAXIMUM].append(material)
+            del spectra[material]
 
 
 def _read_crystals(

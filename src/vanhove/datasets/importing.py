@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import defaultdict
 from dataclasses import dataclass, field
 from os import PathLike
@@ -11,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vanhove.atomic import write_text
+from vanhove.atomic import whole_folder, write_text
 from vanhove.datasets.calculations import PREFERENCE, Found, reader_of
-from vanhove.errors import ConfigError, DataError, OutputError, VanhoveError
+from vanhove.errors import ConfigError, DataError, VanhoveError
 from vanhove.progress import track
+from vanhove.results import Json
 from vanhove.spectra.electron_dos import ELECTRON_TARGETS
 from vanhove.spectra.grids import check_grid, even_grid
 from vanhove.spectra.quantities import PHONON_DOS
@@ -90,14 +90,35 @@ def import_calculations(
         raise DataError(f"{source} is no folder; give one with calculations")
     if out.exists() and any(out.iterdir()):
         raise ConfigError(f"{out}: holds files; give a new folder")
-    found, result = _read(source, out, quiet)
-    kinds = sorted({item.quantity for _, _, item in found})
-    if quantity is None and len(kinds) > 1:
-        raise ConfigError(f"{source}: holds {' and '.join(kinds)}; choose one as quantity")
-    result.quantity = quantity or (kinds[0] if kinds else "")
+    with whole_folder(out, "importing") as part:
+        found, result = _read(source, out, quiet)
+        kinds = sorted({item.quantity for _, _, item in found})
+        if quantity is None and len(kinds) > 1:
+            raise ConfigError(f"{source}: holds {' and '.join(kinds)}; choose one as quantity")
+        result.quantity = quantity or (kinds[0] if kinds else "")
+        points = PHONON_GRID if grid is None else check_grid(grid)
+        spectra, structures = _converted(found, source, points, result)
+        if not spectra:
+            raise DataError(f"{source}: nothing that can be used\n{result}".replace("\n", "; "))
+        target = ELECTRON_TARGETS["dostransformer"]
+        is_phonon = result.quantity == PHONON_DOS.name
+        table = {
+            "quantity": result.quantity,
+            "unit": "cm-1" if is_phonon else "eV",
+            "normalisation": "max" if is_phonon else target.normalisation,
+            "grid": (points if is_phonon else target.grid).tolist(),
+            "spectra": spectra,
+        }
+        _write(part, table, structures, result)
+    return result
+
+
+def _converted(
+    found: list[tuple[str, Path, Found]], source: Path, points: np.ndarray, result: Imported
+) -> tuple[dict[str, list[float]], dict[str, str]]:
+    """Values and structures by id, as the data set has them; ``result`` gets the rest."""
     spectra: dict[str, list[float]] = {}
     structures: dict[str, str] = {}
-    points = PHONON_GRID if grid is None else check_grid(grid)
     for id, file, item in found:
         name = str(file.relative_to(source))
         if item.quantity != result.quantity:
@@ -114,19 +135,7 @@ def import_calculations(
         result.taken.append(
             row | {"normalisation": item.normalisation, "structure": item.structure}
         )
-    if not spectra:
-        raise DataError(f"{source}: nothing that can be used\n{result}".replace("\n", "; "))
-    target = ELECTRON_TARGETS["dostransformer"]
-    is_phonon = result.quantity == PHONON_DOS.name
-    table = {
-        "quantity": result.quantity,
-        "unit": "cm-1" if is_phonon else "eV",
-        "normalisation": "max" if is_phonon else target.normalisation,
-        "grid": (points if is_phonon else target.grid).tolist(),
-        "spectra": spectra,
-    }
-    _write(out, table, structures, result)
-    return result
+    return spectra, structures
 
 
 def _read(source: Path, out: Path, quiet: bool) -> tuple[list[tuple[str, Path, Found]], Imported]:
@@ -184,21 +193,10 @@ def _values(item: Found, grid: np.ndarray) -> np.ndarray:
     return ELECTRON_TARGETS["dostransformer"].density(item.spectrum.states, item.spectrum.edges)
 
 
-def _write(out: Path, table: dict, structures: dict[str, str], result: Imported) -> None:
-    new = out.with_name(f".{out.name}.part")
-    try:
-        shutil.rmtree(new, ignore_errors=True)  # what a kill left
-        new.mkdir(parents=True)
-        for id, text in structures.items():
-            write_text(new / f"{id}.json", text)
-        write_text(new / "spectra.json", json.dumps(table))
-        content = {"taken": result.taken, "skipped": result.skipped, "other": result.other}
-        (new / "report").mkdir()
-        write_text(new / "report" / TABLE, json.dumps(content, indent=1) + "\n")
-        if out.exists():  # empty, as was checked
-            out.rmdir()
-        new.rename(out)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({error.strerror or error})") from error
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
+def _write(out: Path, table: Json, structures: dict[str, str], result: Imported) -> None:
+    for id, text in structures.items():
+        write_text(out / f"{id}.json", text)
+    write_text(out / "spectra.json", json.dumps(table))
+    content = {"taken": result.taken, "skipped": result.skipped, "other": result.other}
+    (out / "report").mkdir()
+    write_text(out / "report" / TABLE, json.dumps(content, indent=1) + "\n")

@@ -6,6 +6,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
@@ -16,7 +17,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from vanhove.atomic import write_text
+from vanhove.atomic import held, write_text
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import symbols_of
 from vanhove.crystal.embeddings import SUFFIX, read_embedding
@@ -140,55 +141,56 @@ def embed(
     if limit is not None and limit < 2:
         raise ConfigError(f"limit {limit}; allowed: 2 or more")
 
-    labelled = chosen.kind == "contrastive-labels" and weights is None
-    is_dataset = labelled or str(source) in DATASETS
-    dataset = load_dataset(str(source)) if is_dataset else None
-    crystals = _structures(Path(source)) if dataset is None else list(dataset.crystals)
-    rows = np.arange(len(crystals)) if dataset is None else np.asarray(dataset.split("train"))
-    rows = _choice(crystals, rows, chosen.seed, limit, max_atoms, leave_out)
-    if dataset is None:  # the graphs of a data set are kept for all of it, whoever asks
-        crystals, rows = [crystals[row] for row in rows], np.arange(len(rows))
-    spectra = _labels(dataset) if dataset is not None and labelled else None
-    material = _material(crystals, rows, spectra, chosen, quiet)
+    with nullcontext() if out_path is None else held(_lock_folder(out_path), "learning"):
+        labelled = chosen.kind == "contrastive-labels" and weights is None
+        is_dataset = labelled or str(source) in DATASETS
+        dataset = load_dataset(str(source)) if is_dataset else None
+        crystals = _structures(Path(source)) if dataset is None else list(dataset.crystals)
+        rows = np.arange(len(crystals)) if dataset is None else np.asarray(dataset.split("train"))
+        rows = _choice(crystals, rows, chosen.seed, limit, max_atoms, leave_out)
+        if dataset is None:  # the graphs of a data set are kept for all of it, whoever asks
+            crystals, rows = [crystals[row] for row in rows], np.arange(len(rows))
+        spectra = _labels(dataset) if dataset is not None and labelled else None
+        material = _material(crystals, rows, spectra, chosen, quiet)
 
-    own: dict[str, Tensor] = {}
-    held_out = potential = None
-    if chosen.kind == "potential":
-        found, potential = potential_features(chosen, material, crystals, quiet)
-    else:
-        if weights is None:
-            assert out_path is not None
-            state = _state_path(out_path)
-            objective, held_out = train_objective(chosen, material, state, quiet)
+        own: dict[str, Tensor] = {}
+        held_out = potential = None
+        if chosen.kind == "potential":
+            found, potential = potential_features(chosen, material, crystals, quiet)
         else:
-            objective = _loaded(chosen, weights, str(encoder))
-        found = encoded(objective, material, crystals, quiet)
-        own = dict(objective.named_parameters())
-    table = found.element_table()
-    info = EmbeddingInfo(
-        vanhove=__version__,
-        kind=chosen.kind,
-        source=Path(source).name,
-        structures=material.fingerprint,
-        n_crystals=len(material.rows) if potential is None else len(found.n_atoms),
-        max_atoms=max_atoms,
-        left_out=f"formulas of valid and test of {leave_out}" if leave_out else "none",
-        settings=chosen.model_dump(mode="json"),
-        dimension=table.shape[1],
-        elements=symbols_of(np.flatnonzero(~np.isnan(table).any(axis=1))),
-        held_out=held_out,
-        encoder=None if weights is None else str(encoder),
-        potential=potential,
-    )
+            if weights is None:
+                assert out_path is not None
+                state = _state_path(out_path)
+                objective, held_out = train_objective(chosen, material, state, quiet)
+            else:
+                objective = _loaded(chosen, weights, str(encoder))
+            found = encoded(objective, material, crystals, quiet)
+            own = dict(objective.named_parameters())
+        table = found.element_table()
+        info = EmbeddingInfo(
+            vanhove=__version__,
+            kind=chosen.kind,
+            source=Path(source).name,
+            structures=material.fingerprint,
+            n_crystals=len(material.rows) if potential is None else len(found.n_atoms),
+            max_atoms=max_atoms,
+            left_out=f"formulas of valid and test of {leave_out}" if leave_out else "none",
+            settings=chosen.model_dump(mode="json"),
+            dimension=table.shape[1],
+            elements=symbols_of(np.flatnonzero(~np.isnan(table).any(axis=1))),
+            held_out=held_out,
+            encoder=None if weights is None else str(encoder),
+            potential=potential,
+        )
 
-    if latents_path is not None:
-        found.write(latents_path)
-    if map_path is not None:
-        write_text(map_path, latent_map(found, f"Latent space: {chosen.kind}"))
-    if out_path is not None:
-        _write(out_path, table, own, info)
-        _state_path(out_path).unlink(missing_ok=True)
-    return EmbedResult(table, found, info)
+        if latents_path is not None:
+            found.write(latents_path)
+        if map_path is not None:
+            write_text(map_path, latent_map(found, f"Latent space: {chosen.kind}"))
+        if out_path is not None:
+            _write(out_path, table, own, info)
+            _state_path(out_path).unlink(missing_ok=True)
+        return EmbedResult(table, found, info)
 
 
 def _labels(dataset: SpectrumDataset) -> Tensor:
@@ -199,6 +201,10 @@ def _labels(dataset: SpectrumDataset) -> Tensor:
 
 def _state_path(out: Path) -> Path:
     return out.with_name(out.name.removesuffix(SUFFIX) + f".state{SUFFIX}")
+
+
+def _lock_folder(out: Path) -> Path:
+    return out.with_name(f".{out.name.removesuffix(SUFFIX)}")
 
 
 def _settings(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vanhove.runs.config import RunConfig
 
-BEST, STATE, RUN_FILE, LOCK = "best.safetensors", "last.safetensors", "config.yaml", ".lock"
+BEST, STATE, RUN_FILE = "best.safetensors", "last.safetensors", "config.yaml"
 KEPT = "valid.npy"
 """Validation predictions of each epoch of a run with ``data.fold``, in the order of its rows:
 ``[n_epochs, n_valid, n_points]`` (of bands ``[..., n_bands]``), NaN where an epoch was not run."""

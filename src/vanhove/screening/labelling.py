@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
@@ -16,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from vanhove.atomic import whole_folder
 from vanhove.crystal.crystal import Crystal
 from vanhove.datasets import load_dataset
 from vanhove.datasets.dataset import PARTS, SpectrumDataset
-from vanhove.errors import ConfigError, OutputError, StructureError
+from vanhove.errors import ConfigError, StructureError
 from vanhove.prediction.loading import load
 from vanhove.prediction.predictor import Predictor
 from vanhove.progress import track
@@ -79,33 +79,36 @@ def label(
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder}: holds files; give a new folder")
-    predictor = load(DEFAULT_WEIGHTS if model is None else model)
-    if quantity(predictor.info.quantity).is_bands:
-        raise ConfigError(f"{predictor.name} predicts bands; a model of densities is needed")
-    others = None if together_with is None else _other_data(together_with, predictor)
-    held_out = set() if others is None else _held_out_formulas(others)
-    reader = open_source(Path(source))
-    items = list(_items(reader, _drawn(reader, limit, seed)))
-    kept = [item for item in items if not (isinstance(item, Crystal) and item.formula in held_out)]
-    rows = [
-        _Row(f"labelled-{index:06d}", "train", crystal, values)
-        for index, (crystal, values) in enumerate(_labelled(predictor, kept, quiet))
-    ]
-    n_labelled = len(rows)
-    if others is not None:
-        for part in PARTS:
-            rows += [
-                _Row(others.ids[row], part, others.crystals[row], others.values[row])
-                for row in others.split(part)
-            ]
-    _write(folder, rows, predictor)
-    return Labelled(
-        folder,
-        n_labelled,
-        n_left_out=len(items) - len(kept),
-        n_failed=len(kept) - n_labelled,
-        n_computed=len(rows) - n_labelled,
-    )
+    with whole_folder(folder, "labelling") as part:
+        predictor = load(DEFAULT_WEIGHTS if model is None else model)
+        if quantity(predictor.info.quantity).is_bands:
+            raise ConfigError(f"{predictor.name} predicts bands; a model of densities is needed")
+        others = None if together_with is None else _other_data(together_with, predictor)
+        held_out = set() if others is None else _held_out_formulas(others)
+        reader = open_source(Path(source))
+        items = list(_items(reader, _drawn(reader, limit, seed)))
+        kept = [
+            item for item in items if not (isinstance(item, Crystal) and item.formula in held_out)
+        ]
+        rows = [
+            _Row(f"labelled-{index:06d}", "train", crystal, values)
+            for index, (crystal, values) in enumerate(_labelled(predictor, kept, quiet))
+        ]
+        n_labelled = len(rows)
+        if others is not None:
+            for name in PARTS:
+                rows += [
+                    _Row(others.ids[row], name, others.crystals[row], others.values[row])
+                    for row in others.split(name)
+                ]
+        _write(part, rows, predictor)
+        return Labelled(
+            folder,
+            n_labelled,
+            n_left_out=len(items) - len(kept),
+            n_failed=len(kept) - n_labelled,
+            n_computed=len(rows) - n_labelled,
+        )
 
 
 @dataclass(frozen=True)
@@ -160,25 +163,13 @@ def _labelled(
 
 
 def _write(folder: Path, rows: list[_Row], predictor: Predictor) -> None:
-    """As `vanhove.datasets.folder.load_folder` reads it; all or nothing."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    new = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(new, ignore_errors=True)  # what a kill left
-    try:
-        new.mkdir()
-        with (new / "spectra.csv").open("w", encoding="utf-8", newline="") as stream:
-            stream.write(f"# unit: {predictor.info.unit}\n")
-            stream.write(f"# normalisation: {predictor.info.normalisation}\n")
-            writer = csv.writer(stream)
-            writer.writerow(["id", "split", *(f"{x:g}" for x in predictor.grid)])
-            for row in rows:
-                writer.writerow([row.id, row.part, *(f"{value:.5g}" for value in row.values)])
-                path = new / f"{row.id}.json"
-                path.write_text(json.dumps(row.crystal.to_dict()), encoding="utf-8")
-        if folder.exists():  # empty, as was checked
-            folder.rmdir()
-        new.rename(folder)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
+    """As `vanhove.datasets.folder.load_folder` reads it."""
+    with (folder / "spectra.csv").open("w", encoding="utf-8", newline="") as stream:
+        stream.write(f"# unit: {predictor.info.unit}\n")
+        stream.write(f"# normalisation: {predictor.info.normalisation}\n")
+        writer = csv.writer(stream)
+        writer.writerow(["id", "split", *(f"{x:g}" for x in predictor.grid)])
+        for row in rows:
+            writer.writerow([row.id, row.part, *(f"{value:.5g}" for value in row.values)])
+            path = folder / f"{row.id}.json"
+            path.write_text(json.dumps(row.crystal.to_dict()), encoding="utf-8")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from vanhove.atomic import temporary, write_bytes
+from vanhove.atomic import LOCK, temporary, write_bytes
 from vanhove.errors import ConfigError
 from vanhove.version import __version__
 
@@ -61,7 +61,7 @@ class Plan:
                 _check_same(theirs, mine, out)
                 return
             temporary(path).unlink(missing_ok=True)  # what a kill left
-            if any(out.iterdir()):
+            if any(path.name != LOCK for path in out.iterdir()):
                 raise ConfigError(
                     f"--output {out}: holds other files and no {PLAN}; give a new folder, or "
                     "that of an unfinished screening"

@@ -11,6 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
+from vanhove.atomic import held
 from vanhove.errors import ConfigError
 from vanhove.models.inference import Precision
 from vanhove.prediction.electron_predictor import electron_weights, load_electrons
@@ -142,28 +143,31 @@ def screen(
         versions=library_versions(),
     )
     tables = Tables(out, chosen, info, plan.model)
-    plan.enter(out)
-    tables.prepare()
-    job = Job(out, str(checkpoint), type(reader), plan.properties, where, primitive, precision)
-    every = reader.chunks(partition_size, limit)
-    chunks = (chunk for chunk in every if not tables.is_finished(chunk.number))
-    if engine == "local":
-        done = run_local(job, chunks, workers or _processors())
-    else:
-        done = run_ray(job, chunks, workers)
-    n_new = sum(1 for _ in track(done, "screening", quiet, total=_todo(reader, plan, tables)))
-    tables.tidy()
+    with held(out, "screening"):
+        plan.enter(out)
+        tables.prepare()
+        job = Job(out, str(checkpoint), type(reader), plan.properties, where, primitive, precision)
+        every = reader.chunks(partition_size, limit)
+        chunks = (chunk for chunk in every if not tables.is_finished(chunk.number))
+        if engine == "local":
+            done = run_local(job, chunks, workers or _processors())
+        else:
+            done = run_ray(job, chunks, workers)
+        n_new = sum(1 for _ in track(done, "screening", quiet, total=_todo(reader, plan, tables)))
+        tables.tidy()
 
-    findings = collect(out, chosen, order, top)
-    write_best(out, chosen, findings)
-    facts = {
-        "source": reader.path.name,
-        "model": plan.model,
-        "selected by": where or "nothing: all are selected",
-        "sorted by": sort or "place in the source",
-    }
-    write_report(out, chosen, findings, info, facts)
-    return ScreeningResult(out, findings.n_predicted, findings.n_selected, findings.n_failed, n_new)
+        findings = collect(out, chosen, order, top)
+        write_best(out, chosen, findings)
+        facts = {
+            "source": reader.path.name,
+            "model": plan.model,
+            "selected by": where or "nothing: all are selected",
+            "sorted by": sort or "place in the source",
+        }
+        write_report(out, chosen, findings, info, facts)
+        return ScreeningResult(
+            out, findings.n_predicted, findings.n_selected, findings.n_failed, n_new
+        )
 
 
 def _check_counts(**counts: int | None) -> None:

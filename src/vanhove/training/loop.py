@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-import filelock
 import numpy as np
 import torch
 from torch import Tensor
 
-from vanhove.atomic import clean, replacing, write_text
+from vanhove.atomic import held, replacing, write_text
 from vanhove.datasets.graph_store import domain_of
 from vanhove.errors import ConfigError
 from vanhove.evaluation.measures import measure, validation_keys
@@ -25,7 +24,7 @@ from vanhove.runs.checkpoint import read_info, save_model
 from vanhove.runs.compatibility import check_data
 from vanhove.runs.config import RunConfig, TrainingSettings
 from vanhove.runs.description import DatasetInfo, ModelInfo, Provenance, objective_of
-from vanhove.runs.folder import BEST, KEPT, LOCK, RUN_FILE, STATE
+from vanhove.runs.folder import BEST, KEPT, RUN_FILE, STATE
 from vanhove.runs.prepared import PreparedData, predict_rows, prepare
 from vanhove.runs.state import SavedState, read_state
 from vanhove.training.adapters import merged_parameters
@@ -334,25 +333,6 @@ def _open_folder(
     return read_state(state) if state.exists() else None
 
 
-@contextmanager
-def _sole_owner(folder: Path) -> Iterator[None]:
-    """Make the run folder and hold it: two trainings in one would write over each other."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise ConfigError(
-            f"another process is training in {folder}: wait for it, stop it, or choose another "
-            f"--output (if there is none, on any machine, delete {folder / LOCK})"
-        ) from None
-    try:
-        clean(folder)
-        yield
-    finally:
-        lock.release()
-
-
 def train_run(
     config: RunConfig | str | PathLike[str],
     output: str | PathLike[str] | None = None,
@@ -388,22 +368,23 @@ def train_run(
     with deterministic_algorithms(config.training.deterministic), processes() as group:
         if device.type == "cuda":
             device = torch.device("cuda", group.rank % torch.cuda.device_count())
-        saved = _open_folder(folder, config, resume)
-        group.wait()  # until every process has looked, before the first one writes
-        parts = ("train",) if config.training.select_by == "last" else ("train", "valid")
-        data = prepare(config, parts, quiet or not group.is_first)
-        if config.start.checkpoint is not None:
-            check_data(data.dataset, read_info(find_weights(config.start.checkpoint)), own=False)
-        seen = data.crystal_systems(data.rows("train"))
-        run = Run(config, data.dataset.grid.tolist(), seen, device)
-        if saved is not None:
-            run.restore(*saved)
-        with _sole_owner(folder) if group.is_first else nullcontext():
+        with held(folder, "training") if group.is_first else nullcontext():
+            saved = _open_folder(folder, config, resume)
+            group.wait()  # until every process has looked, before the first one writes
+            parts = ("train",) if config.training.select_by == "last" else ("train", "valid")
+            data = prepare(config, parts, quiet or not group.is_first)
+            if config.start.checkpoint is not None:
+                start = read_info(find_weights(config.start.checkpoint))
+                check_data(data.dataset, start, own=False)
+            seen = data.crystal_systems(data.rows("train"))
+            run = Run(config, data.dataset.grid.tolist(), seen, device)
+            if saved is not None:
+                run.restore(*saved)
+            trainer = Trainer(run, data, folder, group, quiet, on_epoch)
             log = None
             if group.is_first:
                 log = RunLog(folder, config, run.progress.epoch)
                 write_text(folder / RUN_FILE, config.to_yaml())
-            trainer = Trainer(run, data, folder, group, quiet, on_epoch)
             try:
                 complete = trainer.fit(log)
             finally:

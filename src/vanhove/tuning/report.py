@@ -56,7 +56,6 @@ class TrialResult(Result):
         is_base: whether these are the settings that the search began with.
         epochs: run so far.
         seconds: of training.
-        continued: how often it went on after a stop.
         same_as: number of an earlier trial with these settings, whose result it took.
         retry_of: number of the trial that it repeats.
         lost: whether its process was gone, so that another trial repeats it.
@@ -72,7 +71,6 @@ class TrialResult(Result):
     is_base: bool
     epochs: int
     seconds: float | None
-    continued: int
     same_as: int | None
     retry_of: int | None
     lost: bool
@@ -127,7 +125,6 @@ def trial_content(trial: FrozenTrial, space: SearchSpace) -> TrialResult:
         is_base=bool(attrs.get("base")),
         epochs=len(scores),
         seconds=attrs.get("seconds"),
-        continued=max(0, len(attrs.get("starts", ())) - 1),
         same_as=attrs.get("same_as"),
         retry_of=attrs.get("retry_of"),
         lost=bool(attrs.get("lost")),
@@ -160,7 +157,7 @@ def write_tables(study: optuna.Study, space: SearchSpace, folder: Path) -> Searc
     """Write ``trials.json``, ``trials.csv`` and, once a trial has finished, ``best.yaml``."""
     content = search_content(study, space)
     write_text(folder / CONTENT, json_text(content.to_json()) + "\n")
-    plain = ("number", "state", "value", "epochs", "seconds", "continued", "reason")
+    plain = ("number", "state", "value", "epochs", "seconds", "reason")
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
     writer.writerow([*plain, *space.space])

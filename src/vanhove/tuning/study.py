@@ -183,6 +183,8 @@ class TrialWorker:
             KeyboardInterrupt: a signal asked to stop; the trial is saved and will be continued.
             TuningError: all of the first trials failed.
         """
+        with self.place.lock():
+            self.tidy()  # what a kill left
         while (claimed := self.claim()) is not None:
             try:
                 self.run_trial(claimed.trial)
@@ -216,8 +218,14 @@ class TrialWorker:
             return Claimed(trial, lock)
 
     def lock_of(self, number: int) -> filelock.BaseFileLock | None:
-        """The lock of a trial of this folder, taken; None when it is held or not of this folder."""
+        """The lock of a trial of this folder, taken; None when it is held or not of this folder.
+
+        To be asked while the place is locked: a trial of this folder alone that has no folder yet
+        was killed as it began.
+        """
         folder = self.place.trial(number)
+        if self.place.storage is None:  # then nobody else has a folder of it
+            folder.mkdir(parents=True, exist_ok=True)
         if not folder.exists():
             return None
         lock = filelock.FileLock(folder / LOCK)
@@ -294,6 +302,8 @@ class TrialWorker:
 
         try:
             config = self.space.config(values, f"{self.space.name}-{trial.number}")
+            if reported and max(reported) + 1 < self.space.epochs and trial.should_prune():
+                raise optuna.TrialPruned  # killed before it could be said
             result = train_to_end(config, folder, quiet=True, on_epoch=on_epoch)
         except optuna.TrialPruned:
             self.end(trial, TrialState.PRUNED)
