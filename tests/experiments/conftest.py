@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from vanhove import reproduce
+from vanhove.experiments.results import TableResult
 
 NAME = "dostransformer-table1"
 ROWS = ["mlp", "mlp-energy"]
@@ -18,7 +18,7 @@ ROWS = ["mlp", "mlp-energy"]
 class Done:
     runs: Path
     output: Path
-    result: dict[str, Any]
+    result: TableResult
 
 
 @pytest.fixture(scope="session")

@@ -57,17 +57,17 @@ def test_table_files_and_figures(reproduced):
     result, options, _ = reproduced
     where = options.output
     saved = read_result(where / "bandformer.json")
-    assert saved["mean"] == result["mean"]
-    assert len(saved["runs"][0]["energy_mae_per_material"]) == result["n_materials"]
-    assert result["seeds"] == [0, 1]
-    assert result["n_nonmetals"] == result["n_materials"]
-    assert result["figures"] == ["bandformer-quintiles.png", "bandformer-scatter.png"]
-    assert all((where / name).stat().st_size > 5000 for name in result["figures"])
+    assert saved["mean"] == result.mean
+    assert len(saved["runs"][0]["energy_mae_per_material"]) == result.n_materials
+    assert result.seeds == [0, 1]
+    assert result.n_nonmetals == result.n_materials
+    assert result.figures == ["bandformer-quintiles.png", "bandformer-scatter.png"]
+    assert all((where / name).stat().st_size > 5000 for name in result.figures)
     text = bandformer_table(result)
     assert "nearest training crystal" in text
     line = next(line for line in text.splitlines() if line.startswith("band gap of non-metals"))
     assert "0.164" in line
-    for metrics in (result["mean"], *result["baselines"].values()):
+    for metrics in (result.mean, *result.baselines.values()):
         assert metrics["energy_mae"] >= 0
         assert "centre_mae_metal" not in metrics  # the toys all have a gap
 
@@ -75,10 +75,10 @@ def test_table_files_and_figures(reproduced):
 def test_runs_are_used_again_and_agree_with_evaluate(reproduced):
     first, options, overrides = reproduced
     again = reproduce_bandformer(replace(options, seeds=None, measured_only=True), overrides)
-    assert again["mean"] == pytest.approx(first["mean"], nan_ok=True)
+    assert again.mean == pytest.approx(first.mean, nan_ok=True)
     measured = evaluate(options.runs / "bandformer-seed0", quiet=True)
     for key, value in measured.mean.items():
-        assert value == pytest.approx(first["runs"][0]["metrics"][key], rel=1e-5)
+        assert value == pytest.approx(first.runs[0].metrics[key], rel=1e-5)
     assert set(measured.groups["n_species"]["2"]) == {
         "n",
         "energy_mae",

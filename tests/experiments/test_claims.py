@@ -72,8 +72,9 @@ def test_a_material_without_a_number_is_left_out():
 
 
 def test_collect_keeps_the_most_seeds(done):
-    fewer = {**done.result, "rows": [{**row, "seeds": [0]} for row in done.result["rows"]]}
-    for results in ([done.result, fewer], [fewer, done.result]):
+    whole = done.result.to_json()
+    fewer = {**whole, "rows": [{**row, "seeds": [0]} for row in whole["rows"]]}
+    for results in ([whole, fewer], [fewer, whole]):
         assert collect(results)["mlp"]["seeds"] == [0, 1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import reasons
@@ -18,18 +19,16 @@ from vanhove.spectra import plotting
 def test_a_figure_is_drawn_and_small(name, done):
     measurer = Measurer(quiet=True)
     runs = {
-        row["run"]: [
-            measurer.measure(done.runs / f"quick-{row['run']}-seed{seed}") for seed in row["seeds"]
-        ]
-        for row in done.result["rows"]
+        row.run: [measurer.measure(done.runs / f"quick-{row.run}-seed{seed}") for seed in row.seeds]
+        for row in done.result.rows
     }
     assert len(plotting.png(FIGURES[name](done.result, runs))) < 200_000
-    empty = {**done.result, "rows": [{**r, "mean": None} for r in done.result["rows"]]}
+    empty = replace(done.result, rows=[replace(row, mean=None) for row in done.result.rows])
     assert FIGURES[name](empty, {}) is None
 
 
 def test_the_page_of_results(done, monkeypatch):
-    result = json.loads(json.dumps(done.result))
+    result = json.loads(json.dumps(done.result.to_json()))
     found = {"dostransformer-table1": result}
     text = results_page.page(found)
     mean, std = result["rows"][0]["mean"]["mae"], result["rows"][0]["std"]["mae"]

@@ -26,7 +26,7 @@ from vanhove.results import read_result
 
 def test_the_files_hold_the_result(done):
     result = read_result(done.output / f"{NAME}-quick.json")
-    assert result == json.loads(json.dumps(done.result))
+    assert result == json.loads(json.dumps(done.result.to_json()))
     assert result["quick"]
     assert "NOT A MEASUREMENT" in result["notes"][0]
     assert [row["run"] for row in result["rows"]] == ROWS
@@ -53,13 +53,13 @@ def test_the_files_hold_the_result(done):
 def test_the_numbers_are_those_of_evaluate(done):
     folder = done.runs / "quick-mlp-seed1"
     theirs = evaluate(folder, quiet=True).mean
-    ours = done.result["rows"][0]["runs"][1]["metrics"]
+    ours = done.result.rows[0].runs[1].metrics
     assert {key: ours[key] for key in theirs} == pytest.approx(theirs, rel=1e-6)
 
 
 def test_the_table_shows_ours_and_theirs(done):
     text = experiment_table(done.result)
-    mean, std = (done.result["rows"][0][what]["mae"] for what in ("mean", "std"))
+    mean, std = (getattr(done.result.rows[0], what)["mae"] for what in ("mean", "std"))
     assert f"{mean:.3f} +- {std:.3f}" in text
     assert "0.309 +- 0.016" in text
     assert "NOT A MEASUREMENT" in text
@@ -74,7 +74,7 @@ def test_a_finished_run_is_neither_trained_nor_predicted_again(done, tmp_path, m
     again = reproduce(
         NAME, seeds=(0, 1), rows=ROWS, quick=True, runs=done.runs, output=tmp_path, quiet=True
     )
-    assert again["rows"] == done.result["rows"]
+    assert again.rows == done.result.rows
 
 
 def test_other_weights_are_predicted_again(done, tmp_path):
@@ -92,17 +92,17 @@ def test_measured_only_trains_nothing(done, tmp_path, monkeypatch):
     nothing = reproduce(
         NAME, quick=True, measured_only=True, runs=tmp_path / "none", output=tmp_path, quiet=True
     )
-    assert all(row["mean"] is None for row in nothing["rows"])
-    assert experiment_table(nothing).count("not run") >= len(nothing["rows"])
+    assert all(row.mean is None for row in nothing.rows)
+    assert experiment_table(nothing).count("not run") >= len(nothing.rows)
 
     some = reproduce(
         NAME, quick=True, measured_only=True, runs=done.runs, output=tmp_path, quiet=True
     )
-    rows = {row["run"]: row for row in some["rows"]}
-    assert rows["mlp"]["seeds"] == [0, 1]
-    assert rows["mlp"]["mean"] == done.result["rows"][0]["mean"]
-    assert rows["dostransformer"]["mean"] is None
-    assert any(note.startswith("Not run yet: ") for note in some["notes"])
+    rows = {row.run: row for row in some.rows}
+    assert rows["mlp"].seeds == [0, 1]
+    assert rows["mlp"].mean == done.result.rows[0].mean
+    assert rows["dostransformer"].mean is None
+    assert any(note.startswith("Not run yet: ") for note in some.notes)
 
 
 def test_a_run_with_other_settings_is_refused(done, tmp_path):

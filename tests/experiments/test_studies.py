@@ -28,17 +28,15 @@ def test_grids_are_transferred(tmp_path):
     result = reproduce(
         "grid-transfer", rows=wanted, quick=True, runs=tmp_path, output=tmp_path, quiet=True
     )
-    rows = {row["label"].split("trained on ")[1]: row for row in result["rows"]}
+    rows = {row.label.split("trained on ")[1]: row for row in result.rows}
     assert set(rows) == {
         f"{trained} points, measured on {measured}"
         for trained, measured in ((51, 51), (51, 101), (51, 26), (26, 101), (26, 26))
     }
     own, moved = rows["26 points, measured on 26"], rows["51 points, measured on 26"]
-    assert own["mean"]["mae_ratio"] == 1
-    assert moved["mean"]["mae_ratio"] == pytest.approx(moved["mean"]["mae"] / own["mean"]["mae"])
-    assert (
-        "mae_ratio" not in rows["51 points, measured on 101"]["mean"]
-    )  # its row was not asked for
+    assert own.mean["mae_ratio"] == 1
+    assert moved.mean["mae_ratio"] == pytest.approx(moved.mean["mae"] / own.mean["mae"])
+    assert "mae_ratio" not in rows["51 points, measured on 101"].mean  # its row was not asked for
     measurer = Measurer(quiet=True)
     folder = tmp_path / "quick-graph-network-energy-gaussian-seed0"
     as_trained = measurer.measure(folder)
@@ -46,7 +44,7 @@ def test_grids_are_transferred(tmp_path):
     assert coarse.prediction.shape == coarse.target.shape == (8, 26)
     np.testing.assert_allclose(coarse.target, as_trained.target[:, ::2], atol=1e-6)
     np.testing.assert_allclose(coarse.prediction, as_trained.prediction[:, ::2], atol=1e-4)
-    assert coarse.metrics()["mae"] == pytest.approx(moved["mean"]["mae"])
+    assert coarse.metrics()["mae"] == pytest.approx(moved.mean["mae"])
 
     stretched = measurer.measure(folder, Conditions(structures="stretched"))
     assert stretched.metrics()["mean_neighbors"] < as_trained.metrics()["mean_neighbors"]

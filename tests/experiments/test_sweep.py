@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from vanhove.errors import ConfigError
-from vanhove.evaluation.evaluate import evaluate
+from vanhove.evaluation.evaluate import MeasuredRun, evaluate
 from vanhove.experiments import trained_runs as engine
+from vanhove.experiments.results import SweepResult, SweptPoint, SweptSplit
 from vanhove.experiments.sweep import TEST_NOTE, parse_values, sweep
 from vanhove.experiments.sweep_output import figure, sweep_table
 from vanhove.runs.catalog import run_config
@@ -63,7 +64,7 @@ def test_a_killed_sweep_goes_on_where_it_was(done):
     assert [point["values"] for point in partial["points"]] == [
         {"model.decoder.energies": "learned"}
     ]
-    assert partial["points"][0]["valid"] == result["points"][0]["valid"]
+    assert partial["points"][0]["valid"] == json.loads(json.dumps(result.points[0].valid.to_json()))
     assert {path.name for path in (folder / "runs").iterdir()} == {
         f"{name}-seed0" for name in trained + again
     }
@@ -76,12 +77,14 @@ def test_the_numbers_are_of_the_validation_part_and_on_demand_of_the_test_part(d
     run = folder / "runs" / "mlp-energy-model.decoder.energies=gaussian-seed0"
     for split in ("valid", "test"):
         expected = evaluate(run, split, quiet=True).mean
-        assert result["points"][1][split]["mean"] == expected
+        assert result.points[1].splits[split].mean == expected
 
 
 def test_files_hold_the_result(done):
     folder, _, _, result = done
-    assert json.loads((folder / "sweep.json").read_text()) == json.loads(json.dumps(result))
+    assert json.loads((folder / "sweep.json").read_text()) == json.loads(
+        json.dumps(result.to_json())
+    )
     assert (folder / "sweep.png").read_bytes().startswith(b"\x89PNG")
     rows = list(csv.DictReader((folder / "sweep.csv").open()))
     (row,) = [
@@ -90,37 +93,41 @@ def test_files_hold_the_result(done):
         if (row["model.decoder.energies"], row["split"], row["metric"])
         == ("gaussian", "valid", "mae")
     ]
-    mae = result["points"][1]["valid"]["mean"]["mae"]
+    mae = result.points[1].valid.mean["mae"]
     assert float(row["mean"]) == mae
     table = (folder / "sweep.md").read_text()
     assert table.count("\n| gaussian | 1 |") == 1
     assert f"{mae:.4f}" in table
-    assert result["metric"] == "rmse"
+    assert result.metric == "rmse"
 
 
 def test_numbers_are_lines_with_error_bars_and_words_are_bars():
     def point(values, mean):
-        part = {"mean": {"mae": mean}, "std": {"mae": 0.1}, "runs": [{}, {}]}
-        return {"values": values, "valid": part, "test": None}
+        run = MeasuredRun(seed=0, epoch=0, validation={}, n_parameters=1, metrics={})
+        return SweptPoint(values, SweptSplit(8, {}, {"mae": mean}, {"mae": 0.1}, [run, run]), None)
 
-    result = {
-        "title": "t",
-        "keys": ["graph.cutoff", "training.beta"],
-        "metric": "mae",
-        "points": [
+    result = SweepResult(
+        title="t",
+        keys=["graph.cutoff", "training.beta"],
+        seeds=[0, 1],
+        metric="mae",
+        notes=[],
+        conventions={"mae": "MAE"},
+        points=[
             point({"graph.cutoff": c, "training.beta": b}, c + b) for c in (4, 2) for b in (0, 1)
         ],
-        "conventions": {"mae": "MAE"},
-        "notes": [],
-    }
+        config={},
+        versions={},
+        machine="",
+    )
     (axes,) = figure(result).axes
     data = [container.lines[0].get_xydata() for container in axes.containers]
     assert len(data) == 2
     np.testing.assert_allclose(data[0], [[2, 2], [4, 4]])
     np.testing.assert_allclose(data[1], [[2, 3], [4, 5]])
     assert "| 4 | 1 | 2 | 5.0000 ± 0.1000 |" in sweep_table(result)
-    for one in result["points"]:
-        one["values"]["graph.cutoff"] = f"c{one['values']['graph.cutoff']}"
+    for one in result.points:
+        one.values["graph.cutoff"] = f"c{one.values['graph.cutoff']}"
     (axes,) = figure(result).axes
     assert [label.get_text() for label in axes.get_xticklabels()] == ["c4", "c2"]
     assert sorted(bar.get_height() for bar in axes.patches) == [2, 3, 4, 5]

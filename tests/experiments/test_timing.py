@@ -27,9 +27,9 @@ def test_the_table_refers_to_its_reference(tmp_path):
     result = reproduce(
         "dostransformer-table11", rows=["mlp"], quick=True, output=tmp_path, quiet=True
     )
-    mlp, reference = result["rows"]
-    assert reference["mean"]["train_ratio"] == reference["mean"]["inference_ratio"] == 1
-    assert mlp["mean"]["train_seconds"] > 0
-    assert abs(mlp["published"]["values"]["train_ratio"] - 4.1 / 39.17) < 1e-9
+    mlp, reference = result.rows
+    assert reference.mean["train_ratio"] == reference.mean["inference_ratio"] == 1
+    assert mlp.mean["train_seconds"] > 0
+    assert abs(mlp.published.values["train_ratio"] - 4.1 / 39.17) < 1e-9
     assert "training, ratio" in experiment_table(result)
     assert (tmp_path / "dostransformer-table11-quick.json").exists()

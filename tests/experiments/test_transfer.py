@@ -23,18 +23,18 @@ def tuned(tmp_path_factory):
 
 def test_tuned_rows_are_measured_on_what_no_row_was_tuned_on(tuned):
     folder, result = tuned
-    before, after = result["rows"]
-    assert after["config"]["start"]["checkpoint"] == str(folder / "quick-ood-system-mlp-seed0")
-    assert after["config"]["training"]["learning_rate"] == 3e-4
+    before, after = result.rows
+    assert after.config["start"]["checkpoint"] == str(folder / "quick-ood-system-mlp-seed0")
+    assert after.config["training"]["learning_rate"] == 3e-4
     measurer = Measurer(quiet=True)
     whole = measurer.measure(folder / "quick-ood-system-mlp-seed0")
     part = measurer.measure(folder / "quick-ood-system-mlp-tuned-10-seed0")
     assert set(part.ids) < set(whole.ids)
-    assert result["ids"] == [material for material in whole.ids if material in part.ids]
-    assert result["n_materials"] == len(part.ids)
+    assert result.ids == [material for material in whole.ids if material in part.ids]
+    assert result.n_materials == len(part.ids)
     errors = mae_per_material(whole.target, whole.prediction)
     kept = [i for i, material in enumerate(whole.ids) if material in part.ids]
-    assert before["mean"]["mae"] == pytest.approx(errors[kept].mean())
+    assert before.mean["mae"] == pytest.approx(errors[kept].mean())
 
 
 def test_shapes_get_the_sum_of_another_model(tuned):
@@ -71,8 +71,8 @@ def test_moved_structures_give_other_predictions(tmp_path):
     result = reproduce(
         "mat2spec-figureS7", rows=rows, quick=True, runs=tmp_path, output=tmp_path, quiet=True
     )
-    relaxed, moved = (row["mean"] for row in result["rows"])
+    relaxed, moved = (row.mean for row in result.rows)
     assert relaxed["mae_ratio"] == 1
     assert moved["mae_ratio"] == pytest.approx(moved["mae"] / relaxed["mae"])
     assert moved["mae"] != relaxed["mae"]
-    assert "mae_ratio" in result["conventions"]
+    assert "mae_ratio" in result.conventions

@@ -79,4 +79,4 @@ def reproduce(
         quiet=quiet,
     )
     typer.echo(result_table(result))
-    typer.echo(f"\n{output / result['stem']}.json")
+    typer.echo(f"\n{output / result.stem}.json")

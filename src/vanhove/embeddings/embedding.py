@@ -143,8 +143,7 @@ def embed(
 
     with nullcontext() if out_path is None else held(_lock_folder(out_path), "learning"):
         labelled = chosen.kind == "contrastive-labels" and weights is None
-        is_dataset = labelled or str(source) in DATASETS
-        dataset = load_dataset(str(source)) if is_dataset else None
+        dataset = load_dataset(str(source)) if labelled or str(source) in DATASETS else None
         crystals = _structures(Path(source)) if dataset is None else list(dataset.crystals)
         rows = np.arange(len(crystals)) if dataset is None else np.asarray(dataset.split("train"))
         rows = _choice(crystals, rows, chosen.seed, limit, max_atoms, leave_out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from vanhove.evaluation.band_baselines import nearest_copy, training_mean
 from vanhove.evaluation.evaluate import METRIC_CONVENTIONS
 from vanhove.evaluation.measures import mean_and_std
 from vanhove.experiments.options import Options
+from vanhove.experiments.results import BandformerResult, BandRun
 from vanhove.experiments.trained_runs import has_run
 from vanhove.papers.published import find_published
-from vanhove.results import Json, write_result
+from vanhove.results import write_result
 from vanhove.runs.catalog import run_config
 from vanhove.runs.checkpoint import load_model, recorded
 from vanhove.runs.compatibility import unseen_note
@@ -57,7 +59,9 @@ def bandformer_config(
     )
 
 
-def reproduce_bandformer(options: Options, overrides: Mapping[str, object] | None = None) -> Json:
+def reproduce_bandformer(
+    options: Options, overrides: Mapping[str, object] | None = None
+) -> BandformerResult:
     """Table I of Bandformer; see `vanhove.reproduce`. ``overrides`` are dotted settings on top.
 
     Raises:
@@ -83,10 +87,9 @@ def reproduce_bandformer(options: Options, overrides: Mapping[str, object] | Non
     result = _result(
         data, target, predictions, {s: i for s, (_, i) in loaded.items()}, options.quick
     )
-    result["config"] = recorded(next(iter(folders.values())), info)
-    stem = f"{NAME}-quick" if options.quick else NAME
-    result["figures"] = _draw(data, target, predictions, options.figure_folder, stem)
-    write_result(result, options.output / f"{stem}.json")
+    figures = _draw(data, target, predictions, options.figure_folder, result.stem)
+    result = replace(result, config=recorded(next(iter(folders.values())), info), figures=figures)
+    write_result(result.to_json(), options.output / f"{result.stem}.json")
     return result
 
 
@@ -96,48 +99,50 @@ def _result(
     predictions: dict[int, np.ndarray],
     infos: dict[int, ModelInfo],
     quick: bool,
-) -> Json:
+) -> BandformerResult:
     dataset, rows = data.dataset, data.rows("test").numpy()
     metrics = {seed: _measured(target, values) for seed, values in predictions.items()}
     keys = [key for key in METRIC_CONVENTIONS if key in next(iter(metrics.values()))]
     mean, std = mean_and_std(list(metrics.values()), keys)
     info = next(iter(infos.values()))
-    return {
-        "experiment": NAME,
-        "title": TITLE,
-        "quick": quick,
-        "split": "test",
-        "notes": [
+    return BandformerResult(
+        experiment=NAME,
+        title=TITLE,
+        quick=quick,
+        split="test",
+        notes=[
             *([QUICK_NOTE] if quick else []),
             *NOTES,
             *dataset.notes,
             *unseen_note(dataset, info, rows.tolist()),
         ],
-        "dataset": DatasetInfo.of(dataset).model_dump(),
-        "n_materials": len(rows),
-        "n_nonmetals": int((~crosses_fermi(target)).sum()),
-        "ids": [dataset.ids[row] for row in rows],
-        "conventions": {key: METRIC_CONVENTIONS[key] for key in keys},
-        "seeds": list(metrics),
-        "mean": mean,
-        "std": std,
-        "runs": [
-            {
-                "seed": seed,
-                "epoch": infos[seed].trained.epoch,
-                "validation": infos[seed].trained.validation,
-                "metrics": metrics[seed],
-                "energy_mae_per_material": energy_mae(target, predictions[seed]).tolist(),
-            }
+        dataset=DatasetInfo.of(dataset).model_dump(),
+        n_materials=len(rows),
+        n_nonmetals=int((~crosses_fermi(target)).sum()),
+        ids=[dataset.ids[row] for row in rows],
+        conventions={key: METRIC_CONVENTIONS[key] for key in keys},
+        seeds=list(metrics),
+        mean=mean,
+        std=std,
+        runs=[
+            BandRun(
+                seed=seed,
+                epoch=infos[seed].trained.epoch,
+                validation=infos[seed].trained.validation,
+                metrics=metrics[seed],
+                energy_mae_per_material=energy_mae(target, predictions[seed]).tolist(),
+            )
             for seed in metrics
         ],
-        "baselines": {
+        baselines={
             "training mean": _measured(target, training_mean(dataset, rows)),
             "nearest training crystal": _measured(target, nearest_copy(dataset, rows)),
         },
-        "published": published_numbers(),
+        published=published_numbers(),
+        config={},
+        figures=[],
         **circumstances(),
-    }
+    )
 
 
 def _measured(target: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
@@ -160,31 +165,31 @@ def published_numbers() -> dict[str, float]:
     return found
 
 
-def bandformer_table(result: Json) -> str:
+def bandformer_table(result: BandformerResult) -> str:
     """The result as text: quantities and kinds of materials in lines, models in columns."""
     columns = {
-        "ours": result["mean"],
-        **result["baselines"],
-        "paper (other data)": result["published"],
+        "ours": result.mean,
+        **result.baselines,
+        "paper (other data)": result.published,
     }
-    seeds = result["seeds"]
+    seeds = result.seeds
     lines = [
-        result["title"],
-        f"{result['n_materials']} test crystals of {result['dataset']['name']}, "
+        result.title,
+        f"{result.n_materials} test crystals of {result.dataset['name']}, "
         f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} ({', '.join(map(str, seeds))}); "
-        f"{result['n_nonmetals']} are non-metals",
+        f"{result.n_nonmetals} are non-metals",
         "",
         f"{'':32s}" + "".join(f"{title:>26s}" for title in columns),
     ]
-    for key, convention in result["conventions"].items():
+    for key, convention in result.conventions.items():
         line = f"{convention:32s}"
         for title, values in columns.items():
             shown = f"{values[key]:.3f}" if key in values else "-"
-            if title == "ours" and result["std"]:
-                shown += f" +- {result['std'][key]:.3f}"
+            if title == "ours" and result.std:
+                shown += f" +- {result.std[key]:.3f}"
             line += f"{shown:>26s}"
         lines.append(line)
-    return "\n".join([*lines, "", *(f"note: {note}" for note in result["notes"])])
+    return "\n".join([*lines, "", *(f"note: {note}" for note in result.notes)])
 
 
 def _draw(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from vanhove.evaluation.evaluate import METRIC_CONVENTIONS
 from vanhove.evaluation.measurement import PER_MATERIAL, Measurement, Measurer
 from vanhove.evaluation.measures import bootstrap_interval, mean_and_std
 from vanhove.experiments.options import Options
+from vanhove.experiments.results import FinetuningResult, MeanGain, TunedRow, TunedRun
 from vanhove.experiments.trained_runs import has_run, say
 from vanhove.results import Json, write_result
 from vanhove.runs.catalog import run_config
@@ -118,7 +119,7 @@ QUICK = Scale(
 QUICK_NOTE = "QUICK RUN on the tiny toy data set: NOT A MEASUREMENT."
 
 
-def reproduce_finetuning(options: Options) -> Json:
+def reproduce_finetuning(options: Options) -> FinetuningResult:
     """The curves; see `vanhove.reproduce`. Seeds are those of the subsets.
 
     Raises:
@@ -131,15 +132,8 @@ def reproduce_finetuning(options: Options) -> Json:
     if not work.found:
         raise ConfigError(f"no finished run of {NAME} in {options.runs}; leave out --measured-only")
     result = work.result()
-    stem = f"{NAME}-quick" if options.quick else NAME
-    result |= {
-        "quick": options.quick,
-        "notes": [*([QUICK_NOTE] if options.quick else []), *NOTES],
-        "figures": [f"{stem}-curves.png"],
-        **circumstances(),
-    }
-    _draw(result, options.figure_folder / result["figures"][0])
-    write_result(result, options.output / f"{stem}.json")
+    _draw(result, options.figure_folder / result.figures[0])
+    write_result(result.to_json(), options.output / f"{result.stem}.json")
     return result
 
 
@@ -224,91 +218,102 @@ class _Work:
             config, folder, measured_only=self.options.measured_only, quiet=self.options.quiet
         )
 
-    def result(self) -> Json:
+    def result(self) -> FinetuningResult:
         first = next(iter(self.found.values()))
         any_run = next(iter(first.values()))
         data = RunConfig.parse(any_run.description["config"])
-        return {
-            "experiment": NAME,
-            "title": TITLE,
-            "split": "test",
-            "dataset": DatasetInfo.of(load_run_data(data)).model_dump(),
-            "n_materials": len(any_run.ids),
-            "ids": any_run.ids,
-            "conventions": {key: METRIC_CONVENTIONS[key] for key in KEYS},
-            "per_material_conventions": {"mae": PER_MATERIAL["mae"]},
-            "rows": [self.row(*key) for key in sorted(self.found, key=self.place)],
-        }
+        result = FinetuningResult(
+            experiment=NAME,
+            title=TITLE,
+            split="test",
+            dataset=DatasetInfo.of(load_run_data(data)).model_dump(),
+            n_materials=len(any_run.ids),
+            ids=any_run.ids,
+            conventions={key: METRIC_CONVENTIONS[key] for key in KEYS},
+            per_material_conventions={"mae": PER_MATERIAL["mae"]},
+            rows=[self.row(*key) for key in sorted(self.found, key=self.place)],
+            quick=self.options.quick,
+            notes=[*([QUICK_NOTE] if self.options.quick else []), *NOTES],
+            figures=[],
+            **circumstances(),
+        )
+        return replace(result, figures=[f"{result.stem}-curves.png"])
 
     def place(self, key: tuple[str, HeldOutMode, int]) -> tuple[int, int, int]:
         model, mode, size = key
         return list(MODELS).index(model), list(MODES).index(mode), size
 
-    def row(self, model: str, mode: HeldOutMode, size: int) -> Json:
+    def row(self, model: str, mode: HeldOutMode, size: int) -> TunedRow:
         runs = self.found[model, mode, size]
         metrics = {seed: run.metrics() for seed, run in runs.items()}
         mean, std = mean_and_std(list(metrics.values()), KEYS)
-        row: Json = {
-            "model": model,
-            "mode": mode,
-            "size": size,
-            "seeds": list(runs),
-            "mean": mean,
-            "std": std,
-            "runs": [self.run(model, mode, size, seed, metrics[seed]) for seed in runs],
-            "config": next(iter(runs.values())).description["config"],
-        }
         errors = np.mean([run.per_material()["mae"] for run in runs.values()], axis=0)
-        row["per_material"] = {"mae": [round(float(error), 5) for error in errors]}
         original = self.found.get((model, "none", 0))
+        gain = None
         if original is not None and mode != "none":
-            gain = original[0].per_material()["mae"] - errors
-            row["gain"] = {"mae": float(gain.mean()), "interval": list(bootstrap_interval(gain))}
-        return row
+            gained = original[0].per_material()["mae"] - errors
+            gain = MeanGain(float(gained.mean()), list(bootstrap_interval(gained)))
+        return TunedRow(
+            model=model,
+            mode=mode,
+            size=size,
+            seeds=list(runs),
+            mean=mean,
+            std=std,
+            runs=[self.run(model, mode, size, seed, metrics[seed]) for seed in runs],
+            config=next(iter(runs.values())).description["config"],
+            per_material={"mae": [round(float(error), 5) for error in errors]},
+            gain=gain,
+        )
 
     def run(
         self, model: str, mode: HeldOutMode, size: int, seed: int, metrics: dict[str, float]
-    ) -> Json:
+    ) -> TunedRun:
         name = f"{self.scale.prefix}{model}-{mode}-{size}-seed{seed}"
         report = self.reports.get(self.options.runs / name)
-        found: Json = {"seed": seed, "metrics": {key: metrics[key] for key in KEYS}}
-        if report is not None:
-            found |= {
-                "epochs": report["epochs"],
-                "estimate": report["metrics"]["mae"]["after"],
-                "verdict": report["verdict"],
-                "tried": report["tried"],
-            }
-        return found
+        found = TunedRun(seed, {key: metrics[key] for key in KEYS})
+        if report is None:
+            return found
+        return replace(
+            found,
+            epochs=report["epochs"],
+            estimate=report["metrics"]["mae"]["after"],
+            verdict=report["verdict"],
+            tried=report["tried"],
+        )
 
 
-def finetuning_table(result: Json) -> str:
+def finetuning_table(result: FinetuningResult) -> str:
     """The result as text."""
+    titles = _titles()
     lines = [
-        result["title"],
-        f"{result['n_materials']} test crystals of {result['dataset']['name']}",
+        result.title,
+        f"{result.n_materials} test crystals of {result.dataset['name']}",
         "",
         f"{'model':16s} {'mode':13s}{'tuned on':>9s}{'seeds':>6s}"
         + f"{'MSEx10':>17s}{'MAE':>19s}{'gain in MAE [95 %]':>31s}",
     ]
-    for row in result["rows"]:
-        line = f"{row['model']:16s} {MODES[row['mode']]:13s}{row['size'] or '':>9}"
-        line += f"{len(row['seeds']):6d}"
+    for row in result.rows:
+        line = f"{row.model:16s} {titles[row.mode]:13s}{row.size or '':>9}"
+        line += f"{len(row.seeds):6d}"
         for key, digits in (("mse_x10", 3), ("mae", 4)):
-            shown = f"{row['mean'][key]:.{digits}f}"
-            if row["std"]:
-                shown += f" +- {row['std'][key]:.{digits}f}"
+            shown = f"{row.mean[key]:.{digits}f}"
+            if row.std:
+                shown += f" +- {row.std[key]:.{digits}f}"
             line += f"{shown:>{14 + digits}s}"
-        if "gain" in row:
-            low, high = row["gain"]["interval"]
-            line += f"{row['gain']['mae']:+11.4f} [{low:+.4f}, {high:+.4f}]"
+        if row.gain is not None:
+            low, high = row.gain.interval
+            line += f"{row.gain.mae:+11.4f} [{low:+.4f}, {high:+.4f}]"
         lines.append(line)
-    return "\n".join([*lines, "", *(f"note: {note}" for note in result["notes"])])
+    return "\n".join([*lines, "", *(f"note: {note}" for note in result.notes)])
 
 
-def _draw(result: Json, path: Path) -> None:
+def _draw(result: FinetuningResult, path: Path) -> None:
     from vanhove.experiments.figures import write_figure
     from vanhove.experiments.finetuning_figure import curves
 
-    titles = {str(mode): title for mode, title in MODES.items()}
-    write_figure(curves(result, MODELS, titles), path)
+    write_figure(curves(result, MODELS, _titles()), path)
+
+
+def _titles() -> dict[str, str]:
+    return {str(mode): title for mode, title in MODES.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from vanhove.results import Json
+from vanhove.experiments.results import FinetuningResult
 from vanhove.spectra.plotting import ACCENT_COLOUR, COLOUR, REFERENCE_COLOUR, TEXT_COLOUR
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ STYLES = {
 """Marker, line and colour of each mode."""
 
 
-def curves(result: Json, models: Mapping[str, str], modes: Mapping[str, str]) -> Figure:
+def curves(result: FinetuningResult, models: Mapping[str, str], modes: Mapping[str, str]) -> Figure:
     """MAE over the number of materials tuned on, a panel for each model, a line for each mode.
 
     Args:
@@ -30,19 +30,19 @@ def curves(result: Json, models: Mapping[str, str], modes: Mapping[str, str]) ->
     """
     from matplotlib.figure import Figure
 
-    shown = [model for model in models if any(row["model"] == model for row in result["rows"])]
+    shown = [model for model in models if any(row.model == model for row in result.rows)]
     drawing = Figure(figsize=(4.2 * len(shown), 3.4), layout="constrained")
-    title = result["title"] + (" (QUICK RUN)" if result["quick"] else "")
+    title = result.title + (" (QUICK RUN)" if result.quick else "")
     drawing.suptitle(title, fontsize=9, color=TEXT_COLOUR, x=0.01, ha="left")
     panels = drawing.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for axes, model in zip(panels, shown, strict=True):
-        rows = [row for row in result["rows"] if row["model"] == model]
+        rows = [row for row in result.rows if row.model == model]
         for mode, (style, colour) in STYLES.items():
-            own = [row for row in rows if row["mode"] == mode]
+            own = [row for row in rows if row.mode == mode]
             axes.errorbar(
-                [row["size"] for row in own],
-                [row["mean"]["mae"] for row in own],
-                yerr=[row["std"]["mae"] if row["std"] else 0.0 for row in own],
+                [row.size for row in own],
+                [row.mean["mae"] for row in own],
+                yerr=[row.std["mae"] if row.std else 0.0 for row in own],
                 fmt=style,
                 color=colour,
                 markersize=4,
@@ -50,10 +50,10 @@ def curves(result: Json, models: Mapping[str, str], modes: Mapping[str, str]) ->
                 label=modes[mode],
             )
         for row in rows:
-            if row["mode"] == "none":
-                axes.axhline(row["mean"]["mae"], color=TEXT_COLOUR, lw=0.8, label=modes["none"])
+            if row.mode == "none":
+                axes.axhline(row.mean["mae"], color=TEXT_COLOUR, lw=0.8, label=modes["none"])
         axes.set_xscale("log")
-        sizes = sorted({row["size"] for row in rows if row["size"]})
+        sizes = sorted({row.size for row in rows if row.size})
         axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.minorticks_off()
         axes.set_title(models[model], fontsize=9, color=TEXT_COLOUR, loc="left")

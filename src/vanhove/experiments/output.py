@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from vanhove.experiments.comparison import MeasuredRow
+from vanhove.experiments.results import TableResult
 from vanhove.papers.table import Experiment
-from vanhove.results import Json, write_result
+from vanhove.results import write_result
 
 
 def write_table(
-    result: Json,
+    result: TableResult,
     experiment: Experiment,
     measured: Sequence[MeasuredRow],
     output: Path,
     figures: Path,
-) -> None:
-    """Write all files; the names of the figures are added to ``result``."""
+) -> TableResult:
+    """Write all files; the result with the names of the figures."""
     from vanhove.experiments.figures import FIGURES, write_figure
 
-    stem = result["stem"]
-    result["figures"] = []
+    names = []
     for name in experiment.figures:
         drawing = FIGURES[name](result, {entry.row.key: entry.runs for entry in measured})
         if drawing is not None:
-            file = f"{stem}-{name.replace('_', '-')}.png"
+            file = f"{result.stem}-{name.replace('_', '-')}.png"
             write_figure(drawing, figures / file)
-            result["figures"].append(file)
-    write_result(result, output / f"{stem}.json")
+            names.append(file)
+    result = replace(result, figures=names)
+    write_result(result.to_json(), output / f"{result.stem}.json")
+    return result

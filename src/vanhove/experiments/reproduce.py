@@ -14,18 +14,24 @@ import torch
 from vanhove.datasets import load_dataset
 from vanhove.errors import ConfigError, DataError
 from vanhove.evaluation.measurement import CONVENTIONS, PER_MATERIAL, Measurement, Measurer
-from vanhove.evaluation.measures import mean_and_std
 from vanhove.evaluation.validity import PROPERTIES, SEEDS, ValidityTest, validity_test
 from vanhove.experiments.comparison import (
     MeasuredRow,
     check_same_data,
-    column_content,
+    compared_row,
     errors_per_material,
-    published_content,
-    row_content,
+    published_numbers,
+    run_metrics,
 )
 from vanhove.experiments.options import Options
 from vanhove.experiments.output import write_table
+from vanhove.experiments.results import (
+    ComparedRow,
+    PropertyTest,
+    PublishedNumbers,
+    Reproduction,
+    TableResult,
+)
 from vanhove.experiments.timing import Effort, time_models
 from vanhove.experiments.trained_runs import has_run, say
 from vanhove.papers.definitions import EXPERIMENTS, chosen_rows, find_experiment
@@ -70,7 +76,7 @@ def reproduce(
     output: str | PathLike[str] = "reproduced",
     figures: str | PathLike[str] | None = None,
     quiet: bool = False,
-) -> Json:
+) -> Reproduction:
     """Reproduce a table or figure of a paper: train what is missing, measure, compare.
 
     Args:
@@ -87,7 +93,7 @@ def reproduce(
         quiet: no progress.
 
     Returns:
-        What NAME.json holds.
+        What was measured; NAME.json holds its `to_json`.
 
     Raises:
         ConfigError: an unknown name or row, or a run folder with other settings.
@@ -105,7 +111,7 @@ def reproduce(
         figures=None if figures is None else Path(figures),
         quiet=quiet,
     )
-    own_form: dict[str, Callable[[Options], Json]] = {
+    own_form: dict[str, Callable[[Options], Reproduction]] = {
         bands.NAME: bands.reproduce_bandformer,
         finetuning.NAME: finetuning.reproduce_finetuning,
     }
@@ -124,7 +130,7 @@ def reproducible() -> dict[str, str]:
     return tables | {bands.NAME: bands.TITLE, finetuning.NAME: finetuning.TITLE}
 
 
-def reproduce_table(name: str, rows: Sequence[str], size: Size, options: Options) -> Json:
+def reproduce_table(name: str, rows: Sequence[str], size: Size, options: Options) -> TableResult:
     """A table or figure of a paper; see `vanhove.reproduce`.
 
     Every row is a run folder ``RUNS/RUN-seedSEED``, shared by all tables that need it. A finished
@@ -143,19 +149,21 @@ def reproduce_table(name: str, rows: Sequence[str], size: Size, options: Options
             measured = _measured_rows(chosen, options)
             beside = _measured_rows(list(experiment.beside), replace(options, measured_only=True))
             content = _compared_rows(experiment, measured, options)
-    result: Json = {
-        "experiment": name,
-        "stem": _stem(options),
-        "title": experiment.title,
-        "quick": options.quick,
-        "size": size,
-        "split": "test",
-        "notes": [*([QUICK_NOTE] if options.quick else []), *content.pop("notes")],
+    result = TableResult(
+        experiment=name,
+        stem=_stem(options),
+        title=experiment.title,
+        quick=options.quick,
+        size=size,
+        split="test",
+        notes=[*([QUICK_NOTE] if options.quick else []), *content.pop("notes")],
         **content,
         **circumstances(),
-    }
-    write_table(result, experiment, [*measured, *beside], options.output, options.figure_folder)
-    return result
+        figures=[],
+    )
+    return write_table(
+        result, experiment, [*measured, *beside], options.output, options.figure_folder
+    )
 
 
 @contextmanager
@@ -212,18 +220,19 @@ def _compared_rows(
         _restrict_to_common(measured)
     present = [entry for entry in measured if entry.runs]
     notes = list(experiment.notes)
-    extra: Json = {}
+    properties: dict[str, PropertyTest] = {}
     tests = []
     for name in experiment.properties if present else ():
         test = _validity(name, present[0].config, options, notes)
         if test is not None:
             tests.append(test)
-            extra[name] = _describe_test(test)
-            notes += extra[name]["notes"]
+            properties[name] = _describe_test(test)
+            notes += properties[name].notes
     absent = set(PROPERTIES) - {test.of.name for test in tests}
     columns = [c for c in columns if c.key.removesuffix("_mse") not in absent]
-    rows = [row_content(entry, columns, tests) for entry in measured]
-    _add_ratios(rows, [entry.row.reference or experiment.reference for entry in measured])
+    metrics = [[run_metrics(run, columns, tests) for run in entry.runs] for entry in measured]
+    _add_ratios(metrics, measured, experiment.reference)
+    rows = [compared_row(entry, own, columns) for entry, own in zip(measured, metrics, strict=True)]
     counts = {len(entry.runs) for entry in present}
     if len(counts) > 1:
         notes.append("Rows have different numbers of seeds; spreads stand where there are several.")
@@ -235,13 +244,13 @@ def _compared_rows(
     every = len(chosen_rows(options.name))
     if len(measured) < every:
         notes.append(f"{len(measured)} of {every} rows were asked for.")
-    keys = dict.fromkeys(key for row in rows for key in row["mean"] or ())
+    keys = dict.fromkeys(key for row in rows for key in row.mean or ())
     content: Json = {
         "notes": notes,
         "conventions": {key: CONVENTIONS[key] for key in keys},
-        "columns": [column_content(column) for column in columns],
+        "columns": columns,
         "rows": rows,
-        **extra,
+        "properties": properties,
     }
     if present:
         first = present[0].runs[0]
@@ -274,21 +283,23 @@ def _restrict_to_common(measured: list[MeasuredRow]) -> None:
             entry.runs = [run.restricted(ids) for run in entry.runs]
 
 
-def _add_ratios(rows: list[Json], references: list[str]) -> None:
+def _add_ratios(
+    metrics: list[list[dict[str, float | None]]], measured: list[MeasuredRow], reference: str
+) -> None:
     """``mae_ratio`` of each run: its MAE over that of its reference row's run of that seed."""
     of_label = {
-        row["label"]: {run["seed"]: run["metrics"]["mae"] for run in row["runs"]} for row in rows
+        entry.row.label: {
+            run.description["seed"]: found["mae"]
+            for run, found in zip(entry.runs, own, strict=True)
+        }
+        for entry, own in zip(measured, metrics, strict=True)
     }
-    for row, reference in zip(rows, references, strict=True):
-        whole = of_label.get(reference, {})
-        for run in row["runs"]:
-            if run["seed"] in whole:
-                run["metrics"]["mae_ratio"] = run["metrics"]["mae"] / whole[run["seed"]]
-        mean, std = mean_and_std([run["metrics"] for run in row["runs"]], ["mae_ratio"])
-        if row["runs"]:
-            row["mean"] |= mean
-        if std is not None:
-            row["std"] |= std
+    for entry, own in zip(measured, metrics, strict=True):
+        whole = of_label.get(entry.row.reference or reference, {})
+        for run, found in zip(entry.runs, own, strict=True):
+            mae, other = found["mae"], whole.get(run.description["seed"])
+            if mae is not None and other is not None:
+                found["mae_ratio"] = mae / other
 
 
 def _validity(
@@ -302,24 +313,24 @@ def _validity(
         return None
 
 
-def _describe_test(test: ValidityTest) -> Json:
+def _describe_test(test: ValidityTest) -> PropertyTest:
     counts, of = test.counts, test.of
     learned = "standardised logarithm of the value" if of.logarithm else "value"
     bound = ", ".join(f"{key} {value:.3f}" for key, value in test.lower_bound.items())
-    return {
-        "counts": counts,
-        "mean": test.mean,
-        "std": test.std,
-        "networks": len(test.networks),
-        "true_spectra": test.lower_bound,
-        "notes": [
+    return PropertyTest(
+        counts=counts,
+        mean=test.mean,
+        std=test.std,
+        networks=len(test.networks),
+        true_spectra=test.lower_bound,
+        notes=[
             f"{of.title.capitalize()}: an MLP learns the {learned} from the true DOS "
             f"({counts['train']} train, {counts['valid']} valid crystals where it is known) and is "
             f"applied to the predicted DOS of {counts['test']} test crystals; mean over "
             f"{len(test.networks)} networks. On the true DOS: {bound}; what a perfect prediction "
             f"would give. {of.note}",
         ],
-    }
+    )
 
 
 def _timed_rows(experiment: Experiment, chosen: list[Row], options: _TableOptions) -> Json:
@@ -337,23 +348,24 @@ def _timed_rows(experiment: Experiment, chosen: list[Row], options: _TableOption
     seconds = time_models(dataset, configs, effort, partial(say, quiet=options.quiet))
     own = seconds[chosen.index(reference)]
     columns = list(experiment.columns)
-    rows: list[Json] = [
-        {
-            "label": row.label,
-            "model": row.model,
-            "run": row.run,
-            "seeds": [],
-            "mean": {
+    rows = [
+        ComparedRow(
+            label=row.label,
+            model=row.model,
+            run=row.run,
+            seeds=[],
+            n_parameters=None,
+            mean={
                 "train_ratio": times["train_seconds"] / own["train_seconds"],
                 "inference_ratio": times["inference_seconds"] / own["inference_seconds"],
                 **times,
             },
-            "std": None,
-            "published": _published_ratios(row, reference, columns),
-            "distance": {},
-            "runs": [],
-            "config": config.model_dump(mode="json"),
-        }
+            std=None,
+            published=_published_ratios(row, reference, columns),
+            distance={},
+            runs=[],
+            config=config.model_dump(mode="json"),
+        )
         for row, config, times in zip(chosen, configs, seconds, strict=True)
     ]
     notes = [
@@ -373,16 +385,16 @@ def _timed_rows(experiment: Experiment, chosen: list[Row], options: _TableOption
         "notes": notes,
         "dataset": DatasetInfo.of(dataset).model_dump(),
         "conventions": conventions,
-        "columns": [column_content(column) for column in columns],
+        "columns": columns,
         "rows": rows,
+        "properties": {},
     }
 
 
-def _published_ratios(row: Row, reference: Row, columns: list[Column]) -> Json | None:
+def _published_ratios(row: Row, reference: Row, columns: list[Column]) -> PublishedNumbers | None:
     """The printed seconds of a row over those of the reference."""
-    published, whole = (published_content(one, columns) for one in (row, reference))
-    if published is not None and whole is not None:
-        published["values"] = {
-            key: value / whole["values"][key] for key, value in published["values"].items()
-        }
-    return published
+    published, whole = (published_numbers(one, columns) for one in (row, reference))
+    if published is None or whole is None:
+        return published
+    values = {key: value / whole.values[key] for key, value in published.values.items()}
+    return replace(published, values=values)

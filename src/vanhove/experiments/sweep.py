@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from os import PathLike
 from pathlib import Path
@@ -11,10 +12,10 @@ from pathlib import Path
 import yaml
 
 from vanhove.errors import ConfigError
-from vanhove.evaluation.evaluate import METRIC_CONVENTIONS, evaluate
+from vanhove.evaluation.evaluate import METRIC_CONVENTIONS, Evaluation, evaluate
+from vanhove.experiments.results import SweepResult, SweptPoint, SweptSplit
 from vanhove.experiments.sweep_output import label_of, write_sweep
 from vanhove.experiments.trained_runs import has_run, say
-from vanhove.results import Json
 from vanhove.runs.config import RunConfig, flat_settings, with_overrides
 from vanhove.runs.folder import run_folder
 from vanhove.version import circumstances
@@ -53,7 +54,7 @@ def sweep(
     metric: str | None = None,
     test: bool = False,
     quiet: bool = False,
-) -> Json:
+) -> SweepResult:
     """Train and measure a run for each value, or combination of values, and seed.
 
     Writes sweep.json, sweep.csv, sweep.md and sweep.png into ``output``, anew after each value;
@@ -70,7 +71,7 @@ def sweep(
         quiet: no progress.
 
     Returns:
-        What sweep.json holds.
+        What was measured; sweep.json holds its `to_json`.
 
     Raises:
         ConfigError: a wrong setting or metric; a folder that holds a run with other settings.
@@ -83,20 +84,20 @@ def sweep(
     points = [
         _point(base, dict(zip(values, choice, strict=True))) for choice in product(*values.values())
     ]
-    result: Json = {
-        "title": f"{base.name}: {', '.join(values)}",
-        "keys": list(values),
-        "seeds": list(seeds),
-        "metric": metric or base.training.select_by,
-        "notes": [
+    result = SweepResult(
+        title=f"{base.name}: {', '.join(values)}",
+        keys=list(values),
+        seeds=list(seeds),
+        metric=metric or base.training.select_by,
+        notes=[
             "Each run is measured at its best epoch by validation.",
             *(["One seed: differences include chance."] if len(seeds) == 1 else []),
         ],
-        "conventions": {},
-        "points": [],
-        "config": base.model_dump(mode="json"),
+        conventions={},
+        points=[],
+        config=base.model_dump(mode="json"),
         **circumstances(),
-    }
+    )
 
     folder = Path(output)
     every: list[list[Path]] = []
@@ -106,13 +107,17 @@ def sweep(
         every.append([run_folder(folder / "runs", config) for config in configs])
         for config, run in zip(configs, every[-1], strict=True):
             has_run(config, run, measured_only=False, quiet=quiet)
-        measured = _measured(every[-1], "valid", result, quiet)
-        result["points"].append({"values": chosen, "valid": measured, "test": None})
+        found = evaluate(every[-1], "valid", quiet=quiet)
+        point = SweptPoint(chosen, _swept(found), None)
+        result = replace(_told(result, found), points=[*result.points, point])
         write_sweep(result, folder)
     if test:
-        result["notes"].append(TEST_NOTE)
-        for point, runs in zip(result["points"], every, strict=True):
-            point["test"] = _measured(runs, "test", result, quiet)
+        tested = []
+        for point, runs in zip(result.points, every, strict=True):
+            found = evaluate(runs, "test", quiet=quiet)
+            result = _told(result, found)
+            tested.append(replace(point, test=_swept(found)))
+        result = replace(result, points=tested, notes=[*result.notes, TEST_NOTE])
         write_sweep(result, folder)
     return result
 
@@ -134,12 +139,13 @@ def _point(base: RunConfig, given: Mapping[str, object]) -> tuple[dict[str, obje
     return chosen, config.model_copy(update={"name": f"{base.name}-{slug}"})
 
 
-def _measured(runs: Sequence[Path], split: str, result: Json, quiet: bool) -> Json:
-    """Mean, spread and single runs; what the metrics mean goes into ``result``."""
-    found = evaluate(runs, split, quiet=quiet)
-    result["conventions"] |= found.conventions
-    if result["metric"] not in found.mean:  # such as wasserstein, in the unit of the data
-        names = [key for key in found.mean if key.startswith(result["metric"])]
-        result["metric"] = (names or list(found.mean))[0]
-    content = found.to_json()
-    return {key: content[key] for key in ("n_materials", "dataset", "mean", "std", "runs")}
+def _told(result: SweepResult, found: Evaluation) -> SweepResult:
+    """Also says what the metrics of an evaluation mean, and names that of the figure as it does."""
+    metric = result.metric
+    if metric not in found.mean:  # such as wasserstein, in the unit of the data
+        metric = next((key for key in found.mean if key.startswith(metric)), next(iter(found.mean)))
+    return replace(result, metric=metric, conventions=result.conventions | found.conventions)
+
+
+def _swept(found: Evaluation) -> SweptSplit:
+    return SweptSplit(found.n_materials, found.dataset, found.mean, found.std, found.runs)

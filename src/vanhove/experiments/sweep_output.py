@@ -13,7 +13,8 @@ import numpy as np
 
 from vanhove.atomic import write_text
 from vanhove.experiments.figures import write_figure
-from vanhove.results import Json, write_result
+from vanhove.experiments.results import SweepResult
+from vanhove.results import write_result
 from vanhove.spectra import plotting
 
 if TYPE_CHECKING:
@@ -38,51 +39,50 @@ def shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def write_sweep(result: Json, folder: Path) -> None:
+def write_sweep(result: SweepResult, folder: Path) -> None:
     """All files; ``result`` holds one point at least."""
-    write_result(result, folder / "sweep.json")
+    write_result(result.to_json(), folder / "sweep.json")
     write_text(
         folder / "sweep.md",
-        f"# {result['title']}\n\n{sweep_table(result)}\n\n![{result['metric']}](sweep.png)\n",
+        f"# {result.title}\n\n{sweep_table(result)}\n\n![{result.metric}](sweep.png)\n",
     )
     write_figure(figure(result), folder / "sweep.png")
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*result["keys"], "split", "metric", "seeds", "mean", "std"])
-    for point in result["points"]:
-        values = [shown(value) for value in point["values"].values()]
-        for split in ("valid", "test"):
-            measured = point[split] or {"mean": {}}
-            for key, mean in measured["mean"].items():
-                spread = (measured["std"] or {}).get(key, "")
-                writer.writerow([*values, split, key, len(measured["runs"]), mean, spread])
+    writer.writerow([*result.keys, "split", "metric", "seeds", "mean", "std"])
+    for point in result.points:
+        values = [shown(value) for value in point.values.values()]
+        for split, measured in point.splits.items():
+            for key, mean in measured.mean.items():
+                spread = (measured.std or {}).get(key, "")
+                writer.writerow([*values, split, key, len(measured.runs), mean, spread])
     write_text(folder / "sweep.csv", stream.getvalue())
 
 
-def sweep_table(result: Json) -> str:
+def sweep_table(result: SweepResult) -> str:
     """As Markdown: a row for each value, mean ± spread over the seeds."""
-    first = result["points"][0]
-    keys = [key for key in SHOWN if key in first["valid"]["mean"]]
-    keys = list(dict.fromkeys([result["metric"], *keys]))
-    splits = [split for split in ("valid", "test") if first[split]]
-    header = [*result["keys"], "seeds", *(f"{split} {key}" for split in splits for key in keys)]
+    first = result.points[0]
+    keys = [key for key in SHOWN if key in first.valid.mean]
+    keys = list(dict.fromkeys([result.metric, *keys]))
+    splits = list(first.splits)
+    header = [*result.keys, "seeds", *(f"{split} {key}" for split in splits for key in keys)]
     rows = []
-    for point in result["points"]:
-        cells = [shown(value) for value in point["values"].values()]
-        cells.append(str(len(point["valid"]["runs"])))
-        for split in splits:
+    for point in result.points:
+        cells = [shown(value) for value in point.values.values()]
+        cells.append(str(len(point.valid.runs)))
+        for measured in point.splits.values():
             for key in keys:
-                spread = (point[split]["std"] or {}).get(key)
-                text = f"{point[split]['mean'][key]:.4f}"
+                spread = (measured.std or {}).get(key)
+                text = f"{measured.mean[key]:.4f}"
                 cells.append(text if spread is None else f"{text} ± {spread:.4f}")
         rows.append(cells)
     lines = ["| " + " | ".join(row) + " |" for row in (header, *rows)]
     lines.insert(1, "|---" * len(header) + "|")
-    meaning = [f"- {key}: {result['conventions'][key]}" for key in keys]
-    return "\n".join([*lines, "", *meaning, *(f"- {note}" for note in result["notes"])])
+    meaning = [f"- {key}: {result.conventions[key]}" for key in keys]
+    return "\n".join([*lines, "", *meaning, *(f"- {note}" for note in result.notes)])
 
 
-def figure(result: Json) -> Figure:
+def figure(result: SweepResult) -> Figure:
     """The metric over the first setting: numbers as lines, categories as bars.
 
     Error bars are spreads over the seeds. Of several settings, each combination of the others is a
@@ -90,13 +90,13 @@ def figure(result: Json) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    first, metric = result["keys"][0], result["metric"]
+    first, metric = result.keys[0], result.metric
     series: dict[str, list[tuple[Any, float, float]]] = {}
-    for point in result["points"]:
-        others = {key: value for key, value in point["values"].items() if key != first}
-        spread = (point["valid"]["std"] or {}).get(metric, 0.0)
+    for point in result.points:
+        others = {key: value for key, value in point.values.items() if key != first}
+        spread = (point.valid.std or {}).get(metric, 0.0)
         series.setdefault(label_of(others), []).append(
-            (point["values"][first], point["valid"]["mean"][metric], spread)
+            (point.values[first], point.valid.mean[metric], spread)
         )
     values = [value for line in series.values() for value, _, _ in line]
     names = list(dict.fromkeys(map(shown, values)))
@@ -107,13 +107,13 @@ def figure(result: Json) -> Figure:
     for number, (label, line) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
         if numeric:
-            x, y, spread = zip(*sorted(line), strict=True)
-            axes.errorbar(x, y, spread, fmt="o-", color=colour, markersize=4, label=label)
+            x, y, spreads = zip(*sorted(line), strict=True)
+            axes.errorbar(x, y, spreads, fmt="o-", color=colour, markersize=4, label=label)
         else:
             places = np.array([names.index(shown(value)) for value, _, _ in line])
-            _, y, spread = zip(*line, strict=True)
+            _, y, spreads = zip(*line, strict=True)
             shift = (number - (len(series) - 1) / 2) * width
-            axes.bar(places + shift, y, width, yerr=spread, color=colour, label=label)
+            axes.bar(places + shift, y, width, yerr=spreads, color=colour, label=label)
     if not numeric:
         axes.set_xticks(range(len(names)), names)
     if len(series) > 1:
@@ -122,5 +122,5 @@ def figure(result: Json) -> Figure:
     axes.set_ylabel(f"{metric} (validation)", color=plotting.TEXT_COLOUR, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=plotting.TEXT_COLOUR, labelsize=8)
-    drawing.suptitle(result["title"], fontsize=9, color=plotting.TEXT_COLOUR, x=0.01, ha="left")
+    drawing.suptitle(result.title, fontsize=9, color=plotting.TEXT_COLOUR, x=0.01, ha="left")
     return drawing

@@ -7,6 +7,16 @@ from functools import cache
 from importlib.resources import files
 
 from vanhove.evaluation.evaluate import Evaluation
+from vanhove.experiments.bands import bandformer_table
+from vanhove.experiments.finetuning import finetuning_table
+from vanhove.experiments.results import (
+    NOTHING_PRINTED,
+    BandformerResult,
+    ComparedRow,
+    FinetuningResult,
+    Reproduction,
+    TableResult,
+)
 from vanhove.models.model import ModelSettings
 from vanhove.papers.definitions import EXPERIMENTS
 from vanhove.papers.published import PAPERS, PHONON_DATA, PublishedRow, published_rows
@@ -118,54 +128,52 @@ def number(value: float | None, spread: float | None = None, digits: int = 4) ->
     return f"{value:.{digits}f}" + (f" +- {spread:.{digits}f}" if spread is not None else "")
 
 
-def result_table(result: Json) -> str:
+def result_table(result: Reproduction) -> str:
     """Any result of `vanhove.reproduce` as text."""
-    from vanhove.experiments import bands, finetuning
-
-    own_form = {
-        bands.NAME: bands.bandformer_table,
-        finetuning.NAME: finetuning.finetuning_table,
-    }
-    return own_form.get(result["experiment"], experiment_table)(result)
+    if isinstance(result, BandformerResult):
+        return bandformer_table(result)
+    if isinstance(result, FinetuningResult):
+        return finetuning_table(result)
+    return experiment_table(result)
 
 
-def experiment_table(result: Json) -> str:
+def experiment_table(result: TableResult) -> str:
     """A result of `vanhove.experiments.reproduce.reproduce` as text: ours, below it published."""
-    lines = [result["title"]]
-    if result["quick"]:
+    lines = [result.title]
+    if result.quick:
         lines.append("QUICK RUN on the tiny toy data set: NOT A MEASUREMENT")
-    if "dataset" in result:
-        dataset = result["dataset"]
+    dataset = result.dataset
+    if dataset is not None:
         lines.append(
             f"test split of {dataset['name']}, {dataset['n_test']} materials "
             f"(data {dataset['hash'][:12]}, split {dataset['split_hash'][:12]})"
         )
-    width = max((len(row["label"]) for row in result["rows"]), default=0) + 2
-    columns = result["columns"]
+    width = max((len(row.label) for row in result.rows), default=0) + 2
+    columns = result.columns
     for start in range(0, len(columns), COLUMNS_PER_BLOCK):
         block = columns[start : start + COLUMNS_PER_BLOCK]
-        headings = "".join(f"{column['title'][:25]:>26s}" for column in block)
+        headings = "".join(f"{column.title[:25]:>26s}" for column in block)
         lines += ["", f"{'':{width}s}{'seeds':>6s}{headings}"]
-        for row in result["rows"]:
+        for row in result.rows:
             lines += _row_lines(row, block, width)
-    lines += ["", *(f"note: {note}" for note in result["notes"])]
+    lines += ["", *(f"note: {note}" for note in result.notes)]
     return "\n".join(lines)
 
 
-def _row_lines(row: Json, columns: list[Json], width: int) -> list[str]:
-    published = row["published"] or {"values": {}, "spread": {}}
+def _row_lines(row: ComparedRow, columns: list[Column], width: int) -> list[str]:
+    published = row.published or NOTHING_PRINTED
     ours, theirs = "", ""
     for column in columns:
-        key, digits = column["key"], column["digits"]
-        value = (row["mean"] or {}).get(key)
-        ours += f"{number(value, (row['std'] or {}).get(key), digits):>26s}"
-        there = published["values"].get(key)
-        shown = number(there, published["spread"].get(key), digits)
+        key, digits = column.key, column.digits
+        value = row.means.get(key)
+        ours += f"{number(value, row.spreads.get(key), digits):>26s}"
+        there = published.values.get(key)
+        shown = number(there, published.spread.get(key), digits)
         theirs += f"{shown if there is not None else '':>26s}"
-    seeds = str(len(row["seeds"])) if row["seeds"] else ""
-    if row["mean"] is None:
+    seeds = str(len(row.seeds)) if row.seeds else ""
+    if row.mean is None:
         ours = f"{'not run':>26s}"
-    lines = [f"{row['label']:{width}s}{seeds:>6s}{ours}"]
+    lines = [f"{row.label:{width}s}{seeds:>6s}{ours}"]
     if theirs.strip():
         lines.append(f"{'  published':{width}s}{'':6s}{theirs}".rstrip())
     return lines
