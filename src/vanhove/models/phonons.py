@@ -65,7 +65,7 @@ def predict_phonons(
         return Phonons(
             crystal=crystal,
             harmonic=_mean(cloned),
-            members=tuple(map(balanced, cloned)) if len(cloned) > 1 else (),
+            members=tuple(cloned) if len(cloned) > 1 else (),
             name=name or crystal.name or crystal.formula,
         )
 

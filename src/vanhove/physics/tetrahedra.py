@@ -123,11 +123,12 @@ def _filled(corners: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Filled share of tetrahedra with corner energies ``[n, 4]`` at an energy inside each."""
     # Equal corners moved apart, so that nothing is divided by 0.
     e1, e2, e3, e4 = (corners - _APART).T
-    below = (at - e1) ** 3 / ((e2 - e1) * (e3 - e1) * (e4 - e1))
-    above = 1 - (e4 - at) ** 3 / ((e4 - e1) * (e4 - e2) * (e4 - e3))
-    x, a = at - e2, e2 - e1
+    # Products, not powers: numpy's are ten times slower.
+    x, a, low, high = at - e2, e2 - e1, at - e1, e4 - at
+    below = low * low * low / (a * (e3 - e1) * (e4 - e1))
+    above = 1 - high * high * high / ((e4 - e1) * (e4 - e2) * (e4 - e3))
     cubic = ((e3 - e1) + (e4 - e2)) / ((e3 - e2) * (e4 - e2))
-    between = (a * a + 3 * a * x + 3 * x * x - cubic * x**3) / ((e3 - e1) * (e4 - e1))
+    between = (a * a + 3 * a * x + x * x * (3 - cubic * x)) / ((e3 - e1) * (e4 - e1))
     return np.where(at < e2, below, np.where(at < e3, between, above))
 
 

@@ -14,7 +14,7 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.crystal.symmetry import standardize
 from vanhove.errors import ConfigError
-from vanhove.physics.harmonic import HarmonicCrystal, signed_frequency
+from vanhove.physics.harmonic import HarmonicCrystal, balanced, signed_frequency
 from vanhove.physics.meshes import irreducible_mesh
 from vanhove.results import Json
 
@@ -31,7 +31,8 @@ class PhononModes:
     Attributes:
         crystal: in the cell that wave vectors and 3N modes are of.
         harmonic: masses, springs, Born charges and dielectric tensor in that cell, float64.
-        members: the same of each member of an ensemble; their spread tells how sure the model is.
+        members: the same of each member of an ensemble, as they came, see `balanced`; their spread
+            tells how sure the model is.
         name: a label.
         metadata: whatever JSON holds.
     """
@@ -94,7 +95,11 @@ class PhononModes:
         """
         if not self.members:
             return None
-        return np.std([self._frequencies(own, qpoints, directions) for own in self.members], axis=0)
+        return np.std([self._frequencies(own, qpoints, directions) for own in self._own_members], axis=0)
+
+    @cached_property
+    def _own_members(self) -> tuple[HarmonicCrystal, ...]:
+        return tuple(map(balanced, self.members))
 
     def _cartesian(self, qpoints: Any, directions: Any) -> tuple[np.ndarray, Any, Any]:
         """Fractional q-points; Cartesian ones near 0, and directions, as tensors."""

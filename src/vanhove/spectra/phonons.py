@@ -222,7 +222,7 @@ class Phonons(PhononModes):
             return float(frequencies.min()), points[row] - np.rint(points[row])
 
         frequency, at = softest(self.harmonic)
-        votes = [softest(own)[0] < UNSTABLE_BELOW for own in self.members]
+        votes = [softest(own)[0] < UNSTABLE_BELOW for own in self._own_members]
         is_stable = frequency >= UNSTABLE_BELOW
         return Stability(
             frequency,
