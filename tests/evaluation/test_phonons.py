@@ -7,15 +7,15 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from vanhove.evaluation.phonons import (
+from vanhove.evaluation.phonon_numbers import (
     CONVENTIONS,
     PhononErrors,
-    PhononEvaluation,
     balanced_accuracy,
     best_threshold,
     standard_errors,
     summary,
 )
+from vanhove.evaluation.phonons import PhononEvaluation
 
 
 def errors(**values: float) -> PhononErrors:

@@ -23,6 +23,7 @@ class CrystalPhonons:
         dielectric: electronic dielectric tensor, ``[3, 3]``; NaN as the charges.
         temperatures: K, ``[n_temperatures]``.
         heat_capacity, entropy: J/(K mol of atoms), ``[n_temperatures]``; NaN where unstable.
+        free_energy: Helmholtz, with the zero-point energy, kJ/mol of atoms; as these.
         is_polar: an insulator, whose atoms carry charges.
         is_unstable: it has imaginary modes (flag of the data set).
     """
@@ -37,6 +38,7 @@ class CrystalPhonons:
     temperatures: np.ndarray
     heat_capacity: np.ndarray
     entropy: np.ndarray
+    free_energy: np.ndarray
     is_polar: bool
     is_unstable: bool
 

@@ -108,6 +108,7 @@ def _all_phonons(data: dict[str, np.ndarray]) -> list[tuple[Crystal, CrystalPhon
                     temperatures=data["temperature_K"],
                     heat_capacity=data["Cv_J_per_K_mol_formula"][row] / per_atom,
                     entropy=data["S_J_per_K_mol_formula"][row] / per_atom,
+                    free_energy=data["F_J_per_mol_formula"][row] / (1000 * per_atom),
                     is_polar=is_polar,
                     is_unstable=bool(data["has_neg_fr"][row]),
                 ),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,78 +16,29 @@ from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.datasets import load_dataset
 from vanhove.datasets.crystal_phonons import CrystalPhonons
 from vanhove.errors import ConfigError
+from vanhove.evaluation.phonon_numbers import (
+    CONVENTIONS,
+    PhononErrors,
+    best_threshold,
+    number,
+    standard_errors,
+    summary,
+)
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
 from vanhove.models.phonons import has_phonons, members_of, predict_phonons
 from vanhove.progress import track
 from vanhove.results import Json, Result, write_result
 from vanhove.runs.checkpoint import load_model, recorded
+from vanhove.spectra.phonon_errors import THERMAL
 from vanhove.spectra.phonons import Phonons
 from vanhove.version import circumstances
 from vanhove.weights import find_weights
 
 DATASET = "phonon_petretto_full"
-HIGH = 1000.0
-"""1/cm: where the papers' window ends."""
 TEMPERATURE = 300.0
+_UNKNOWN = (np.nan, np.nan)
 NOISE, NOISE_SEED = 0.003, 0
-
-
-@dataclass(frozen=True)
-class PhononErrors:
-    """Of one crystal; NaN where it does not apply.
-
-    Attributes:
-        n_atoms: of the primitive cell.
-        highest: the highest frequency of DFPT along the path, 1/cm.
-        bands: mean absolute error of frequencies along the path, 1/cm.
-        lowest_bands: the same of the three lowest branches.
-        highest_error: of the highest frequency, predicted less DFPT, 1/cm.
-        longitudinal_error: of the highest mode at Gamma, approached along the path, 1/cm; of polar
-            crystals.
-        heat_capacity_error, entropy_error: at 300 K, J/(K mol of atoms); of stable crystals.
-        softest: the lowest predicted frequency, 1/cm.
-        is_unstable: according to DFPT, 1 or 0.
-        charge_error: mean absolute error of the Born charges, e.
-        dielectric_error: of a third of the trace, relative.
-        noise: change of the mean frequency when atoms move at random by `NOISE` angstrom, 1/cm.
-        seconds: of the prediction, its densities and bands.
-    """
-
-    n_atoms: float
-    highest: float
-    bands: float
-    lowest_bands: float
-    highest_error: float
-    longitudinal_error: float
-    heat_capacity_error: float
-    entropy_error: float
-    softest: float
-    is_unstable: float
-    charge_error: float
-    dielectric_error: float
-    noise: float
-    seconds: float
-
-
-CONVENTIONS = {
-    "bands": "bands, MAE of each crystal over its path, mean over crystals, 1/cm",
-    "bands_median": "the same, median over crystals",
-    "bands_low": "bands of crystals whose spectrum ends below 1000 1/cm",
-    "bands_high": "bands of crystals whose spectrum goes on above 1000 1/cm",
-    "lowest_bands": "bands, the three lowest branches",
-    "highest": "highest frequency, MAE, 1/cm",
-    "longitudinal_median": "highest mode at Gamma of polar crystals, median absolute error, 1/cm",
-    "longitudinal_bias": "the same, median error",
-    "heat_capacity_300K": "C_V(300 K), MAE, J/(K mol of atoms), stable crystals",
-    "heat_capacity_300K_high": "the same of those that go on above 1000 1/cm",
-    "entropy_300K": "S(300 K), MAE, J/(K mol of atoms), stable crystals",
-    "balanced_accuracy": "stable or not, mean of sensitivity and specificity",
-    "charges": "Born charges, MAE, e",
-    "dielectric": "electronic dielectric constant, mean relative error",
-    "noise": "mean frequency after noise of 0.003 angstrom, mean absolute change, 1/cm",
-    "seconds": "seconds of a crystal: force constants, density, thermodynamics, bands",
-}
 
 
 @dataclass(frozen=True)
@@ -101,7 +51,8 @@ class PhononEvaluation(Result):
         n_materials: measured.
         dataset: name, hash and hash of the split.
         seeds: of the run, or of the members.
-        stability_threshold_cm1: a crystal whose softest mode lies below is called unstable, 1/cm.
+        stability_threshold_cm1: a crystal whose softest mode lies below is called unstable, 1/cm,
+            where the model has no odds of its own.
         conventions: what each number is, with its unit.
         mean: the numbers of `CONVENTIONS`; None where none applies.
         standard_error: of these over materials (bootstrap).
@@ -202,7 +153,7 @@ def evaluate_phonons(
         materials={
             "id": [dataset.ids[row] for row in dataset.split(split)[:limit]],
             **{
-                field.name: [_number(getattr(error, field.name)) for error in found]
+                field.name: [number(getattr(error, field.name)) for error in found]
                 for field in fields(PhononErrors)
             },
         },
@@ -232,16 +183,12 @@ def phonon_errors(
     as_given = graph.model_copy(update={"primitive": False})
     start = time.perf_counter()
     phonons = predict_phonons(model, build_graph(crystal, as_given), crystal)
-    phonons = replace(phonons, members=())  # their votes on stability take three times as long
     to_fractional = np.linalg.inv(reciprocal_lattice(crystal.lattice))
     bands = phonons.frequencies(truth.kpoints @ to_fractional, truth.directions @ to_fractional)
-    softest = phonons.stability.frequency
-    heat_capacity = entropy = np.nan
+    stability = phonons.stability
+    thermal: dict[str, tuple[float, float]] = {}
     if not (bands_only or truth.is_unstable):
-        at = int(np.argmin(np.abs(truth.temperatures - TEMPERATURE)))
-        thermal = phonons.thermal_properties([truth.temperatures[at]])
-        heat_capacity = thermal.heat_capacity[0] - truth.heat_capacity[at]
-        entropy = thermal.entropy[0] - truth.entropy[at]
+        thermal = _thermal_errors(phonons, truth)
     seconds = time.perf_counter() - start
     error = np.abs(bands - truth.frequencies)
     at_gamma = np.abs(truth.directions).max(axis=1) > 0
@@ -256,15 +203,52 @@ def phonon_errors(
         lowest_bands=error[:, :3].mean(),
         highest_error=bands.max() - truth.frequencies.max(),
         longitudinal_error=longitudinal,
-        heat_capacity_error=heat_capacity,
-        entropy_error=entropy,
-        softest=softest,
+        heat_capacity_error=thermal.get("heat_capacity", _UNKNOWN)[0],
+        entropy_error=thermal.get("entropy", _UNKNOWN)[0],
+        softest=stability.frequency,
+        probability=np.nan if stability.probability is None else 1 - stability.probability,
+        called_unstable=np.nan if stability.probability is None else float(not stability.is_stable),
         is_unstable=float(truth.is_unstable),
         charge_error=np.abs(phonons.born_charges - truth.charges).mean() if known else np.nan,
         dielectric_error=_dielectric_error(phonons, truth) if known else np.nan,
+        **_coverage(phonons, bands, error, truth),
+        heat_capacity_covered=thermal.get("heat_capacity", _UNKNOWN)[1],
+        entropy_covered=thermal.get("entropy", _UNKNOWN)[1],
+        free_energy_covered=thermal.get("free_energy", _UNKNOWN)[1],
+        has_hydrogen=float(1 in crystal.atomic_numbers),
+        is_metal=float(not truth.is_polar),
         noise=np.nan if bands_only else _noise(model, crystal, phonons, as_given),
         seconds=seconds,
     )
+
+
+def _thermal_errors(phonons: Phonons, truth: CrystalPhonons) -> dict[str, tuple[float, float]]:
+    """Errors at `TEMPERATURE`, and whether the truth is in the interval (NaN without one)."""
+    at = int(np.argmin(np.abs(truth.temperatures - TEMPERATURE)))
+    found = phonons.thermal_properties([truth.temperatures[at]])
+    result = {}
+    for name in THERMAL:
+        error = float(getattr(found, name)[0] - getattr(truth, name)[at])
+        half = found.half_widths.get(name)
+        result[name] = (error, np.nan if half is None else float(abs(error) <= half[0]))
+    return result
+
+
+def _coverage(
+    phonons: Phonons, bands: np.ndarray, error: np.ndarray, truth: CrystalPhonons
+) -> dict[str, float]:
+    calibration = phonons.calibration
+    if calibration is None:
+        return {"bands_std": np.nan, "bands_covered": np.nan, "highest_covered": np.nan}
+    features = phonons.features
+    terms, scale = features.frequency_terms(bands), calibration.frequency
+    top, half = phonons.highest_frequency
+    assert half is not None
+    return {
+        "bands_std": float(scale.std(terms).mean()),
+        "bands_covered": float((error <= scale.half_width(terms, features.kind)).mean()),
+        "highest_covered": float(abs(top - truth.frequencies.max()) <= half),
+    }
 
 
 def _dielectric_error(phonons: Phonons, truth: CrystalPhonons) -> float:
@@ -288,79 +272,3 @@ def _noise(
     other = predict_phonons(model, build_graph(moved, graph), moved)
     change = other.frequencies(points) - phonons.frequencies(points)
     return float(abs(change.mean()))
-
-
-def best_threshold(found: Sequence[PhononErrors]) -> float:
-    """The frequency below which crystals are best called unstable, 1/cm."""
-    candidates = np.unique(np.round([error.softest for error in found]))
-    candidates = np.append(candidates[candidates < 0], -0.5)
-    scores = [balanced_accuracy(found, at) for at in candidates]
-    return float(candidates[int(np.argmax(scores))])
-
-
-def balanced_accuracy(found: Sequence[PhononErrors], threshold: float) -> float:
-    """Mean of the shares of unstable and of stable crystals that are called so."""
-    truth = np.array([error.is_unstable for error in found]) > 0
-    called = np.array([error.softest for error in found]) < threshold
-    shares = [(called[truth]).mean() if truth.any() else np.nan]
-    shares.append((~called[~truth]).mean() if (~truth).any() else np.nan)
-    return float(np.mean(shares))
-
-
-def summary(found: Sequence[PhononErrors], threshold: float) -> dict[str, float | None]:
-    """The numbers of `CONVENTIONS` over some crystals; None where none applies."""
-    column = {
-        field.name: np.array([getattr(error, field.name) for error in found])
-        for field in fields(PhononErrors)
-    }
-    high = column["highest"] > HIGH
-    heat = np.abs(column["heat_capacity_error"])
-    values = {
-        "bands": column["bands"].mean(),
-        "bands_median": np.median(column["bands"]),
-        "bands_low": _mean(column["bands"][~high]),
-        "bands_high": _mean(column["bands"][high]),
-        "lowest_bands": column["lowest_bands"].mean(),
-        "highest": np.abs(column["highest_error"]).mean(),
-        "longitudinal_median": _median(np.abs(column["longitudinal_error"])),
-        "longitudinal_bias": _median(column["longitudinal_error"]),
-        "heat_capacity_300K": _mean(heat),
-        "heat_capacity_300K_high": _mean(heat[high]),
-        "entropy_300K": _mean(np.abs(column["entropy_error"])),
-        "balanced_accuracy": balanced_accuracy(found, threshold),
-        "charges": _mean(column["charge_error"]),
-        "dielectric": _mean(column["dielectric_error"]),
-        "noise": _mean(column["noise"]),
-        "seconds": column["seconds"].mean(),
-    }
-    return {name: _number(value) for name, value in values.items()}
-
-
-def standard_errors(
-    found: Sequence[PhononErrors], threshold: float, n_draws: int = 200
-) -> dict[str, float | None]:
-    """Standard deviations of `summary` over crystals drawn anew with replacement (bootstrap)."""
-    generator = np.random.default_rng(0)
-    draws = [
-        summary([found[i] for i in generator.integers(len(found), size=len(found))], threshold)
-        for _ in range(n_draws)
-    ]
-    result: dict[str, float | None] = {}
-    for name in draws[0]:
-        values = [value for draw in draws if (value := draw[name]) is not None]
-        result[name] = float(np.std(values)) if values else None
-    return result
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _mean(values: np.ndarray) -> float:
-    values = values[np.isfinite(values)]
-    return float(values.mean()) if len(values) else np.nan
-
-
-def _median(values: np.ndarray) -> float:
-    values = values[np.isfinite(values)]
-    return float(np.median(values)) if len(values) else np.nan

@@ -19,11 +19,10 @@ from scipy.optimize import nnls
 
 from vanhove.errors import ConfigError
 from vanhove.spectra import quantities
+from vanhove.spectra.phonon_errors import TEMPERATURES
 from vanhove.spectra.thermodynamics import entropy, heat_capacity, mean_frequency
 
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)
-TEMPERATURES = (50.0, 100.0, 200.0, 300.0, 500.0, 1000.0)
-"""K: where the errors of thermal properties are calibrated; interpolated between."""
 _NEARBY = 5  # points
 SMALLEST = 1e-6
 

@@ -19,6 +19,7 @@ from vanhove.models.inference import Precision
 from vanhove.models.model import SpectrumModel
 from vanhove.models.output import rescale
 from vanhove.spectra.grids import interpolate_rows
+from vanhove.spectra.phonon_errors import PhononCalibration
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Ensemble(nn.Module):
         members: alike but for their weights.
         familiarity: fitted on the states of the first member.
         calibration: of the error bars.
+        phonons: the same of whole phonons, of models with force constants.
     """
 
     def __init__(
@@ -58,11 +60,13 @@ class Ensemble(nn.Module):
         members: Sequence[SpectrumModel],
         familiarity: Familiarity,
         calibration: Calibration | BandCalibration,
+        phonons: PhononCalibration | None = None,
     ):
         super().__init__()
         self.members = nn.ModuleList(members)
         self.familiarity = familiarity
         self.calibration = calibration
+        self.phonons = phonons
         self.places: Tensor | None = None
 
     @property

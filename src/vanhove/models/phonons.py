@@ -66,6 +66,7 @@ def predict_phonons(
             crystal=crystal,
             harmonic=_mean(cloned),
             members=tuple(cloned) if len(cloned) > 1 else (),
+            calibration=model.phonons if isinstance(model, Ensemble) else None,
             name=name or crystal.name or crystal.formula,
         )
 

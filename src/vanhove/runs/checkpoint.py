@@ -197,7 +197,7 @@ def build(info: ModelInfo, tensors: Mapping[str, Tensor]) -> SpectrumModel | Ens
     familiarity = Familiarity(
         info.ensemble.n_train, info.ensemble.n_valid, members[0].encoder.out_dim
     )
-    return Ensemble(members, familiarity, info.ensemble.calibration)
+    return Ensemble(members, familiarity, info.ensemble.calibration, info.ensemble.phonons)
 
 
 def build_model(config: RunConfig, grid: Sequence[float]) -> SpectrumModel:

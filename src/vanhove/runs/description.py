@@ -17,6 +17,7 @@ from vanhove.runs.config import (
     SelectionName,
     TrainingSettings,
 )
+from vanhove.spectra.phonon_errors import PhononCalibration
 
 FORMAT = 3
 """Of the descriptions that this version writes; older ones are upgraded, see `upgrades`."""
@@ -53,6 +54,7 @@ class EnsembleInfo(BaseModel):
     Attributes:
         seeds: of the members.
         calibration: of the error bars.
+        phonons: of whole phonons, of models with force constants.
         n_train, n_valid: crystals that the familiarity was fitted on.
     """
 
@@ -60,6 +62,7 @@ class EnsembleInfo(BaseModel):
 
     seeds: list[int]
     calibration: Calibration | BandCalibration
+    phonons: PhononCalibration | None = None
     n_train: int
     n_valid: int
 

@@ -60,12 +60,12 @@ class ErrorScale(BaseModel):
 
 
 class StabilityOdds(BaseModel):
-    """Logistic regression of instability on `PhononFeatures.odds` and the elements.
+    """Logistic regression of instability on `PhononFeatures.odds` and the elements of a crystal.
 
     Attributes:
         mean, scale: of the features, ``[n]``.
-        weights: ``[n]``, and of the elements by symbol.
-        elements: how much a crystal that holds the element is more often unstable.
+        weights: of these, ``[n]``.
+        elements: of the elements, by atomic number.
         bias: of the sum.
         threshold: the probability from which a crystal is called unstable: chosen for the mean of
             sensitivity and specificity.
@@ -80,9 +80,9 @@ class StabilityOdds(BaseModel):
     bias: float
     threshold: float
 
-    def probability(self, features: PhononFeatures) -> float:
+    def probability(self, features: PhononFeatures, softest: float) -> float:
         """That DFPT finds imaginary modes."""
-        scaled = (features.odds - np.array(self.mean)) / np.array(self.scale)
+        scaled = (features.odds(softest) - np.array(self.mean)) / np.array(self.scale)
         held = sum(self.elements.get(int(z), 0.0) for z in np.unique(features.atomic_numbers))
         return float(1 / (1 + np.exp(-(scaled @ np.array(self.weights) + held + self.bias))))
 
@@ -113,13 +113,11 @@ class PhononFeatures:
 
     Attributes:
         atomic_numbers: ``[n_atoms]``.
-        softest: on the default mesh, 1/cm.
         members: frequencies of each member on the mesh `COARSE`, ``[n_members, n_q, 3 n_atoms]``.
         weight: of its points, ``[n_q]``.
     """
 
     atomic_numbers: np.ndarray
-    softest: float
     members: np.ndarray
     weight: np.ndarray
 
@@ -140,9 +138,12 @@ class PhononFeatures:
             return "hydrogen"
         return "high" if self.highest.mean() > HIGH else "other"
 
-    @property
-    def odds(self) -> np.ndarray:
-        """What `StabilityOdds` looks at, ``[8]``."""
+    def odds(self, softest: float) -> np.ndarray:
+        """What `StabilityOdds` looks at, ``[8]``.
+
+        Args:
+            softest: frequency on the default mesh, 1/cm.
+        """
         lowest = np.sort(self.members, axis=2)[:, 1:].min(axis=(1, 2))
         at_gamma = np.sort(np.abs(self.members[:, 0]), axis=1)
         optical = at_gamma[:, 3] if at_gamma.shape[1] > 3 else at_gamma[:, -1]
@@ -150,8 +151,8 @@ class PhononFeatures:
         soft = np.arcsinh(lowest / _SOFT)
         return np.array(
             [
-                np.arcsinh(self.softest / _SOFT),
-                min(self.softest, 0.0) / _SOFT,
+                np.arcsinh(softest / _SOFT),
+                min(softest, 0.0) / _SOFT,
                 soft.mean(),
                 soft.min(),
                 soft.std(),
@@ -191,10 +192,8 @@ class PhononFeatures:
         return float(self.weight @ own.mean(axis=1))
 
 
-def features_of(
-    phonons: PhononModes, members: tuple[HarmonicCrystal, ...], softest: float
-) -> PhononFeatures:
-    """Of phonons with the members as they are, or of a single model alone."""
+def features_of(phonons: PhononModes, members: tuple[HarmonicCrystal, ...]) -> PhononFeatures:
+    """Of an ensemble, or of a single model (no members), whose spread is 0."""
     points, weight = time_reversed_mesh(COARSE)
-    found = [phonons.frequencies_of(own, points) for own in members or (phonons.harmonic,)]
-    return PhononFeatures(phonons.crystal.atomic_numbers, softest, np.stack(found), weight)
+    found = [phonons.frequencies_of(own, points, None) for own in members or (phonons.harmonic,)]
+    return PhononFeatures(phonons.crystal.atomic_numbers, np.stack(found), weight)

@@ -17,6 +17,7 @@ from vanhove.errors import ConfigError
 from vanhove.physics.harmonic import HarmonicCrystal, balanced, signed_frequency
 from vanhove.physics.meshes import irreducible_mesh
 from vanhove.results import Json
+from vanhove.spectra.phonon_errors import PhononCalibration, PhononFeatures, features_of
 
 _MESH_MODES = 16_000
 """The default mesh has about so many modes: its side is the cube root of this over 3N."""
@@ -33,6 +34,7 @@ class PhononModes:
         harmonic: masses, springs, Born charges and dielectric tensor in that cell, float64.
         members: the same of each member of an ensemble, as they came, see `balanced`; their spread
             tells how sure the model is.
+        calibration: of error bars and stability, if the model has one.
         name: a label.
         metadata: whatever JSON holds.
     """
@@ -40,6 +42,7 @@ class PhononModes:
     crystal: Crystal
     harmonic: HarmonicCrystal
     members: tuple[HarmonicCrystal, ...] = ()
+    calibration: PhononCalibration | None = None
     name: str = ""
     metadata: Json = field(default_factory=dict)
 
@@ -67,7 +70,7 @@ class PhononModes:
         Returns:
             1/cm, ``[n_q, 3 n_atoms]``.
         """
-        return self._frequencies(self.harmonic, qpoints, directions)
+        return self.frequencies_of(self.harmonic, qpoints, directions)
 
     def eigenvectors(
         self,
@@ -95,7 +98,14 @@ class PhononModes:
         """
         if not self.members:
             return None
-        return np.std([self._frequencies(own, qpoints, directions) for own in self._own_members], axis=0)
+        return np.std(
+            [self.frequencies_of(own, qpoints, directions) for own in self._own_members], axis=0
+        )
+
+    @cached_property
+    def features(self) -> PhononFeatures:
+        """What tells how wrong these phonons may be."""
+        return features_of(self, self._own_members)
 
     @cached_property
     def _own_members(self) -> tuple[HarmonicCrystal, ...]:
@@ -113,7 +123,10 @@ class PhononModes:
             raise ConfigError(f"{len(towards)} directions for {len(points)} q-points")
         return points, cartesian, towards
 
-    def _frequencies(self, harmonic: HarmonicCrystal, qpoints: Any, directions: Any) -> np.ndarray:
+    def frequencies_of(
+        self, harmonic: HarmonicCrystal, qpoints: Any, directions: Any
+    ) -> np.ndarray:
+        """`frequencies` of other force constants of the same crystal, such as one member's."""
         _, cartesian, towards = self._cartesian(qpoints, directions)
         found = [
             harmonic.squared_frequencies(

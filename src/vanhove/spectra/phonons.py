@@ -22,7 +22,6 @@ from vanhove.crystal.kpath import (
 )
 from vanhove.errors import ConfigError, StructureError
 from vanhove.physics.gaussians import gaussian_counts
-from vanhove.physics.harmonic import HarmonicCrystal
 from vanhove.physics.meshes import irreducible_mesh, time_reversed_mesh
 from vanhove.physics.tetrahedra import mesh_tetrahedra, states_below
 from vanhove.spectra.bands import BandStructure
@@ -39,6 +38,7 @@ from vanhove.spectra.long_waves import (
     mean_square_displacements,
     sound_velocities,
 )
+from vanhove.spectra.phonon_errors import TEMPERATURES as CALIBRATED
 from vanhove.spectra.phonon_modes import PhononModes
 from vanhove.spectra.quantities import PHONON_BANDS, PHONON_DOS
 from vanhove.spectra.spectrum import Spectrum
@@ -76,6 +76,11 @@ class Phonons(PhononModes):
         if not isinstance(path, KPoints):
             return self.primitive._convention_bands(path, n_points)
         frequencies = self.frequencies(path.fractional, gamma_directions(path))
+        std, metadata = None, dict(self.metadata)
+        if self.calibration is not None:
+            scale, features = self.calibration.frequency, self.features
+            std = scale.std(features.frequency_terms(frequencies))
+            metadata["interval_factors"] = dict(scale.levels(features.kind))
         return BandStructure(
             kpoints=path,
             energies=frequencies,
@@ -83,7 +88,8 @@ class Phonons(PhononModes):
             quantity=PHONON_BANDS.name,
             crystal=self.crystal,
             name=self.name,
-            metadata=dict(self.metadata),
+            metadata=metadata,
+            std=std,
         )
 
     def _convention_bands(self, convention: PathConvention, n_points: int) -> BandStructure:
@@ -202,34 +208,52 @@ class Phonons(PhononModes):
     ) -> ThermalProperties:
         """Harmonic thermodynamics of the whole spectrum; imaginary modes contribute nothing.
 
+        With ``half_widths`` of 90 % intervals, of models that were calibrated for it.
+
         Args:
             temperatures: K, ``[n_temperatures]``.
         """
-        return thermal_properties(self.dos(), temperatures)
+        found = thermal_properties(self.dos(), temperatures)
+        if self.calibration is None:
+            return found
+        features = self.features
+        halves = {}
+        for name, scales in self.calibration.thermal.items():
+            known = [
+                scale.half_width(features.thermal_terms(name, kelvin), features.kind)
+                for scale, kelvin in zip(scales, CALIBRATED, strict=True)
+            ]
+            halves[name] = np.interp(found.temperatures, CALIBRATED, known)
+        return replace(found, half_widths=halves)
 
     @cached_property
     def stability(self) -> Stability:
-        """The softest mode on the default mesh, whose even sides hold the zone's special points."""
+        """The softest mode on the default mesh, whose even sides hold the zone's special points,
+        and, of models that were calibrated for it, how likely DFPT finds none below zero."""
         points, _, _ = irreducible_mesh(self.crystal, self.mesh())
+        frequencies = self._mesh_frequencies(self.mesh())[0].copy()
+        for row in np.flatnonzero(np.abs(points).max(axis=1) < 1e-9):
+            acoustic = np.argsort(np.abs(frequencies[row]))[:3]
+            frequencies[row, acoustic] = np.inf
+        row, _ = np.unravel_index(frequencies.argmin(), frequencies.shape)
+        frequency, at = float(frequencies.min()), points[row] - np.rint(points[row])
+        is_stable, probability = frequency >= UNSTABLE_BELOW, None
+        if self.calibration is not None:
+            odds = self.calibration.stability
+            unstable = odds.probability(self.features, frequency)
+            is_stable, probability = unstable < odds.threshold, 1 - unstable
+        qpoint = (float(at[0]), float(at[1]), float(at[2]))
+        return Stability(frequency, qpoint, is_stable, probability)
 
-        def softest(own: HarmonicCrystal) -> tuple[float, np.ndarray]:
-            frequencies = self._frequencies(own, points, None)
-            at_gamma = np.abs(points).max(axis=1) < 1e-9
-            for row in np.flatnonzero(at_gamma):
-                acoustic = np.argsort(np.abs(frequencies[row]))[:3]
-                frequencies[row, acoustic] = np.inf
-            row, _ = np.unravel_index(frequencies.argmin(), frequencies.shape)
-            return float(frequencies.min()), points[row] - np.rint(points[row])
-
-        frequency, at = softest(self.harmonic)
-        votes = [softest(own)[0] < UNSTABLE_BELOW for own in self._own_members]
-        is_stable = frequency >= UNSTABLE_BELOW
-        return Stability(
-            frequency,
-            (float(at[0]), float(at[1]), float(at[2])),
-            is_stable,
-            float(np.mean(votes)) if votes else float(not is_stable),
-        )
+    @cached_property
+    def highest_frequency(self) -> tuple[float, float | None]:
+        """On the default mesh, 1/cm, and half the width of its 90 % interval, if calibrated."""
+        value = float(self._mesh_frequencies(self.mesh())[0].max())
+        if self.calibration is None:
+            return value, None
+        features = self.features
+        half = self.calibration.highest.half_width(features.highest_terms, features.kind)
+        return value, float(half)
 
     @cached_property
     def infrared(self) -> Infrared | None:

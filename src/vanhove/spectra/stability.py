@@ -16,11 +16,13 @@ class Stability:
         frequency: 1/cm, negative where imaginary; of modes other than the three acoustic ones at
             Gamma.
         qpoint: where, fractional, ``[3]``.
-        is_stable: whether ``frequency`` lies above `UNSTABLE_BELOW`.
-        share_of_members: of the members of an ensemble, those that find the crystal unstable.
+        is_stable: whether the probability is above the threshold of the model, which was chosen for
+            the mean of sensitivity and specificity; without one, whether ``frequency`` lies above
+            `UNSTABLE_BELOW`.
+        probability: that DFPT finds no imaginary modes; None of models that do not know it.
     """
 
     frequency: float
     qpoint: tuple[float, float, float]
     is_stable: bool
-    share_of_members: float
+    probability: float | None

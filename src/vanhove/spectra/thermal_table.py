@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,8 @@ class ThermalProperties:
         free_energy: Helmholtz, with the zero-point energy, kJ/mol of atoms, ``[n_temperatures]``.
         zero_point_energy: kJ/mol of atoms.
         n_atoms: in the cell, where known: what turns moles of atoms into moles of cells.
+        half_widths: of the 90 % intervals, by name of ``heat_capacity``, ``entropy`` and
+            ``free_energy``, ``[n_temperatures]``; empty where they are not known.
     """
 
     temperatures: np.ndarray
@@ -48,6 +50,7 @@ class ThermalProperties:
     free_energy: np.ndarray
     zero_point_energy: float
     n_atoms: int | None = None
+    half_widths: dict[str, np.ndarray] = field(default_factory=dict)
 
     def to_phonopy(self, path: str | Path, n_atoms: int | None = None) -> None:
         """Write phonopy's ``thermal_properties.yaml``, per mole of cells, as phonopy-qha reads it.

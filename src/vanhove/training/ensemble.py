@@ -16,11 +16,13 @@ from vanhove.models.calibration import Calibration, fit_calibration
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.familiarity import Familiarity
 from vanhove.models.model import SpectrumModel
+from vanhove.models.phonons import has_phonons
 from vanhove.runs.checkpoint import load_model, save_model
 from vanhove.runs.compatibility import check_alike
 from vanhove.runs.description import EnsembleInfo
 from vanhove.runs.prepared import prepare
 from vanhove.spectra.quantities import quantity
+from vanhove.training.phonon_calibration import fit_phonon_calibration
 from vanhove.weights import find_weights
 
 
@@ -74,16 +76,21 @@ def make_ensemble(
     shown = {key: float(metrics[key]) for key in validation_keys(data.dataset)}
     validation = {key: value for key, value in shown.items() if np.isfinite(value)}
     trained = info.trained.model_copy(update={"validation": validation})
+    joined = Ensemble(members, familiarity, calibration)
+    phonons = None
+    if data.dataset.phonons is not None and has_phonons(joined):
+        phonons = fit_phonon_calibration(joined.eval(), data.dataset, info.graph, quiet)
     ensemble = EnsembleInfo(
         seeds=[own.trained.seed for own in infos],
         calibration=calibration,
+        phonons=phonons,
         n_train=len(train),
         n_valid=len(valid),
     )
     Path(output).parent.mkdir(parents=True, exist_ok=True)
     save_model(
         output,
-        Ensemble(members, familiarity, calibration).state_dict(),
+        joined.state_dict(),
         info.model_copy(
             update={"name": name or info.name, "trained": trained, "ensemble": ensemble}
         ),
