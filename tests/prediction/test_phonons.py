@@ -75,3 +75,30 @@ def test_the_command_tells_where_the_spectrum_goes_on(tmp_path):
     assert "past the grid" in result.output
     result = CliRunner().invoke(app, ["predict", SALT, "-o", str(tmp_path), "--no-plot"])
     assert "past the grid" not in result.output
+
+
+def test_the_command_tells_of_whole_phonons(tmp_path):
+    path = tmp_path / "phonons.json"
+    arguments = ["predict", SALT, "--property", "phonons", "--json", str(path)]
+    result = CliRunner().invoke(app, [*arguments, "-o", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "Born charges     Na" in result.output
+    assert (tmp_path / "NaCl-phonons.png").stat().st_size > 10_000
+    (content,) = json.loads(path.read_text())["results"]
+    phonons = vanhove.phonons(SALT, primitive=True)
+    assert content["n_modes"] == 6
+    assert content["highest_frequency_cm1"] == pytest.approx(phonons.highest_frequency[0], abs=0.1)
+    assert sum(np.trace(z) for z in content["born_charges_e"]) == pytest.approx(0, abs=1e-3)
+    assert content["static_dielectric_tensor"][0][0] > content["dielectric_tensor"][0][0]
+
+
+def test_the_command_tabulates_thermodynamics(tmp_path):
+    arguments = ["predict", SALT, "examples/structures/Si.cif", "--property", "thermodynamics"]
+    result = CliRunner().invoke(app, [*arguments, "--csv", "-o", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "2 predicted, 0 failed" in result.output
+    rows = (tmp_path / "Si-thermodynamics.csv").read_text().splitlines()
+    assert rows[0].startswith("temperature_K,heat_capacity_J_per_K_mol_atoms")
+    assert len(rows) == 102
+    wrong = CliRunner().invoke(app, [*arguments, "--html"])
+    assert wrong.exit_code != 0

@@ -18,7 +18,7 @@ def predict(
         typer.Argument(help="Structure files (CIF, POSCAR, extxyz, JSON), or folders of them."),
     ],
     property_name: Annotated[
-        Literal["phonon-dos", "phonon-bands", "electron-dos", "bands"],
+        Literal["phonon-dos", "phonon-bands", "thermodynamics", "phonons", "electron-dos", "bands"],
         typer.Option("--property", "-p", help="What to predict, with the weights shipped for it."),
     ] = "phonon-dos",
     model: ModelOption = None,
@@ -63,6 +63,9 @@ def predict(
 ) -> None:
     """Predict densities of states or bands of crystals, of phonons or electrons.
 
+    thermodynamics: heat capacity, entropy and energies at many temperatures. phonons: these, the
+    softest mode, stability, Born charges, infrared modes, and bands beside the density of states.
+
     One structure: a table and a plot. Several, or a folder: one line each. A structure that cannot
     be used costs one line on stderr; the others are predicted, and the exit status is 1.
 
@@ -70,14 +73,18 @@ def predict(
     Example: vanhove predict crystal.cif
     Example: vanhove predict crystal.cif --property electron-dos
     Example: vanhove predict crystal.cif --property phonon-bands
+    Example: vanhove predict crystal.cif --property thermodynamics --csv
+    Example: vanhove predict crystal.cif --property phonons
     Example: vanhove predict crystal.cif --property bands --json bands.json
     Example: vanhove predict crystal.cif --grid 0 1000 10
     Example: vanhove predict structures/ --json - | jq '.results[].name'
     """
+    from vanhove.prediction.phonon_report import WHOLE, PhononsCommand
     from vanhove.prediction.report import PredictCommand
     from vanhove.spectra.grids import even_grid
 
-    failed = PredictCommand(
+    command = PhononsCommand if property_name in WHOLE else PredictCommand
+    failed = command(
         structures=structures,
         property_name=property_name,
         model=model,

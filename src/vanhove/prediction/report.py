@@ -32,6 +32,7 @@ from vanhove.prediction.properties import Properties
 from vanhove.progress import track
 from vanhove.results import Json
 from vanhove.spectra.bands import BandStructure
+from vanhove.spectra.phonons import Phonons
 from vanhove.spectra.plotting import terminal_plot
 from vanhove.spectra.quantities import PHONON_BANDS
 from vanhove.spectra.spectrum import Spectrum
@@ -141,7 +142,7 @@ class PredictCommand:
         if self.json_path not in (None, STDOUT) and not Path(str(self.json_path)).parent.is_dir():
             raise ConfigError(f"--json {self.json_path}: its folder does not exist")
 
-    def _stem(self, spectrum: Spectrum | BandStructure) -> str:
+    def _stem(self, spectrum: Spectrum | BandStructure | Phonons) -> str:
         """A file name of its own for each result, also when two inputs share a name."""
         wanted = Path(spectrum.name).stem or "crystal"
         wanted = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in wanted)

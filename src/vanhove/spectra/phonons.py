@@ -46,6 +46,7 @@ from vanhove.spectra.stability import UNSTABLE_BELOW, Stability
 from vanhove.spectra.thermal_table import TEMPERATURES, ThermalProperties, thermal_properties
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from phonopy import Phonopy
 
 _STEP = 1.0
@@ -318,6 +319,17 @@ class Phonons(PhononModes):
             ConfigError: temperatures that are no list, or below 0 K.
         """
         return mean_square_displacements(self, temperatures, self.mesh(mesh))
+
+    def plot(self, path: PathConvention | KPoints = "setyawan_curtarolo") -> Figure:
+        """Bands beside the density of states, as a matplotlib ``Figure``.
+
+        Raises:
+            StructureError: no path found.
+        """
+        from vanhove.spectra.phonon_plotting import figure
+
+        own = self.primitive if not isinstance(path, KPoints) else self
+        return figure(own.bands(path), own.dos())
 
     # Other programs
 

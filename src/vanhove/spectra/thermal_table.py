@@ -88,7 +88,7 @@ class ThermalProperties:
         """One row for each temperature; the columns name their units."""
         import pandas as pd
 
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "heat_capacity_J_per_K_mol_atoms": self.heat_capacity,
                 "entropy_J_per_K_mol_atoms": self.entropy,
@@ -97,6 +97,9 @@ class ThermalProperties:
             },
             index=pd.Index(self.temperatures, name="temperature_K"),
         )
+        for name, half in self.half_widths.items():
+            table[f"{name}_half_width_90"] = half
+        return table
 
 
 def thermal_properties(
