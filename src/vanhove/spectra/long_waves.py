@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.errors import ConfigError
+from vanhove.spectra.phonon_modes import PhononModes
 from vanhove.spectra.thermodynamics import (
     ATOMIC_MASS,
     BOLTZMANN,
@@ -18,9 +18,6 @@ from vanhove.spectra.thermodynamics import (
     LIGHT_CM,
     PLANCK,
 )
-
-if TYPE_CHECKING:
-    from vanhove.spectra.phonon_modes import PhononModes
 
 _LONG = 0.004
 """1/angstrom: a wave this long (1,600 angstrom) is sound."""

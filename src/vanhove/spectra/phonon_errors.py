@@ -7,18 +7,12 @@ see `vanhove.models.calibration`), the odds of an instability by logistic regres
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from vanhove.errors import ConfigError
-from vanhove.physics.harmonic import HarmonicCrystal
-from vanhove.physics.meshes import time_reversed_mesh
 from vanhove.spectra.thermodynamics import GAS_CONSTANT, KELVIN_PER_CM1
-
-if TYPE_CHECKING:
-    from vanhove.spectra.phonon_modes import PhononModes
 
 TEMPERATURES = (50.0, 100.0, 200.0, 300.0, 500.0, 1000.0)
 """K: where errors of thermal properties are calibrated; interpolated between."""
@@ -190,10 +184,3 @@ class PhononFeatures:
             kt = GAS_CONSTANT * temperature / 1000
             own = 3 * kt * (x / 2 + np.log(-np.expm1(-x)))
         return float(self.weight @ own.mean(axis=1))
-
-
-def features_of(phonons: PhononModes, members: tuple[HarmonicCrystal, ...]) -> PhononFeatures:
-    """Of an ensemble, or of a single model (no members), whose spread is 0."""
-    points, weight = time_reversed_mesh(COARSE)
-    found = [phonons.frequencies_of(own, points, None) for own in members or (phonons.harmonic,)]
-    return PhononFeatures(phonons.crystal.atomic_numbers, np.stack(found), weight)

@@ -15,9 +15,9 @@ from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.crystal.symmetry import standardize
 from vanhove.errors import ConfigError
 from vanhove.physics.harmonic import HarmonicCrystal, balanced, signed_frequency
-from vanhove.physics.meshes import irreducible_mesh
+from vanhove.physics.meshes import irreducible_mesh, time_reversed_mesh
 from vanhove.results import Json
-from vanhove.spectra.phonon_errors import PhononCalibration, PhononFeatures, features_of
+from vanhove.spectra.phonon_errors import COARSE, PhononCalibration, PhononFeatures
 
 _MESH_MODES = 16_000
 """The default mesh has about so many modes: its side is the cube root of this over 3N."""
@@ -104,8 +104,11 @@ class PhononModes:
 
     @cached_property
     def features(self) -> PhononFeatures:
-        """What tells how wrong these phonons may be."""
-        return features_of(self, self._own_members)
+        """What tells how wrong these phonons may be; of a single model without a spread."""
+        points, weight = time_reversed_mesh(COARSE)
+        members = self._own_members or (self.harmonic,)
+        found = [self.frequencies_of(own, points, None) for own in members]
+        return PhononFeatures(self.crystal.atomic_numbers, np.stack(found), weight)
 
     @cached_property
     def _own_members(self) -> tuple[HarmonicCrystal, ...]:

@@ -11,7 +11,7 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.graph import GraphSettings, build_graph
 from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.datasets import SpectrumDataset
-from vanhove.datasets.petretto_full import CrystalPhonons
+from vanhove.datasets.crystal_phonons import CrystalPhonons
 from vanhove.models.calibration import LEVELS, SMALLEST, fit_weights
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel

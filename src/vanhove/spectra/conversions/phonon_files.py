@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +17,7 @@ from vanhove.crystal.elements import SYMBOLS
 from vanhove.crystal.kpath import KPoints, gamma_directions
 from vanhove.errors import ConfigError
 from vanhove.spectra.density import THZ_PER_CM1
-
-if TYPE_CHECKING:
-    from vanhove.spectra.phonon_modes import PhononModes
+from vanhove.spectra.phonon_modes import PhononModes
 
 _LARGEST_SIDE = 8
 """Of the cells in an animation: longer waves do not fit and break off at its border."""
