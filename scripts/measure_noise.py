@@ -17,6 +17,7 @@ from vanhove.crystal.symmetry import standardize
 from vanhove.datasets import load_dataset
 from vanhove.errors import StructureError
 from vanhove.prediction.loading import load
+from vanhove.prediction.electron_predictor import NAME, ElectronPredictor
 from vanhove.prediction.predictor import Predictor
 from vanhove.results import write_result
 from vanhove.weights import shipped_weights
@@ -53,14 +54,14 @@ def other_cell(crystal: Crystal) -> Crystal:
     )
 
 
-def change(predictor: Predictor, before: list, after: list[Crystal]) -> dict:
+def change(predictor: Predictor | ElectronPredictor, before: list, after: list[Crystal]) -> dict:
     """Mean over the points of the change, in units of the largest value; mean and worst crystal."""
     changes, flips, refused = [], 0, 0
     for one, other in zip(before, predictor.stream(after), strict=True):
         if isinstance(one, StructureError) or isinstance(other, StructureError):
             refused += isinstance(other, StructureError) and not isinstance(one, StructureError)
             continue
-        a, b = (x.energies if predictor.has_bands else x.values for x in (one, other))
+        a, b = (x.energies if predictor.gives_bands else x.values for x in (one, other))
         changes.append(float(np.abs(a - b).mean() / np.abs(a).max()))
         flips += one.metadata["crystal_system"] != other.metadata["crystal_system"]
     return {"mean": np.mean(changes), "worst": max(changes), "flips": flips, "refused": refused}
@@ -73,7 +74,7 @@ def main() -> None:
     copies["other cell"] = [other_cell(c) for c in structures]
     near = [standardize(c, near=3.0).tolerance > 0.01 for c in structures]
     content = {"seed": SEED, "n_crystals": len(structures), "near": int(sum(near)), "models": {}}
-    for name in shipped_weights():
+    for name in [*shipped_weights(), NAME]:
         predictor = load(name)
         known = set(predictor.info.elements)
         chosen = [i for i, c in enumerate(structures) if set(c.atomic_numbers.tolist()) <= known]

@@ -127,7 +127,8 @@ def allot(lengths: Sequence[float] | np.ndarray, n_intervals: int) -> list[int]:
             f"{n_intervals} steps cannot cover {len(lengths)} stretches of a path: ask for more "
             "points"
         )
-    share = np.maximum(np.asarray(lengths, dtype=np.float64), _SAME)
+    # Rounded: the last digits, other ones in each cell, would share out what is equally long.
+    share = np.maximum(np.round(np.asarray(lengths, dtype=np.float64), 4), _SAME)
     counts = np.ones(len(share), dtype=int)
     for _ in range(n_intervals - len(share)):
         counts[np.argmax(share / counts)] += 1  # the longest step is halved, and so on
@@ -329,7 +330,8 @@ def continuous_order(
 
     graph = nx.MultiGraph()
     for i, ((start, end), length) in enumerate(zip(segments, lengths, strict=True)):
-        graph.add_edge(start, end, key=(i, 0), weight=float(length))
+        # Rounded: among equally long ways the last digits, other ones in each cell, would choose.
+        graph.add_edge(start, end, key=(i, 0), weight=round(float(length), 4))
     order: list[tuple[int, bool]] = []
     left = list(graph.nodes)  # in the order of the given path
     while left:

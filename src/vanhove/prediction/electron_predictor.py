@@ -13,9 +13,14 @@ import numpy as np
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.domain import Domain
 from vanhove.crystal.elements import symbols_of
-from vanhove.crystal.kpath import PathConvention
+from vanhove.crystal.kpath import PathConvention, high_symmetry_path
 from vanhove.crystal.reading import find_structure_files, read_crystal
-from vanhove.crystal.symmetry import NEAR_SYMMETRY, SYMMETRY_TOLERANCE, standardize
+from vanhove.crystal.symmetry import (
+    NEAR_SYMMETRY,
+    SYMMETRY_TOLERANCE,
+    StandardizedCrystal,
+    standardize,
+)
 from vanhove.errors import CheckpointError, ConfigError, StructureError
 from vanhove.models.tight_binding.atoms import atom_table
 from vanhove.models.tight_binding.network import TightBinding
@@ -158,7 +163,7 @@ class ElectronPredictor:
                     raise structure
                 crystal = read_crystal(structure)
                 standard = standardize(crystal, near=NEAR_SYMMETRY)
-                cell = standard.primitive if primitive else crystal
+                cell = _mesh_cell(standard) if primitive else crystal
                 electrons = self._electrons(cell, False, MESH_DENSITY)
                 found: Any = (
                     electrons.bands(self.path, _POINTS).aligned()
@@ -244,6 +249,15 @@ def electrons(
     return load_electrons(model).electrons(
         structures, primitive=primitive, mesh_density=mesh_density
     )
+
+
+def _mesh_cell(standard: StandardizedCrystal) -> Crystal:
+    """The standard primitive cell: of reduced cells of one crystal there are several, and with them
+    tetrahedra that cut its mesh differently."""
+    try:
+        return high_symmetry_path(standard.primitive, tolerance=standard.tolerance).crystal
+    except StructureError:
+        return standard.primitive
 
 
 def _is_one(value: object) -> bool:
