@@ -16,8 +16,8 @@ from vanhove.crystal import Crystal, read_crystal
 from vanhove.crystal.symmetry import standardize
 from vanhove.datasets import load_dataset
 from vanhove.errors import StructureError
-from vanhove.prediction.loading import load
 from vanhove.prediction.electron_predictor import NAME, ElectronPredictor
+from vanhove.prediction.loading import load
 from vanhove.prediction.predictor import Predictor
 from vanhove.results import write_result
 from vanhove.weights import shipped_weights
