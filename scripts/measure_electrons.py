@@ -34,7 +34,7 @@ from vanhove.datasets.electron_pbe import (
     electron_parts,
     load_electron_states,
 )
-from vanhove.evaluation.band_baselines import nearest_copy, training_mean
+from vanhove.evaluation.baselines import nearest_copy, training_mean
 from vanhove.evaluation.electron_states import Prediction, Predictor, measure_all
 from vanhove.models.tight_binding.error_bars import HalfWidths
 from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
@@ -173,7 +173,7 @@ def other_rows(ids: set[str]) -> list[dict[str, object]]:
     band_target = bands.values[band_rows].astype(float)
     train = densities.values[densities.split("train")].astype(float)
     is_metal = crosses_fermi(band_target)
-    copied = nearest_copy(_one_per_row(densities), rows)[:, :, 0]
+    copied = nearest_copy(densities, rows)
     guesses = {
         "training mean": (
             np.broadcast_to(train.mean(axis=0), target.shape),
@@ -199,15 +199,6 @@ def other_rows(ids: set[str]) -> list[dict[str, object]]:
     before = {"row": "dostransformer-electron, bandformer-electron", "n_materials": len(known)}
     found.append(before | density_row(target[known], dos))
     return found
-
-
-def _one_per_row(dataset):
-    """Densities as bands of one band, for `nearest_copy`."""
-    from dataclasses import replace
-
-    values = dataset.values[:, :, None]
-    kpoints = np.zeros((*dataset.values.shape, 3))
-    return replace(dataset, values=values, kpoints=kpoints)
 
 
 def coverage(

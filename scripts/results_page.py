@@ -299,6 +299,10 @@ def _experiment(name: str, result: dict) -> list[str]:
         if comparable:
             line.append(_distances(row, columns))
         rows.append(line)
+    for baseline in result.get("baselines", ()):
+        values = [(baseline["mean"].get(c["key"]), c["digits"]) for c in columns]
+        cells = [_number(value, None, digits) for value, digits in values]
+        rows.append([f"*{baseline['label']}*", "", *cells, *([""] if comparable else [])])
     header = ["row", "seeds", *(column["title"] for column in columns)]
     if comparable:
         header.append("distance")
@@ -315,6 +319,7 @@ def _experiment(name: str, result: dict) -> list[str]:
     parts = [
         f"## {result['title']}",
         f"`vanhove reproduce {name}`{printed}.{size}",
+        *(f"**{sentence}**" for sentence in result.get("unbeaten", ())),
         _table(header, rows),
         "\n".join(f"- {note}" for note in result["notes"]),
     ]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import filelock
 
-from vanhove.errors import ConfigError, OutputError
+from vanhove.errors import BusyError, OutputError
 
 SUFFIX, LOCK = ".part", ".lock"
 
@@ -75,7 +75,7 @@ def held(folder: Path, doing: str) -> Iterator[None]:
         doing: what the other process does, for the message.
 
     Raises:
-        ConfigError: another process holds it.
+        BusyError: another process holds it.
         OutputError: it cannot be made.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
@@ -84,7 +84,7 @@ def held(folder: Path, doing: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise ConfigError(
+        raise BusyError(
             f"another process is {doing} in {folder}: wait for it, stop it, or choose another "
             f"--output (if there is none, on any machine, delete {folder / LOCK})"
         ) from None
@@ -113,7 +113,7 @@ def whole_folder(folder: Path, doing: str) -> Iterator[Path]:
     fails. Held as by `held`.
 
     Raises:
-        ConfigError: another process is making this folder.
+        BusyError: another process is making this folder.
         OutputError: it cannot be made.
     """
     beside = folder.with_name(f".{folder.name}{SUFFIX}")

@@ -22,6 +22,10 @@ class ConfigError(VanhoveError):
     """A run file or an option has a wrong key or value."""
 
 
+class BusyError(ConfigError):
+    """Another process works in the output folder."""
+
+
 class CheckpointError(VanhoveError):
     """A checkpoint is missing, damaged or does not fit."""
 

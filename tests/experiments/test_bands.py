@@ -11,7 +11,7 @@ import pytest
 from tests.datasets.test_band_files import rocksalt, toy_bands
 from vanhove.datasets.band_folder import bands_dataset
 from vanhove.errors import ConfigError
-from vanhove.evaluation.band_baselines import nearest_copy, training_mean
+from vanhove.evaluation.baselines import nearest_copy, training_mean
 from vanhove.evaluation.evaluate import evaluate
 from vanhove.experiments.bands import (
     bandformer_table,

@@ -46,22 +46,58 @@ def reproduce(
     figures: Annotated[
         Path | None, typer.Option("--figures", help="Folder for the figures, if another one.")
     ] = None,
+    status: Annotated[
+        bool,
+        typer.Option(
+            "--status",
+            help="Train nothing: show how many seeds each table of the results folder (--output) "
+            "has, and how long the missing ones take.",
+        ),
+    ] = False,
+    queue: Annotated[
+        bool,
+        typer.Option(
+            "--queue",
+            help="Train the seeds that are missing in the results folder (--output), table after "
+            "table; several processes may share the work.",
+        ),
+    ] = False,
+    hours: Annotated[
+        float | None,
+        typer.Option("--hours", help="With --queue: begin nothing that would take longer."),
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Reproduce a table or figure of a paper: train what is missing, measure, compare.
 
     Without a name: list what can be reproduced. A command that was stopped continues when it is
-    given again; runs are shared between tables.
+    given again; runs are shared between tables, and seeds that the table already holds are kept.
+    With --status and --queue the name may also be that of a page of results, such as phonon.
 
     \b
     Example: vanhove reproduce dostransformer-table1 --seeds 3
     Example: vanhove reproduce xtal2dos-table1 --rows xtal2dos,e3nn2dos
     Example: vanhove reproduce mat2spec-table1 --quick
+    Example: vanhove reproduce --status --output results
+    Example: vanhove reproduce phonon --queue --hours 2 --output results
     """
+    from vanhove.experiments import backlog
     from vanhove.experiments.reproduce import reproduce as run
     from vanhove.experiments.reproduce import reproducible
     from vanhove.experiments.tables import result_table
 
+    wanted = [] if name is None else [name]
+    count = backlog.SEEDS if seeds is None else len(parse_seeds(seeds))
+    if status:
+        typer.echo(backlog.backlog_table(backlog.backlog(output, wanted, count)))
+        return
+    if queue:
+        added = backlog.work_off(
+            output, wanted, seeds=count, hours=hours, runs=runs, figures=figures, quiet=quiet
+        )
+        typer.echo(f"{added} runs added")
+        typer.echo(backlog.backlog_table(backlog.backlog(output, wanted, count)))
+        return
     if name is None:
         for known, title in reproducible().items():
             typer.echo(f"{known:24s} {title}")

@@ -76,22 +76,31 @@ class ValidityTest:
         rows = [row for row, material in enumerate(ids) if material in self.values]
         values = np.array([self.values[ids[row]] for row in rows])
         inputs = torch.from_numpy(np.asarray(spectra[rows], dtype=np.float32))
-        mse, mae = [], []
+        mse: list[float] = []
+        mae: list[float] = []
         with torch.inference_mode():
             for network in self.networks:
                 standard = network(inputs)[:, 0].double().numpy()
-                answer = standard * self.std + self.mean
-                if self.of.logarithm:
-                    wanted = (np.log(values) - self.mean) / self.std
-                    mse.append(float(((standard - wanted) ** 2).mean()))
-                    answer = np.exp(answer)
-                else:
-                    mse.append(float(((answer - values) ** 2).mean()))
-                mae.append(float(np.abs(answer - values).mean()))
-        return {
-            f"{self.of.name}_mse": float(np.mean(mse)),
-            f"{self.of.name}_mae_{self.of.unit}": float(np.mean(mae)),
-        }
+                for errors, one in zip((mse, mae), self._errors(standard, values), strict=True):
+                    errors.append(one)
+        return self._named(float(np.mean(mse)), float(np.mean(mae)))
+
+    def constant_errors(self) -> dict[str, float]:
+        """The same errors of the training mean, told of every test material."""
+        values = np.array(list(self.values.values()))
+        return self._named(*self._errors(np.zeros(len(values)), values))
+
+    def _errors(self, standard: np.ndarray, values: np.ndarray) -> tuple[float, float]:
+        """MSE and MAE of standardised answers."""
+        answer = standard * self.std + self.mean
+        if not self.of.logarithm:
+            return float(((answer - values) ** 2).mean()), float(np.abs(answer - values).mean())
+        wanted = (np.log(values) - self.mean) / self.std
+        mae = np.abs(np.exp(answer) - values).mean()
+        return float(((standard - wanted) ** 2).mean()), float(mae)
+
+    def _named(self, mse: float, mae: float) -> dict[str, float]:
+        return {f"{self.of.name}_mse": mse, f"{self.of.name}_mae_{self.of.unit}": mae}
 
 
 def known_moduli(dataset: SpectrumDataset) -> np.ndarray:

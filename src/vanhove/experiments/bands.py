@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from vanhove.errors import ConfigError
-from vanhove.evaluation.band_baselines import nearest_copy, training_mean
+from vanhove.evaluation.baselines import nearest_copy, training_mean
 from vanhove.evaluation.evaluate import METRIC_CONVENTIONS
 from vanhove.evaluation.measures import mean_and_std
 from vanhove.experiments.options import Options

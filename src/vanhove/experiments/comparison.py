@@ -12,6 +12,7 @@ from vanhove.errors import DataError
 from vanhove.evaluation.measurement import CONVENTIONS, PER_MATERIAL, Measurement
 from vanhove.evaluation.measures import mean_and_std
 from vanhove.evaluation.validity import ValidityTest
+from vanhove.experiments.earlier import EarlierRow
 from vanhove.experiments.results import ComparedRow, Distance, PublishedNumbers, RunNumbers
 from vanhove.papers.published import PHONON_DATA
 from vanhove.papers.table import Column, Row
@@ -26,11 +27,16 @@ _OF_A_RUN = ("seed", "epoch", "n_parameters", "training_seconds", "validation")
 
 @dataclass
 class MeasuredRow:
-    """A row and its finished runs."""
+    """A row and its finished runs: those measured now, and seeds that the table held before."""
 
     row: Row
     config: RunConfig
     runs: list[Measurement] = field(default_factory=list)
+    earlier: EarlierRow | None = None
+
+    @property
+    def n_seeds(self) -> int:
+        return len(self.runs) + (len(self.earlier.runs) if self.earlier else 0)
 
 
 def check_same_data(present: list[MeasuredRow], shared: tuple[str, ...]) -> None:
@@ -41,18 +47,31 @@ def check_same_data(present: list[MeasuredRow], shared: tuple[str, ...]) -> None
     Raises:
         DataError: they did not.
     """
-    first = present[0].runs[0].description["dataset"]
-    for entry in present:
-        for run in entry.runs:
-            dataset = run.description["dataset"]
-            if any(dataset[what] != first[what] for what in shared):
-                raise DataError(
-                    f"the runs of {entry.row.run} and {present[0].row.run} saw different data or "
-                    "splits: train one of them again in another --runs folder"
-                )
+    every = [(entry, run.description["dataset"]) for entry in present for run in entry.runs]
+    for entry, dataset in every:
+        if any(dataset[what] != every[0][1][what] for what in shared):
+            raise DataError(
+                f"the runs of {entry.row.run} and {every[0][0].row.run} saw different data or "
+                "splits: train one of them again in another --runs folder"
+            )
 
 
-def run_metrics(
+def run_numbers(
+    entry: MeasuredRow, columns: list[Column], tests: list[ValidityTest]
+) -> list[RunNumbers]:
+    """Of each seed of a row, ascending: those that the table held, and those measured now."""
+    found = list(entry.earlier.runs) if entry.earlier else []
+    found += [
+        RunNumbers(
+            **{key: run.description[key] for key in _OF_A_RUN},
+            metrics=_metrics(run, columns, tests),
+        )
+        for run in entry.runs
+    ]
+    return sorted(found, key=lambda run: run.seed)
+
+
+def _metrics(
     run: Measurement, columns: list[Column], tests: list[ValidityTest]
 ) -> dict[str, float | None]:
     """All metrics of a run, those of the tests and of the groups that columns name included."""
@@ -64,28 +83,28 @@ def run_metrics(
     return {key: value if math.isfinite(value) else None for key, value in metrics.items()}
 
 
-def compared_row(
-    entry: MeasuredRow, metrics: list[dict[str, float | None]], columns: list[Column]
-) -> ComparedRow:
-    """A row from the metrics of its runs."""
-    row, first = entry.row, entry.runs[0].description if entry.runs else None
-    mean, std = mean_and_std(metrics, CONVENTIONS) if entry.runs else (None, None)
+def compared_row(entry: MeasuredRow, runs: list[RunNumbers], columns: list[Column]) -> ComparedRow:
+    """A row from its runs."""
+    row, earlier = entry.row, entry.earlier
+    n_parameters, config = None, entry.config.model_dump(mode="json")
+    if earlier is not None:
+        n_parameters, config = earlier.n_parameters, earlier.config
+    elif entry.runs:
+        n_parameters, config = (entry.runs[0].description[k] for k in ("n_parameters", "config"))
+    mean, std = mean_and_std([run.metrics for run in runs], CONVENTIONS) if runs else (None, None)
     published = published_numbers(row, columns)
     return ComparedRow(
         label=row.label,
         model=row.model,
         run=row.run,
-        seeds=[run.description["seed"] for run in entry.runs],
-        n_parameters=None if first is None else first["n_parameters"],
+        seeds=[run.seed for run in runs],
+        n_parameters=n_parameters,
         mean=mean,
         std=std,
         published=published,
         distance={} if mean is None else _distances(mean, published, columns),
-        runs=[
-            RunNumbers(**{key: run.description[key] for key in _OF_A_RUN}, metrics=own)
-            for run, own in zip(entry.runs, metrics, strict=True)
-        ],
-        config=entry.config.model_dump(mode="json") if first is None else first["config"],
+        runs=runs,
+        config=config,
     )
 
 
@@ -121,7 +140,8 @@ def _distances(
         return {}
     found = {}
     for column in columns:
-        if not column.comparable or column.key not in published.values:
+        known = column.key in published.values and column.key in mean
+        if not column.comparable or not known:
             continue
         value = published.values[column.key]
         difference = mean[column.key] - value
@@ -134,13 +154,17 @@ def _distances(
     return found
 
 
-def errors_per_material(runs: list[Measurement]) -> dict[str, list[float | None]]:
+def errors_per_material(entry: MeasuredRow) -> dict[str, list[float | None]]:
     """Means over the seeds, to three digits; small enough to be kept with the results."""
-    every = [run.per_material() for run in runs]
-    return {
-        key: [
+    every = [run.per_material() for run in entry.runs]
+    found = {}
+    for key in PER_MATERIAL:
+        errors = [run[key] for run in every]
+        if entry.earlier is not None and entry.earlier.per_material is not None:
+            before = np.array(entry.earlier.per_material[key], dtype=np.float64)
+            errors += [before] * len(entry.earlier.runs)
+        found[key] = [
             float(f"{value:.3g}") if math.isfinite(value) else None
-            for value in np.mean([one[key] for one in every], axis=0)
+            for value in np.mean(errors, axis=0)
         ]
-        for key in PER_MATERIAL
-    }
+    return found

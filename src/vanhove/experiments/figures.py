@@ -213,6 +213,8 @@ FIGURES: dict[str, Callable[[TableResult, Runs], Figure | None]] = {
     "quintiles": quintiles,
     "relative_errors": relative_errors,
 }
+OF_PREDICTIONS = ("quintiles", "relative_errors")
+"""Figures that need the predictions of the runs, not only their numbers."""
 
 
 def write_figure(drawing: Figure, path: Path) -> None:

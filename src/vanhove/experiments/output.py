@@ -19,16 +19,23 @@ def write_table(
     output: Path,
     figures: Path,
 ) -> TableResult:
-    """Write all files; the result with the names of the figures."""
-    from vanhove.experiments.figures import FIGURES, write_figure
+    """Write all files; the result with the names of the figures.
+
+    A figure of single predictions stays as it is where some of them are gone with their run
+    folders.
+    """
+    from vanhove.experiments.figures import FIGURES, OF_PREDICTIONS, write_figure
 
     names = []
+    gone = any(entry.earlier and not entry.runs for entry in measured)
     for name in experiment.figures:
-        drawing = FIGURES[name](result, {entry.row.key: entry.runs for entry in measured})
-        if drawing is not None:
-            file = f"{result.stem}-{name.replace('_', '-')}.png"
-            write_figure(drawing, figures / file)
-            names.append(file)
+        path = figures / f"{result.stem}-{name.replace('_', '-')}.png"
+        if not (gone and name in OF_PREDICTIONS and path.exists()):
+            drawing = FIGURES[name](result, {entry.row.key: entry.runs for entry in measured})
+            if drawing is None:
+                continue
+            write_figure(drawing, path)
+        names.append(path.name)
     result = replace(result, figures=names)
     write_result(result.to_json(), output / f"{result.stem}.json")
     return result

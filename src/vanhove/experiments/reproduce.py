@@ -4,64 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
 import torch
+from filelock import FileLock
 
-from vanhove.datasets import load_dataset
 from vanhove.errors import ConfigError, DataError
 from vanhove.evaluation.measurement import CONVENTIONS, PER_MATERIAL, Measurement, Measurer
 from vanhove.evaluation.validity import PROPERTIES, SEEDS, ValidityTest, validity_test
+from vanhove.experiments.baseline_rows import baseline_rows, unbeaten
 from vanhove.experiments.comparison import (
     MeasuredRow,
     check_same_data,
     compared_row,
     errors_per_material,
-    published_numbers,
-    run_metrics,
+    run_numbers,
 )
-from vanhove.experiments.options import Options
+from vanhove.experiments.earlier import Earlier
+from vanhove.experiments.options import Options, TableOptions
 from vanhove.experiments.output import write_table
 from vanhove.experiments.results import (
-    ComparedRow,
     PropertyTest,
-    PublishedNumbers,
     Reproduction,
+    RunNumbers,
     TableResult,
 )
-from vanhove.experiments.timing import Effort, time_models
+from vanhove.experiments.timed_table import timed_rows
 from vanhove.experiments.trained_runs import has_run, say
 from vanhove.papers.definitions import EXPERIMENTS, chosen_rows, find_experiment
-from vanhove.papers.table import Column, Experiment, Row
+from vanhove.papers.table import Experiment, Row
 from vanhove.results import Json
 from vanhove.runs.catalog import Size
 from vanhove.runs.config import RunConfig
 from vanhove.runs.description import DatasetInfo
-from vanhove.runs.folder import run_folder
+from vanhove.runs.prepared import load_run_data
 from vanhove.version import circumstances
 
-QUICK_EFFORT = Effort(rounds=1, steps=1, materials=8)
 QUICK_NOTE = (
     "QUICK RUN on the tiny toy data set: it shows that the machinery works. NOT A MEASUREMENT: "
     "never quote a number of it."
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _TableOptions(Options):
-    """Those of a table whose rows are runs of the catalog."""
-
-    name: str
-    size: Size
-
-    def config(self, row: Row, seed: int) -> RunConfig:
-        return row.config(self.size, seed=seed, runs=self.runs, quick=self.quick)
-
-    def folder(self, config: RunConfig) -> Path:
-        return run_folder(self.runs, config)
 
 
 def reproduce(
@@ -135,35 +119,73 @@ def reproduce_table(name: str, rows: Sequence[str], size: Size, options: Options
 
     Every row is a run folder ``RUNS/RUN-seedSEED``, shared by all tables that need it. A finished
     run is not trained again, an interrupted one continues; a finished run that was measured before
-    does not even load the data.
+    does not even load the data. Seeds that ``OUTPUT/NAME.json`` holds stay there and are not
+    trained again, if settings and data are those of today; delete the file to begin anew.
     """
     experiment = find_experiment(name)
     chosen = chosen_rows(name, list(rows))
-    options = _TableOptions(name=name, size=size, **vars(options))
-    measured: list[MeasuredRow] = []
-    beside: list[MeasuredRow] = []
+    options = TableOptions(name=name, size=size, **vars(options))
     with _few_threads(options.quick):
         if experiment.kind == "timing":
-            content = _timed_rows(experiment, chosen, options)
-        else:
-            measured = _measured_rows(chosen, options)
-            beside = _measured_rows(list(experiment.beside), replace(options, measured_only=True))
-            content = _compared_rows(experiment, measured, options)
+            return _written(experiment, timed_rows(experiment, chosen, options), [], options)
+        earlier = _earlier(experiment, options)
+        for row in chosen:
+            say(f"row {row.label}", options.quiet)
+            for seed in _wanted_seeds(row, options, earlier):
+                _has_runs(row, seed, options)
+        with _sole_writer(options):
+            earlier = _earlier(experiment, options)
+            whole = list(experiment.rows) if earlier else chosen
+            measured = _measured_rows(whole, chosen, options, earlier)
+            finished = replace(options, measured_only=True)
+            beside = _measured_rows(experiment.beside, experiment.beside, finished, None)
+            content = _compared_rows(experiment, measured, options, earlier)
+            return _written(experiment, content, [*measured, *beside], options)
+
+
+def _written(
+    experiment: Experiment, content: Json, measured: list[MeasuredRow], options: TableOptions
+) -> TableResult:
+    """The result, written with its figures."""
     result = TableResult(
-        experiment=name,
-        stem=_stem(options),
+        experiment=options.name,
+        stem=options.stem,
         title=experiment.title,
         quick=options.quick,
-        size=size,
+        size=options.size,
         split="test",
         notes=[*([QUICK_NOTE] if options.quick else []), *content.pop("notes")],
         **content,
         **circumstances(),
         figures=[],
     )
-    return write_table(
-        result, experiment, [*measured, *beside], options.output, options.figure_folder
-    )
+    return write_table(result, experiment, measured, options.output, options.figure_folder)
+
+
+def _earlier(experiment: Experiment, options: TableOptions) -> Earlier | None:
+    """What the file of the table holds, if it is of the data of today.
+
+    None for a quick run, and where the materials that rows share depend on all their seeds.
+    """
+    if options.quick or experiment.common_materials:
+        return None
+    path = options.output / f"{options.stem}.json"
+    earlier = Earlier.read(path)
+    if earlier is None or earlier.dataset is None:
+        return None
+    today = DatasetInfo.of(load_run_data(options.config(experiment.rows[0], 0))).model_dump()
+    if any(earlier.dataset[what] != today[what] for what in _shared_by(experiment)):
+        say(f"{path} is of other data than today's: all rows are measured anew", options.quiet)
+        return None
+    return earlier
+
+
+@contextmanager
+def _sole_writer(options: TableOptions) -> Iterator[None]:
+    """Several processes may work on one table: one at a time adds to its file."""
+    options.runs.mkdir(parents=True, exist_ok=True)
+    with FileLock(options.runs / f"{options.stem}.lock"):
+        yield
 
 
 @contextmanager
@@ -178,47 +200,58 @@ def _few_threads(quick: bool) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _stem(options: _TableOptions) -> str:
-    suffix = "" if options.size == "compact" else f"-{options.size}"
-    return options.name + suffix + ("-quick" if options.quick else "")
-
-
-def _measured_rows(chosen: list[Row], options: _TableOptions) -> list[MeasuredRow]:
-    """Train (unless told not to) and measure the runs of each row."""
+def _measured_rows(
+    rows: Sequence[Row], chosen: Sequence[Row], options: TableOptions, earlier: Earlier | None
+) -> list[MeasuredRow]:
+    """What the table held of each row, and for the chosen ones the finished runs."""
     measurer = Measurer(options.quiet)
     measured = []
-    for number, row in enumerate(chosen, start=1):
+    for row in rows:
         entry = MeasuredRow(row, options.config(row, 0))
-        say(f"row {number} of {len(chosen)}: {row.label}", options.quiet)
-        for seed in options.seeds_of(entry.config.name):
-            if not all(_trained(needed, seed, options) for needed in (row.start, row.scale, row)):
+        entry.earlier = earlier.row(row, entry.config) if earlier else None
+        for seed in _wanted_seeds(row, options, earlier) if row in chosen else ():
+            if not _has_runs(row, seed, replace(options, measured_only=True)):
                 continue
-            folder = options.folder(options.config(row, seed))
-            measurement = measurer.measure(folder, row.conditions)
+            measurement = measurer.measure(options.folder(row, seed), row.conditions)
             if row.scale is not None:
-                scale = options.folder(options.config(row.scale, seed))
-                measurement = measurement.scaled_as(measurer.measure(scale))
+                scale = measurer.measure(options.folder(row.scale, seed))
+                measurement = measurement.scaled_as(scale)
             entry.runs.append(measurement)
         measured.append(entry)
     return measured
 
 
-def _trained(row: Row | None, seed: int, options: _TableOptions) -> bool:
-    """Whether the run is there; it is trained first unless nothing is to be trained."""
-    if row is None:
-        return True
-    config = options.config(row, seed)
-    folder = options.folder(config)
-    return has_run(config, folder, measured_only=options.measured_only, quiet=options.quiet)
+def _wanted_seeds(row: Row, options: TableOptions, earlier: Earlier | None) -> list[int]:
+    """Those asked for that the table does not hold yet."""
+    config = options.config(row, 0)
+    kept = earlier.row(row, config) if earlier else None
+    return [s for s in options.seeds_of(config.name) if kept is None or s not in kept.seeds]
+
+
+def _has_runs(row: Row, seed: int, options: TableOptions) -> bool:
+    """Whether the run is there, and those it needs; trained first unless nothing is to be."""
+    return all(
+        has_run(
+            options.config(needed, seed),
+            options.folder(needed, seed),
+            measured_only=options.measured_only,
+            quiet=options.quiet,
+        )
+        for needed in (row.start, row.scale, row)
+        if needed is not None
+    )
 
 
 def _compared_rows(
-    experiment: Experiment, measured: list[MeasuredRow], options: _TableOptions
+    experiment: Experiment,
+    measured: list[MeasuredRow],
+    options: TableOptions,
+    earlier: Earlier | None,
 ) -> Json:
     columns = list(experiment.columns)
     if experiment.common_materials:
         _restrict_to_common(measured)
-    present = [entry for entry in measured if entry.runs]
+    present = [entry for entry in measured if entry.n_seeds]
     notes = list(experiment.notes)
     properties: dict[str, PropertyTest] = {}
     tests = []
@@ -230,15 +263,15 @@ def _compared_rows(
             notes += properties[name].notes
     absent = set(PROPERTIES) - {test.of.name for test in tests}
     columns = [c for c in columns if c.key.removesuffix("_mse") not in absent]
-    metrics = [[run_metrics(run, columns, tests) for run in entry.runs] for entry in measured]
-    _add_ratios(metrics, measured, experiment.reference)
-    rows = [compared_row(entry, own, columns) for entry, own in zip(measured, metrics, strict=True)]
-    counts = {len(entry.runs) for entry in present}
+    numbers = [run_numbers(entry, columns, tests) for entry in measured]
+    _add_ratios(numbers, measured, experiment.reference)
+    rows = [compared_row(entry, own, columns) for entry, own in zip(measured, numbers, strict=True)]
+    counts = {entry.n_seeds for entry in present}
     if len(counts) > 1:
         notes.append("Rows have different numbers of seeds; spreads stand where there are several.")
     elif counts == {1}:
         notes.append("One seed for each row: differences between rows include chance.")
-    missing = [entry.row.label for entry in measured if not entry.runs]
+    missing = [entry.row.label for entry in measured if not entry.n_seeds]
     if missing:
         notes.append(f"Not run yet: {'; '.join(missing)}.")
     every = len(chosen_rows(options.name))
@@ -253,17 +286,32 @@ def _compared_rows(
         "properties": properties,
     }
     if present:
-        first = present[0].runs[0]
         check_same_data(present, _shared_by(experiment))
-        content |= {
-            "n_materials": len(first.ids),
-            "dataset": first.description["dataset"],
-            "ids": first.ids,
-            "per_material_conventions": PER_MATERIAL,
-            "per_material": {entry.row.key: errors_per_material(entry.runs) for entry in present},
-        }
-        content["notes"] += first.description["notes"]
+        config = options.config(experiment.rows[0], 0)
+        content |= _data(present, config, earlier)
+        notes += content["data_notes"]
+        baselines = baseline_rows(config, content["ids"], columns, tests)
+        content |= {"baselines": baselines, "unbeaten": unbeaten(columns, rows, baselines)}
     return content
+
+
+def _data(present: list[MeasuredRow], config: RunConfig, earlier: Earlier | None) -> Json:
+    """Of which materials the rows are, and their errors."""
+    first = next((run for entry in present for run in entry.runs), None)
+    if first is not None:
+        ids, dataset, notes = first.ids, first.description["dataset"], first.description["notes"]
+    else:
+        assert earlier is not None
+        ids, dataset = earlier.ids, earlier.content["dataset"]
+        notes = earlier.content.get("data_notes", load_run_data(config).notes)
+    return {
+        "n_materials": len(ids),
+        "dataset": dataset,
+        "data_notes": list(notes),
+        "ids": ids,
+        "per_material_conventions": PER_MATERIAL,
+        "per_material": {entry.row.key: errors_per_material(entry) for entry in present},
+    }
 
 
 def _shared_by(experiment: Experiment) -> tuple[str, ...]:
@@ -284,26 +332,23 @@ def _restrict_to_common(measured: list[MeasuredRow]) -> None:
 
 
 def _add_ratios(
-    metrics: list[list[dict[str, float | None]]], measured: list[MeasuredRow], reference: str
+    numbers: list[list[RunNumbers]], measured: list[MeasuredRow], reference: str
 ) -> None:
     """``mae_ratio`` of each run: its MAE over that of its reference row's run of that seed."""
     of_label = {
-        entry.row.label: {
-            run.description["seed"]: found["mae"]
-            for run, found in zip(entry.runs, own, strict=True)
-        }
-        for entry, own in zip(measured, metrics, strict=True)
+        entry.row.label: {run.seed: run.metrics["mae"] for run in own}
+        for entry, own in zip(measured, numbers, strict=True)
     }
-    for entry, own in zip(measured, metrics, strict=True):
+    for entry, own in zip(measured, numbers, strict=True):
         whole = of_label.get(entry.row.reference or reference, {})
-        for run, found in zip(entry.runs, own, strict=True):
-            mae, other = found["mae"], whole.get(run.description["seed"])
+        for run in own:
+            mae, other = run.metrics["mae"], whole.get(run.seed)
             if mae is not None and other is not None:
-                found["mae_ratio"] = mae / other
+                run.metrics["mae_ratio"] = mae / other
 
 
 def _validity(
-    name: str, config: RunConfig, options: _TableOptions, notes: list[str]
+    name: str, config: RunConfig, options: TableOptions, notes: list[str]
 ) -> ValidityTest | None:
     try:
         say(f"{PROPERTIES[name].title}: training the networks of the validity test", options.quiet)
@@ -331,70 +376,3 @@ def _describe_test(test: ValidityTest) -> PropertyTest:
             f"would give. {of.note}",
         ],
     )
-
-
-def _timed_rows(experiment: Experiment, chosen: list[Row], options: _TableOptions) -> Json:
-    if options.measured_only:
-        raise ConfigError(
-            f"{options.name} times training steps, which no finished run holds; leave "
-            "--measured-only out"
-        )
-    reference = next(row for row in experiment.rows if row.label == experiment.reference)
-    if reference not in chosen:
-        chosen = [*chosen, reference]
-    configs = [options.config(row, 0) for row in chosen]
-    effort = QUICK_EFFORT if options.quick else Effort()
-    dataset = load_dataset(configs[0].data.dataset, split=configs[0].data.split)
-    seconds = time_models(dataset, configs, effort, partial(say, quiet=options.quiet))
-    own = seconds[chosen.index(reference)]
-    columns = list(experiment.columns)
-    rows = [
-        ComparedRow(
-            label=row.label,
-            model=row.model,
-            run=row.run,
-            seeds=[],
-            n_parameters=None,
-            mean={
-                "train_ratio": times["train_seconds"] / own["train_seconds"],
-                "inference_ratio": times["inference_seconds"] / own["inference_seconds"],
-                **times,
-            },
-            std=None,
-            published=_published_ratios(row, reference, columns),
-            distance={},
-            runs=[],
-            config=config.model_dump(mode="json"),
-        )
-        for row, config, times in zip(chosen, configs, seconds, strict=True)
-    ]
-    notes = [
-        *experiment.notes,
-        f"Each number is the median of {effort.rounds} rounds, in which the models take turns: "
-        f"{effort.steps} training steps of {configs[0].training.batch_size} crystals and "
-        f"{effort.materials} test crystals per turn, taken to the whole train and test parts; one "
-        "round of warm-up does not count. Neither the building of graphs nor validation is in it.",
-    ]
-    conventions = {
-        "train_ratio": f"training time per epoch, {experiment.reference} = 1",
-        "inference_ratio": f"inference time over the test split, {experiment.reference} = 1",
-        "train_seconds": "training seconds per epoch",
-        "inference_seconds": "inference seconds over the test split",
-    }
-    return {
-        "notes": notes,
-        "dataset": DatasetInfo.of(dataset).model_dump(),
-        "conventions": conventions,
-        "columns": columns,
-        "rows": rows,
-        "properties": {},
-    }
-
-
-def _published_ratios(row: Row, reference: Row, columns: list[Column]) -> PublishedNumbers | None:
-    """The printed seconds of a row over those of the reference."""
-    published, whole = (published_numbers(one, columns) for one in (row, reference))
-    if published is None or whole is None:
-        return published
-    values = {key: value / whole.values[key] for key, value in published.values.items()}
-    return replace(published, values=values)

@@ -103,6 +103,19 @@ class ComparedRow(Result):
 
 
 @dataclass(frozen=True)
+class BaselineRow(Result):
+    """A row that needs no model.
+
+    Attributes:
+        label: as shown.
+        mean: metrics, as those of the rows of models.
+    """
+
+    label: str
+    mean: dict[str, float]
+
+
+@dataclass(frozen=True)
 class PropertyTest(Result):
     """Spectra judged by a property that networks read from them.
 
@@ -143,6 +156,9 @@ class TableResult(Result):
         ids: of the materials.
         per_material_conventions: what each number of ``per_material`` is.
         per_material: by row and metric, means over its runs, in the order of ``ids``.
+        data_notes: what a reader has to know of the data; also in ``notes``.
+        baselines: what every model must beat.
+        unbeaten: a sentence for each column in which no model does.
         versions: of vanhove, torch and Python.
         machine: processor, and whether a GPU was there.
         figures: names of the files.
@@ -164,6 +180,9 @@ class TableResult(Result):
     ids: list[str] | None = None
     per_material_conventions: dict[str, str] | None = None
     per_material: dict[str, dict[str, list[float | None]]] | None = None
+    data_notes: list[str] | None = None
+    baselines: list[BaselineRow] | None = None
+    unbeaten: list[str] | None = None
     versions: dict[str, str]
     machine: str
     figures: list[str]

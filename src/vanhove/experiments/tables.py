@@ -148,7 +148,7 @@ def experiment_table(result: TableResult) -> str:
             f"test split of {dataset['name']}, {dataset['n_test']} materials "
             f"(data {dataset['hash'][:12]}, split {dataset['split_hash'][:12]})"
         )
-    width = max((len(row.label) for row in result.rows), default=0) + 2
+    width = max([20, *(len(row.label) for row in result.rows)]) + 2
     columns = result.columns
     for start in range(0, len(columns), COLUMNS_PER_BLOCK):
         block = columns[start : start + COLUMNS_PER_BLOCK]
@@ -156,7 +156,11 @@ def experiment_table(result: TableResult) -> str:
         lines += ["", f"{'':{width}s}{'seeds':>6s}{headings}"]
         for row in result.rows:
             lines += _row_lines(row, block, width)
-    lines += ["", *(f"note: {note}" for note in result.notes)]
+        for baseline in result.baselines or ():
+            values = [number(baseline.mean.get(c.key), None, c.digits) for c in block]
+            shown = "".join(f"{value:>26s}" for value in values)
+            lines.append(f"{baseline.label:{width}s}{'':6s}{shown}")
+    lines += ["", *(result.unbeaten or ()), *(f"note: {note}" for note in result.notes)]
     return "\n".join(lines)
 
 
