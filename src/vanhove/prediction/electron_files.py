@@ -15,6 +15,8 @@ from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
 from vanhove.spectra.eigenvalues import GAP_TOLERANCE
 from vanhove.version import __version__
 
+_AT_ONCE = 512
+
 
 def real_space(
     solver: CrystalHamiltonian, level: float, cutoff_eV: float
@@ -24,25 +26,15 @@ def real_space(
     Bloch matrices on a mesh that holds all lattice vectors that bonds reach, three bonds in a row
     (the factors of the overlap on both sides), and back by a discrete Fourier transform: exact.
     """
-    graph, crystal = solver.graph, solver.crystal
-    positions = crystal.cartesian_coordinates
-    bonds = graph.vector.double().numpy() - (
-        positions[graph.source.numpy()] - positions[graph.target.numpy()]
-    )
-    cells = np.rint(bonds @ np.linalg.inv(crystal.lattice)).astype(int)
-    reach = 3 * np.abs(cells).max(axis=0, initial=0)
+    cells = solver.graph.cells.double().numpy() @ np.linalg.inv(solver.crystal.lattice)
+    reach = 3 * np.abs(np.rint(cells).astype(int)).max(axis=0, initial=0)
     shape = 2 * reach + 1
     points = np.indices(shape).reshape(3, -1).T / shape
-    orbital_atom = graph.orbitals.numpy() // 9
-    place = crystal.fractional_coordinates[orbital_atom]
-    size = len(orbital_atom)
+    size = len(solver.graph.orbitals)
     total = np.empty((len(points), size, size), dtype=np.complex64)
-    for start in range(0, len(points), 512):
-        part = points[start : start + 512]
-        matrix = solver.matrix(solver.cartesian(part)).numpy()
-        # From phases between atoms to phases between cells.
-        phase = np.exp(2j * np.pi * (part @ place.T))
-        total[start : start + 512] = phase[:, :, None] * matrix * phase[:, None, :].conj()
+    for start in range(0, len(points), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        total[part] = solver.matrix(solver.cartesian(points[part])).numpy()
     blocks = np.fft.fftn(total.reshape(*shape, size, size), axes=(0, 1, 2)) / len(points)
     vectors = (np.indices(shape).reshape(3, -1).T + reach) % shape - reach
     blocks = blocks.reshape(-1, size, size)

@@ -22,7 +22,12 @@ from vanhove.datasets.splits import hashed_split
 from vanhove.errors import ConfigError
 from vanhove.models.tight_binding.network import TightBinding, TightBindingSettings
 from vanhove.results import Json
-from vanhove.runs.hamiltonian import HamiltonianInfo, MemberInfo, save_hamiltonian
+from vanhove.runs.hamiltonian import (
+    HamiltonianInfo,
+    MemberInfo,
+    load_hamiltonian,
+    save_hamiltonian,
+)
 from vanhove.settings import Settings
 from vanhove.training.band_labels import (
     BandLabels,
@@ -39,6 +44,11 @@ class ElectronRun(Settings):
 
     name: str = "vanhove-electron"
     model: TightBindingSettings = TightBindingSettings()
+    start: Path | None = Field(
+        None,
+        description="file of weights to go on from, in place of the first stage: of its members "
+        "the one that is numbered as the seed",
+    )
     teacher: BandTraining | None = Field(
         BandTraining(epochs=12, learning_rate=3e-3, n_kpoints=4),
         description="first stage, on electron_tb3; none leaves it out",
@@ -118,7 +128,9 @@ def train_member(run: ElectronRun, out: Path) -> Path:
     torch.manual_seed(run.seed)
     model = TightBinding(run.model)
     history: dict[str, Json] = {}
-    if run.teacher is not None:
+    if run.start is not None:
+        history["start"] = _go_on(run.start, run.seed, model)
+    elif run.teacher is not None:
         history["teacher"] = _teacher(run, run.teacher, model, out)
     history["pbe"] = _pbe(run, model, out)
     member = MemberInfo(
@@ -129,6 +141,14 @@ def train_member(run: ElectronRun, out: Path) -> Path:
     info = HamiltonianInfo(model=run.model, n_members=1, members=[member])
     save_hamiltonian(finished, [model], info)
     return finished
+
+
+def _go_on(start: Path, seed: int, model: TightBinding) -> Json:
+    """Parameters of a member of other weights, and what is known of its training."""
+    members, info = load_hamiltonian(start)
+    member = seed % len(members)
+    model.load_state_dict(members[member].state_dict())
+    return info.members[member].model_dump(mode="json") if info.members else {}
 
 
 def _teacher(run: ElectronRun, settings: BandTraining, model: TightBinding, out: Path) -> dict:

@@ -24,9 +24,9 @@ class ElectronGraph:
         atomic_numbers: ``[n_atoms]``.
         source, target: of the edges, sorted by target, ``[n_edges]``.
         vector: from the target to the (image of the) source, angstrom, ``[n_edges, 3]``.
-        pair_edges: edges of each pair (target, source), padded, ``[n_pairs, most]``.
-        pair_mask: 1 where ``pair_edges`` is real, ``[n_pairs, most]``.
-        pair: number of the pair, target * n_atoms + source, ``[n_pairs]``.
+        cells: lattice vectors that bonds reach, of R and -R one, angstrom, ``[n_cells, 3]``.
+        cell: of each edge, a row of ``cells``, ``[n_edges]``.
+        backward: whether it is minus that vector, ``[n_edges]``.
         madelung: potential at an atom of unit charges at another, eV, ``[n_atoms, n_atoms]``.
         orbitals: numbers of the orbitals that are there, of 9 for each atom, ``[n_orbitals]``.
         n_electrons: valence electrons.
@@ -39,9 +39,9 @@ class ElectronGraph:
     source: Tensor
     target: Tensor
     vector: Tensor
-    pair_edges: Tensor
-    pair_mask: Tensor
-    pair: Tensor
+    cells: Tensor
+    cell: Tensor
+    backward: Tensor
     madelung: Tensor
     orbitals: Tensor
     n_electrons: int
@@ -68,16 +68,15 @@ def electron_graph(
     Raises:
         StructureError: an element without levels.
     """
-    table, numbers, n = atom_table(), crystal.atomic_numbers, crystal.n_atoms
+    table, numbers = atom_table(), crystal.atomic_numbers
     table.check(numbers, crystal.name)
     neighbors = neighbor_list(crystal, cutoff)
-    pair = neighbors.target * n + neighbors.source
-    order = np.argsort(pair, kind="stable")
-    pairs, first, counts = np.unique(pair[order], return_index=True, return_counts=True)
-    most = int(counts.max()) if len(counts) else 1
-    slot = np.arange(most)
-    mask = slot < counts[:, None]
-    edges = order[np.minimum(first[:, None] + slot, max(len(order) - 1, 0))] * mask
+    positions = crystal.cartesian_coordinates
+    between = neighbors.vector - positions[neighbors.source] + positions[neighbors.target]
+    steps = np.rint(between @ np.linalg.inv(crystal.lattice)).astype(np.int64)
+    # The sign of the first step that is not 0.
+    sign = np.sign(np.sign(steps) @ np.array([9, 3, 1]))
+    cells, cell = np.unique(steps * np.where(sign < 0, -1, 1)[:, None], axis=0, return_inverse=True)
     states = table.semicore_states[numbers]
     atom, shell = np.nonzero(states)
     repeated = np.repeat(np.arange(len(atom)), states[atom, shell])
@@ -86,12 +85,10 @@ def electron_graph(
         source=torch.from_numpy(neighbors.source),
         target=torch.from_numpy(neighbors.target),
         vector=torch.from_numpy(neighbors.vector).to(dtype),
-        pair_edges=torch.from_numpy(edges.astype(np.int64)),
-        pair_mask=torch.from_numpy(mask).to(dtype),
-        pair=torch.from_numpy(pairs.astype(np.int64)),
-        madelung=torch.from_numpy(charge_matrix(crystal.lattice, crystal.cartesian_coordinates)).to(
-            dtype
-        ),
+        cells=torch.from_numpy(cells @ crystal.lattice).to(dtype),
+        cell=torch.from_numpy(cell.reshape(-1)),
+        backward=torch.from_numpy(sign < 0),
+        madelung=torch.from_numpy(charge_matrix(crystal.lattice, positions)).to(dtype),
         orbitals=torch.from_numpy(np.flatnonzero(table.orbital[numbers])),
         n_electrons=int(table.electrons[numbers].sum()),
         semicore_atom=torch.from_numpy(atom[repeated]),

@@ -15,8 +15,8 @@ from vanhove.models.tight_binding.network import Blocks, TightBinding, hamiltoni
 from vanhove.physics.bloch import eigenvalues
 from vanhove.physics.meshes import time_reversed_mesh
 
-_AT_ONCE = 4_000_000
-"""Numbers of the matrices that are diagonalised together."""
+_AT_ONCE = 200_000
+"""Numbers of the matrices that are diagonalised together: what a processor's cache holds."""
 _WINDOW = (-7.0, 4.0)  # eV
 
 
@@ -127,7 +127,7 @@ class CrystalHamiltonian:
 
     def _mean(self) -> Blocks:
         """The mean of the members' blocks, each from its own zero."""
-        orbitals = torch.eye(9, dtype=self.graph.vector.dtype)
+        orbitals = torch.eye(len(self.graph.orbitals), dtype=self.graph.vector.dtype)
 
         def mean(name: str, shift: Tensor | float | None = None) -> Tensor:
             values = [getattr(member, name) for member in self.members]
@@ -136,13 +136,12 @@ class CrystalHamiltonian:
             return torch.stack(values).mean(dim=0)
 
         return Blocks(
-            graph=self.graph,
-            hopping=mean("hopping"),
-            overlap=mean("overlap"),
+            cells=self.graph.cells,
+            even=mean("even"),
+            odd=mean("odd"),
             own=mean("own", orbitals),
             centre=mean("centre", 1.0),
             semicore=mean("semicore", 1.0),
-            charge=mean("charge"),
         )
 
     def _zeros(self) -> list[float]:

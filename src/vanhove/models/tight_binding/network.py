@@ -13,7 +13,6 @@ square root of an overlap matrix, but it never fails; ``c`` is the mean level of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -50,25 +49,26 @@ class TightBindingSettings(Settings):
 
 @dataclass(frozen=True)
 class Blocks:
-    """The Hamiltonian of one crystal in real space.
+    """The Hamiltonian of one crystal in real space, by lattice vector.
+
+    With D(R) between orbitals of the cell and of the cell at R, D(-R) is the transpose, and so
+    ``sum_R D(R) exp(i k R) = sum over half of R of even(R) cos(k R) + i odd(R) sin(k R)``.
 
     Attributes:
-        graph: the crystal.
-        hopping: between target (rows) and source, eV, ``[n_edges, 9, 9]``.
-        overlap: ``a`` above, ``[n_edges, 9, 9]``.
-        own: of each atom, eV, ``[n_atoms, 9, 9]``.
+        cells: R, of R and -R one, angstrom, ``[n_cells, 3]``.
+        even, odd: ``D + D^T`` and ``D - D^T`` (half of it for R = 0) of the hoppings, eV, and of
+            ``a`` above, ``[n_cells, 2, n_orbitals, n_orbitals]``.
+        own: within atoms, eV, ``[n_orbitals, n_orbitals]``.
         centre: c above, eV.
         semicore: flat levels, eV, ``[n_semicore]``.
-        charge: of each atom, ``[n_atoms]``.
     """
 
-    graph: ElectronGraph
-    hopping: Tensor
-    overlap: Tensor
+    cells: Tensor
+    even: Tensor
+    odd: Tensor
     own: Tensor
     centre: Tensor
     semicore: Tensor
-    charge: Tensor
 
 
 class Messages(nn.Module):
@@ -203,48 +203,50 @@ class TightBinding(nn.Module):
         )
         here = self.orbital[numbers]
         masks = here[target][:, :, None] * here[source][:, None, :]
-        frame = (batch.direction, batch.q, batch.p)
-        hopping = two_centre(hopping, *frame) * masks
-        overlap = two_centre(overlap, *frame) * masks
-        crystal_field = two_centre(amplitude * bond[:, 4], *frame)
+        integrals = torch.cat([hopping, overlap, amplitude * bond[:, 4]])
+        frame = (x.repeat(3, *[1] * (x.dim() - 1)) for x in (batch.direction, batch.q, batch.p))
+        hopping, overlap, crystal_field = two_centre(integrals, *frame).chunk(3)
+        bonds = torch.stack([hopping * masks, overlap * masks], dim=1)
         field_at = crystal_field.new_zeros(len(numbers), 9, 9).index_add(0, target, crystal_field)
         own_mask = here[:, :, None] * here[:, None, :]
         own = (field_at + field_at.transpose(1, 2)) / 2 * own_mask
         own = own + torch.diag_embed(shell_to_orbitals(level))
-        return list(self._split(batch, hopping, overlap, own, level, semicore, charge))
-
-    def _split(
-        self,
-        batch: ElectronBatch,
-        hopping: Tensor,
-        overlap: Tensor,
-        own: Tensor,
-        level: Tensor,
-        semicore: Tensor,
-        charge: Tensor,
-    ) -> Iterator[Blocks]:
         edges = [len(graph.source) for graph in batch.graphs]
         atoms = [graph.n_atoms for graph in batch.graphs]
         parts = zip(
             batch.graphs,
-            hopping.split(edges),
-            overlap.split(edges),
+            bonds.split(edges),
             own.split(atoms),
             level.split(atoms),
             semicore.split(atoms),
-            charge.split(atoms),
             strict=True,
         )
-        for graph, v, a, own_block, levels, flat, q in parts:
-            yield Blocks(
-                graph=graph,
-                hopping=v,
-                overlap=a,
-                own=own_block,
-                centre=levels[:, :2].mean(),
-                semicore=graph.semicore_level + flat[graph.semicore_atom],
-                charge=q,
-            )
+        return [_blocks(*part) for part in parts]
+
+
+def _blocks(
+    graph: ElectronGraph, bonds: Tensor, own: Tensor, level: Tensor, semicore: Tensor
+) -> Blocks:
+    """Of one crystal: matrices of its edges ``[n_edges, 2, 9, 9]`` added up by lattice vector."""
+    n, n_cells, kept = graph.n_atoms, len(graph.cells), graph.orbitals
+    # An edge and its reverse are two: half of each.
+    half = torch.where(graph.backward[:, None, None, None], bonds.mT, bonds) / 2
+    row = torch.where(graph.backward, graph.source, graph.target)
+    column = torch.where(graph.backward, graph.target, graph.source)
+    place = (graph.cell * n + row) * n + column
+    full = half.new_zeros(n_cells * n * n, 2, 9, 9).index_add(0, place, half)
+    full = full.view(n_cells, n, n, 2, 9, 9).permute(0, 3, 1, 4, 2, 5)
+    full = full.reshape(n_cells, 2, 9 * n, 9 * n)
+    if len(kept) < 9 * n:
+        full = full[:, :, kept][:, :, :, kept]
+    return Blocks(
+        cells=graph.cells,
+        even=full + full.mT,
+        odd=full - full.mT,
+        own=torch.block_diag(*own)[kept][:, kept],
+        centre=level[:, :2].mean(),
+        semicore=graph.semicore_level + semicore[graph.semicore_atom],
+    )
 
 
 def _neutral(charge: Tensor, batch: ElectronBatch) -> Tensor:
@@ -263,30 +265,19 @@ def _field(charge: Tensor, batch: ElectronBatch) -> Tensor:
 def hamiltonian(blocks: Blocks, kpoints: Tensor) -> Tensor:
     """H'(k), complex Hermitian, ``[n_k, n_orbitals, n_orbitals]``, eV.
 
+    Phases are those of lattice vectors: ``H(k)_ij = sum_R exp(i k R) H_ij(R)``.
+
     Args:
         blocks: of a crystal.
         kpoints: Cartesian, 1/angstrom, ``[n_k, 3]``.
     """
-    graph, n = blocks.graph, blocks.graph.n_atoms
-    phase = graph.vector @ kpoints.T  # [n_edges, n_k]
-    both = torch.cat([blocks.hopping, blocks.overlap], dim=2).flatten(1)  # [n_edges, 162]
-    index = graph.pair_edges
-    of_pair = both[index.flatten()].view(*index.shape, both.shape[1])
-    angle = phase[index.flatten()].view(*index.shape, len(kpoints)).transpose(1, 2)
-    mask = graph.pair_mask[:, None, :]
-    real = (angle.cos() * mask) @ of_pair
-    imaginary = (angle.sin() * mask) @ of_pair
-    summed = torch.complex(real, imaginary)  # [n_pairs, n_k, 162]
-    full = summed.new_zeros(n * n, *summed.shape[1:]).index_copy(0, graph.pair, summed)
-    full = full.view(n, n, -1, 9, 2, 9).permute(4, 2, 0, 3, 1, 5).reshape(2, -1, 9 * n, 9 * n)
-    kept = graph.orbitals
-    if len(kept) < 9 * n:
-        full = full[:, :, kept][:, :, :, kept]
-    full = (full + full.mH) / 2
-    own = torch.block_diag(*blocks.own)[kept][:, kept]
-    one = torch.eye(len(kept), dtype=own.dtype)
-    h = full[0] + (own - blocks.centre * one)
-    factor = full[1] + one
+    phase = kpoints @ blocks.cells.T
+    shape = (len(kpoints), 2, *blocks.own.shape)
+    real = (phase.cos() @ blocks.even.flatten(1)).view(shape)
+    imaginary = (phase.sin() @ blocks.odd.flatten(1)).view(shape)
+    one = torch.eye(shape[-1], dtype=real.dtype)
+    h = torch.complex(real[:, 0] + (blocks.own - blocks.centre * one), imaginary[:, 0])
+    factor = torch.complex(real[:, 1] + one, imaginary[:, 1])
     return factor @ h @ factor + blocks.centre * one
 
 
