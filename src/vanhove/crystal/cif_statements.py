@@ -59,6 +59,12 @@ def formula_counts(tags: Tags, *, isotopes: bool = False) -> Counter[str] | None
     return counts if sum(counts.values()) > 0 else None
 
 
+def same_composition(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    """Whether two formulas, as counts, have the same shares of elements, to a hundredth."""
+    n, m = sum(one.values()), sum(other.values())
+    return all(abs(one.get(x, 0) / n - other.get(x, 0) / m) <= 0.01 for x in {*one, *other})
+
+
 def atoms_stated(tags: Tags) -> set[int]:
     """How many atoms the cell has by formula and Z; empty where the file does not say.
 
@@ -121,8 +127,7 @@ def _check_formula(tags: Tags, found: Counter[str], name: str) -> None:
     counts = formula_counts(tags)
     if counts is None:
         return
-    total, atoms = sum(counts.values()), sum(found.values())
-    if any(abs(counts[x] / total - found[x] / atoms) > 0.01 for x in {*counts, *found}):
+    if not same_composition(counts, found):
         from pymatgen.core import Composition
 
         raise StructureError(

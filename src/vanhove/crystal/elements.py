@@ -36,6 +36,18 @@ def isotope_note(symbol: str) -> str:
     )
 
 
+def mass_notes(numbers: Iterable[int], masses: Iterable[float]) -> tuple[str, ...]:
+    """What is said where atoms have stated masses (u) that are not those of the elements."""
+    other = {
+        f"{SYMBOLS[z]} {mass:.4g}"
+        for z, mass in zip(numbers, masses, strict=True)
+        if 1 <= z <= N_ELEMENTS and abs(mass / MASSES[z] - 1) > 0.02
+    }
+    if not other:
+        return ()
+    return (f"masses of isotopes ({', '.join(sorted(other))} u) are not known to models",)
+
+
 def symbols_of(numbers: Iterable[int]) -> str:
     """``[14, 8]`` -> ``"Si, O"``, for messages."""
     return ", ".join(SYMBOLS[int(z)] for z in numbers)

@@ -65,6 +65,12 @@ def _check_frames(lines: list[str], name: str) -> None:
                 f"{_MOST_COLUMNS}",
                 name,
             )
+        properties = _properties(lines[i + 1]).lower()
+        if properties and not re.search(r"(^|:)(pos|positions):r:3", properties):
+            raise StructureError(
+                f"line {i + 2} declares no places (pos:R:3); write Cartesian coordinates, angstrom",
+                name,
+            )
         i += int(word) + 2
         while i < len(lines) and lines[i].lstrip().startswith("VEC"):
             i += 1

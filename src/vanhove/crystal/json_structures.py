@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vanhove.crystal.cif_statements import formula_counts, same_composition
 from vanhove.crystal.crystal import Crystal
+from vanhove.crystal.elements import SYMBOLS
 from vanhove.crystal.objects import atomic_numbers_of, crystal_of_arrays, crystal_of_structure
 from vanhove.crystal.optimade import parse_optimade
 from vanhove.errors import StructureError
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 _CELL = ("volume", "a", "b", "c", "alpha", "beta", "gamma")
 _CELL_TOLERANCE = 0.01
+_ENTRY_TOLERANCE = 0.02
 _PLACE_TOLERANCE = 0.05
 """Angstrom between a site's fractional and Cartesian coordinates: files are rounded."""
 
@@ -47,9 +51,11 @@ def crystal_of_json(data: Any, name: str) -> Crystal:
         StructureError: it is no structure, or one that cannot be used.
     """
     if isinstance(data, dict) and isinstance(data.get("structure"), str):
-        data = json.loads(data["structure"])
+        data = data | {"structure": json.loads(data["structure"])}
     if isinstance(data, dict) and isinstance(data.get("structure"), dict):
-        data = data["structure"]
+        crystal = crystal_of_json(data["structure"], name)
+        _check_entry(data, crystal, name)
+        return crystal
     keys = set(data) if isinstance(data, dict) else set()
     if "attributes" in keys or {"lattice_vectors", "cartesian_site_positions"} <= keys:
         return parse_optimade(data, name)
@@ -122,10 +128,36 @@ def _check_stated(data: Json, structure: Structure, name: str) -> None:
                 )
 
 
+def _check_entry(entry: Json, crystal: Crystal, name: str) -> None:
+    """What an entry of the Materials Project states beside its structure."""
+    found = Counter(SYMBOLS[z] for z in crystal.atomic_numbers)
+    for key in ("formula_pretty", "pretty_formula"):
+        counts = formula_counts({"_chemical_formula_sum": [str(entry.get(key) or "")]})
+        if counts and not same_composition(counts, found):
+            raise StructureError(
+                f"the structure is of {crystal.formula}, but {key} is {entry[key]}", name or None
+            )
+    volume, n_sites = entry.get("volume"), entry.get("nsites")
+    if isinstance(volume, int | float) and isinstance(n_sites, int) and volume > 0 and n_sites > 0:
+        own = crystal.volume / crystal.n_atoms
+        if abs(own * n_sites / volume - 1) > _ENTRY_TOLERANCE:
+            raise StructureError(
+                f"the structure has {own:.4g} cubic angstrom for each atom, but volume {volume:g} "
+                f"and nsites {n_sites} state {volume / n_sites:.4g}",
+                name or None,
+            )
+
+
 def _jarvis(data: Json, name: str) -> Crystal:
     """``lattice_mat``, ``coords``, ``elements``, ``cartesian`` (Choudhary et al., 2020)."""
     numbers, notes = atomic_numbers_of(list(map(str, data["elements"])), name)
     lattice = np.asarray(data["lattice_mat"], dtype=np.float64).reshape(3, 3)
+    lengths = np.linalg.norm(lattice, axis=1)
+    if "abc" in data and not np.allclose(data["abc"], lengths, rtol=_CELL_TOLERANCE):
+        raise StructureError(
+            f'"abc" is {data["abc"]}, but the lattice has lengths {lengths.round(4).tolist()}',
+            name or None,
+        )
     coordinates = np.asarray(data["coords"], dtype=np.float64).reshape(-1, 3)
     cartesian = data.get("cartesian", False)
     if not isinstance(cartesian, bool):

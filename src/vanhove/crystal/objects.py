@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
-from vanhove.crystal.elements import ATOMIC_NUMBERS, ISOTOPES, isotope_note
+from vanhove.crystal.elements import ATOMIC_NUMBERS, ISOTOPES, isotope_note, mass_notes
 from vanhove.errors import StructureError
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ def crystal_of_structure(structure: Structure, name: str) -> Crystal:
     for i, site in enumerate(structure):
         occupancies: dict[str, float] = {}
         for species, occupancy in site.species.items():
-            notes += [isotope_note(species.symbol)] if species.symbol in ISOTOPES else []
+            # pymatgen's deuterium calls itself H, and D by its name.
+            isotope = str(getattr(getattr(species, "element", species), "name", ""))
+            notes += [isotope_note(isotope)] if isotope in ISOTOPES else []
             symbol = ISOTOPES.get(species.symbol, species.symbol)
             if symbol not in ATOMIC_NUMBERS:
                 raise StructureError(
@@ -72,6 +74,9 @@ def crystal_of_atoms(atoms: Atoms, name: str) -> Crystal:
         if len(occupancies) != 1 or abs(sum(occupancies.values()) - 1) > OCCUPANCY_TOLERANCE:
             raise disordered(f"kind {kind}", occupancies, name)
     notes = tuple(atoms.info.get("notes", ()))
+    for key in ("masses", "mass"):
+        if atoms.has(key):
+            notes += mass_notes(atoms.numbers.tolist(), np.ravel(atoms.arrays[key]).tolist())
     return crystal_of_arrays(
         atoms.cell.array, atoms.positions, atoms.numbers, atoms.pbc, name, notes=notes
     )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 
 from vanhove.crystal.asymmetric_unit import Sites, check_coinciding, expand
-from vanhove.crystal.cif_statements import formula_counts
+from vanhove.crystal.cif_statements import formula_counts, same_composition
 from vanhove.crystal.crystal import Crystal
-from vanhove.crystal.elements import ISOTOPES, SYMBOLS
+from vanhove.crystal.elements import ISOTOPES, SYMBOLS, mass_notes
 from vanhove.crystal.objects import OCCUPANCY_TOLERANCE, atomic_numbers_of
 from vanhove.crystal.space_groups import operations_of
 from vanhove.errors import StructureError
 from vanhove.results import Json
 
+_FORMULAS = ("chemical_formula_reduced", "chemical_formula_hill")
 _FEATURES = {
     "implicit_atoms": "has implicit atoms, which have no place; give every atom a place of its own",
     "site_attachments": "has atoms attached to sites; give every atom a place of its own",
@@ -56,6 +58,9 @@ def parse_optimade(entry: Json, name: str) -> Crystal:
     names = list(data["species_at_sites"])
     symbols = [_symbol(known.get(site, {"chemical_symbols": [site]}), name) for site in names]
     numbers, notes = atomic_numbers_of(symbols, name)
+    masses = {site: (species.get("mass") or [0])[0] for site, species in known.items()}
+    heavy = [(z, masses[site]) for z, site in zip(numbers, names, strict=True) if masses.get(site)]
+    notes += mass_notes([z for z, _ in heavy], [mass for _, mass in heavy])
     positions = np.asarray([list(site) for site in data[keys[0]]], dtype=np.float64)
     fractional = positions @ np.linalg.inv(matrix)
     if data.get("nsites") not in (None, len(numbers)):
@@ -109,17 +114,26 @@ def _whole_cell(
 
 
 def _check_composition(data: Json, numbers: list[int], name: str) -> None:
-    """The formula of the entry counts atoms without a place, too."""
+    """The formulas and shares of the entry count atoms without a place, too."""
     found = Counter(SYMBOLS[z] for z in numbers)
-    elements = {ISOTOPES.get(element, element) for element in data.get("elements") or found}
-    formula = data.get("chemical_formula_reduced")
-    counts = formula_counts({"_chemical_formula_sum": [str(formula)]}) or found
-    total, atoms = sum(counts.values()), sum(found.values())
-    differ = any(abs(counts[x] / total - found[x] / atoms) > 0.01 for x in {*counts, *found})
-    if differ or elements != set(found):
+    elements = [ISOTOPES.get(element, element) for element in data.get("elements") or found]
+    stated: list[tuple[str, Mapping[str, float]]] = [
+        (str(data[key]), counts)
+        for key in _FORMULAS
+        if data.get(key) and (counts := formula_counts({"_chemical_formula_sum": [str(data[key])]}))
+    ]
+    ratios = data.get("elements_ratios")
+    if ratios is not None and len(ratios) == len(elements):
+        stated.append((f"elements_ratios {ratios}", dict(zip(elements, ratios, strict=True))))
+    wrong = [text for text, counts in stated if not same_composition(counts, found)]
+    if set(elements) != set(found):
+        wrong.append(", ".join(sorted(elements)))
+    if data.get("nelements") not in (None, len(found)):
+        wrong.append(f"{data['nelements']} elements")
+    if wrong:
         raise StructureError(
             f"the sites hold {', '.join(f'{x} {n}' for x, n in sorted(found.items()))}, but the "
-            f"entry states {formula or ', '.join(sorted(elements))}; atoms are missing",
+            f"entry states {wrong[0]}; atoms are missing",
             name or None,
         )
 

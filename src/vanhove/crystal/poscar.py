@@ -66,6 +66,11 @@ def parse_poscar(text: str, name: str) -> Crystal:
     if len(rest) - 1 < len(numbers) or not all(line.split() for line in rest[1 : len(numbers) + 1]):
         found = len(list(takewhile(str.split, rest[1:])))
         raise StructureError(f"has coordinates of {found} atoms but declares {len(numbers)}", name)
+    more = list(takewhile(_is_place, rest[len(numbers) + 1 :]))
+    if more:  # velocities and what follows stand behind an empty line, or one that names them
+        raise StructureError(
+            f"has coordinates of {len(numbers) + len(more)} atoms but declares {len(numbers)}", name
+        )
     start = len(lines) - len(rest) + 1
     coordinates = np.array(
         [
@@ -117,6 +122,11 @@ def _check_row_symbols(lines: list[str], numbers: np.ndarray, start: int, name: 
                 f"{SYMBOLS[number]}",
                 name,
             )
+
+
+def _is_place(line: str) -> bool:
+    words = line.split()[:3]
+    return len(words) == 3 and bool(np.isfinite([_number(word) for word in words]).all())
 
 
 def _three_numbers(line: str, index: int, what: str, name: str) -> list[float]:
