@@ -61,18 +61,18 @@ def small_config():
 @pytest.fixture(scope="session")
 def small_run(small_config, tmp_path_factory) -> Path:
     """Folder of the finished small run."""
-    from vanhove.training.loop import train_run
+    from vanhove.training.train import train
 
-    return train_run(small_config, tmp_path_factory.mktemp("runs") / "small", quiet=True).folder
+    return train(small_config, tmp_path_factory.mktemp("runs") / "small", quiet=True).folder
 
 
 @pytest.fixture(scope="session")
 def small_runs(small_run, small_config, tmp_path_factory) -> list[Path]:
     """Folders of the small run with two seeds."""
-    from vanhove.training.loop import train_run
+    from vanhove.training.train import train
 
     other = small_config.model_copy(update={"seed": 1})
-    return [small_run, train_run(other, tmp_path_factory.mktemp("second"), quiet=True).folder]
+    return [small_run, train(other, tmp_path_factory.mktemp("second"), quiet=True).folder]
 
 
 @pytest.fixture(scope="session")

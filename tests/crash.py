@@ -174,9 +174,9 @@ def measure(command: Callable[[Path], None], every: int = 1) -> dict[str, Any]:
 
 
 def _train(root: Path) -> None:
-    from vanhove.training.loop import train_run
+    from vanhove.training.train import train
 
-    train_run(_config(), root / "run", resume=True, quiet=True)
+    train(_config(), root / "run", resume=True, quiet=True)
 
 
 def _config() -> Any:
@@ -232,7 +232,7 @@ def _ensemble(root: Path) -> None:
     members = []
     for seed in (0, 1):
         config = _config().model_copy(update={"seed": seed})
-        from vanhove.training.loop import train_to_end
+        from vanhove.training.train import train_to_end
 
         members.append(train_to_end(config, root.parent / f"member{seed}", quiet=True).folder)
     make_ensemble(members, root / "joined" / "both.safetensors", quiet=True)

@@ -51,7 +51,7 @@ def test_every_public_name_is_there_and_documented():
 def test_train_takes_what_the_command_takes(monkeypatch, tmp_path):
     seen = []
     monkeypatch.setattr(
-        "vanhove.training.train.train_run", lambda config, *_, **__: seen.append(config)
+        "vanhove.training.train._train_in", lambda _, config, *__: seen.append(config)
     )
     file = tmp_path / "run.yaml"
     config = RunConfig.parse(SMALL_RUN)

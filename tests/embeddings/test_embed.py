@@ -22,7 +22,7 @@ from vanhove.errors import CheckpointError, ConfigError, DataError, MissingExtra
 from vanhove.runs.checkpoint import load_model
 from vanhove.runs.config import RunConfig, with_overrides
 from vanhove.runs.folder import BEST
-from vanhove.training.loop import train_run
+from vanhove.training.train import train
 
 QUICK = SMALL | {"epochs": 2}
 
@@ -101,7 +101,7 @@ def test_a_trained_encoder_embeds_other_structures(written, tmp_path):
 def test_a_model_starts_from_it(written, tmp_path):
     path, result = written
     names = {"model.encoder.atom_features": ["one_hot", str(path)], "training.epochs": 1}
-    folder = train_run(
+    folder = train(
         RunConfig.parse(with_overrides(SMALL_RUN, names)), tmp_path / "run", quiet=True
     ).folder
     kept = load_model(folder / BEST)[0].atom_features.table

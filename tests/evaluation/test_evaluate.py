@@ -12,7 +12,7 @@ from vanhove.errors import CheckpointError, DataError
 from vanhove.evaluation.evaluate import Evaluation, evaluate
 from vanhove.experiments.tables import evaluation_table
 from vanhove.prediction.loading import load
-from vanhove.training.loop import train_run
+from vanhove.training.train import train
 
 
 def test_the_numbers_are_those_of_the_predictions(small_run):
@@ -41,7 +41,7 @@ def test_the_result_is_strict_json_and_names_its_origin(small_run, small_config,
 
 def test_only_seeds_are_averaged(small_run, small_config, tmp_path):
     longer = small_config.training.model_copy(update={"epochs": 1})
-    other = train_run(small_config.model_copy(update={"training": longer}), tmp_path, quiet=True)
+    other = train(small_config.model_copy(update={"training": longer}), tmp_path, quiet=True)
     with pytest.raises(CheckpointError, match="different settings; take them one by one"):
         evaluate([small_run, other.folder])
 

@@ -126,7 +126,7 @@ def test_runs_of_different_data_are_refused(done, tmp_path):
 
 def test_an_interrupted_run_ends_the_call(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "vanhove.training.loop.train_run", lambda *a, **k: SimpleNamespace(interrupted=True)
+        "vanhove.training.train.train", lambda *a, **k: SimpleNamespace(interrupted=True)
     )
     with pytest.raises(KeyboardInterrupt):
         reproduce(NAME, rows=["mlp"], quick=True, runs=tmp_path, output=tmp_path, quiet=True)

@@ -15,7 +15,7 @@ from vanhove.experiments.results import SweepResult, SweptPoint, SweptSplit
 from vanhove.experiments.sweep import TEST_NOTE, parse_values, sweep
 from vanhove.experiments.sweep_output import figure, sweep_table
 from vanhove.runs.catalog import run_config
-from vanhove.training.loop import train_to_end
+from vanhove.training.train import train_to_end
 
 BASE = run_config(
     "mlp-energy",

@@ -18,7 +18,7 @@ from vanhove.runs.checkpoint import build_model, load_model
 from vanhove.runs.config import RunConfig, with_overrides
 from vanhove.runs.folder import BEST
 from vanhove.runs.prepared import prepare
-from vanhove.training.loop import train_run
+from vanhove.training.train import train
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_only_what_is_trained_gets_a_gradient(table_file):
 def test_a_trained_model_needs_the_file_no_more(table_file, tmp_path, trainable):
     given = element_table(str(table_file))
     config = small(**features([str(table_file)]), model__trainable_features=trainable)
-    folder = train_run(config, tmp_path / "run", quiet=True).folder
+    folder = train(config, tmp_path / "run", quiet=True).folder
     before = load(folder / BEST).predict(STRUCTURES / "Si.cif").values
     table_file.unlink()
     predictor = load(folder / BEST)
@@ -82,7 +82,7 @@ def test_learned_vectors_are_trained(tmp_path):
     config = small(**features(["learned"]), training__weight_decay=0.0)
     torch.manual_seed(config.seed)
     start = build_model(config, range(51)).atom_features.learned.detach().numpy()
-    folder = train_run(config, tmp_path / "run", quiet=True).folder
+    folder = train(config, tmp_path / "run", quiet=True).folder
     model, info = load_model(folder / BEST)
     kept = model.atom_features.learned.detach().numpy()
     changed = np.flatnonzero((kept != start).any(axis=1))

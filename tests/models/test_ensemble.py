@@ -16,8 +16,8 @@ from vanhove.models.familiarity import FAMILIAR_COUNT, Familiarity
 from vanhove.runs.checkpoint import load_model
 from vanhove.runs.config import StartSettings
 from vanhove.training.ensemble import make_ensemble
-from vanhove.training.loop import train_run
 from vanhove.training.start import start_from
+from vanhove.training.train import train
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_half_precision_changes_little(small_runs, small_ensemble, graphs, tmp_p
 
 def test_runs_of_other_settings_are_not_joined(small_run, small_config, small_ensemble, tmp_path):
     slower = small_config.training.model_copy(update={"learning_rate": 1e-4})
-    other = train_run(small_config.model_copy(update={"training": slower}), tmp_path, quiet=True)
+    other = train(small_config.model_copy(update={"training": slower}), tmp_path, quiet=True)
     with pytest.raises(CheckpointError, match="different settings"):
         make_ensemble([small_run, other.folder], tmp_path / "x.safetensors", quiet=True)
     with pytest.raises(CheckpointError, match="is an ensemble; join single runs"):

@@ -18,7 +18,7 @@ from vanhove.models.model import ModelSettings, SpectrumModel
 from vanhove.runs.checkpoint import load_model
 from vanhove.runs.config import RunConfig, with_overrides
 from vanhove.runs.other_grid import answer_on, answering_on
-from vanhove.training.loop import train_run
+from vanhove.training.train import train
 
 OWN, FINE, COARSE = (np.linspace(0, 1000, n) for n in (51, 101, 26))
 
@@ -28,7 +28,7 @@ def run(tmp_path_factory):
     """The small run with Gaussian energies."""
     changes = {"model.decoder.energies": "gaussian", "training.epochs": 2}
     config = RunConfig.parse(with_overrides(SMALL_RUN, changes))
-    return train_run(config, tmp_path_factory.mktemp("smooth"), quiet=True).folder
+    return train(config, tmp_path_factory.mktemp("smooth"), quiet=True).folder
 
 
 @pytest.fixture(scope="module")

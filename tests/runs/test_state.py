@@ -16,7 +16,7 @@ from vanhove.runs.config import RunConfig
 from vanhove.runs.folder import RUN_FILE, STATE
 from vanhove.runs.formats import Format
 from vanhove.runs.state import STATE_FORMAT, read_state, write_state
-from vanhove.training.loop import train_run
+from vanhove.training.train import train
 
 TENSORS = {"x": torch.arange(3.0)}
 OLD = {
@@ -79,7 +79,7 @@ def test_a_run_folder_of_format_1_resumes(small_run, small_config, tmp_path):
     # As if it had been stopped before its last epoch was counted as the end.
     header = {"config": saved.config, "progress": saved.progress}
     write_safetensors(folder / STATE, tensors, json.dumps(header))
-    result = train_run(small_config, folder, resume=True, quiet=True)
+    result = train(small_config, folder, resume=True, quiet=True)
     assert result.epochs == saved.progress["epoch"]
     again = read_state(folder / STATE)[1]
     assert again.progress == saved.progress

@@ -12,8 +12,8 @@ from vanhove.runs.catalog import run_config
 from vanhove.runs.checkpoint import build_model, load_model, run_settings
 from vanhove.runs.config import StartSettings
 from vanhove.training.adapters import LowRank, add_adapters, merged_parameters
-from vanhove.training.loop import train_run
 from vanhove.training.start import start_from, tuning_config
+from vanhove.training.train import train
 
 PAIRS = {"dostransformer": "dostransformer", "lattice_dynamics": "vanhove-phonon", "pooled": "mlp"}
 
@@ -47,7 +47,7 @@ def test_merged_adapters_predict_the_same(decoder):
 def test_a_saved_adapted_run_is_an_ordinary_checkpoint(small_run, tmp_path):
     overrides = {"training.epochs": 1, "start.adapter_rank": 2}
     config = tuning_config(str(small_run), data="tiny", mode="adapters", overrides=overrides)
-    run = train_run(config, tmp_path / "run", quiet=True)
+    run = train(config, tmp_path / "run", quiet=True)
     before, _ = load_model(small_run / "best.safetensors")
     after, _ = load_model(run.best)
     assert run_settings(run.best).start.trainable == "adapters"
@@ -69,7 +69,7 @@ def test_adapters_resume_exactly(small_run, tmp_path, monkeypatch):
 
     overrides = {"training.epochs": 2, "training.ema_decay": 0.9}
     config = tuning_config(str(small_run), data="tiny", mode="adapters", overrides=overrides)
-    whole = train_run(config, tmp_path / "whole", quiet=True)
+    whole = train(config, tmp_path / "whole", quiet=True)
     step = Trainer.train_step
 
     def stopping(self, rows):
@@ -77,9 +77,9 @@ def test_adapters_resume_exactly(small_run, tmp_path, monkeypatch):
         self.stop_asked = self.run.progress.step == 5
 
     monkeypatch.setattr(Trainer, "train_step", stopping)
-    assert train_run(config, tmp_path / "parts", quiet=True).interrupted
+    assert train(config, tmp_path / "parts", quiet=True).interrupted
     monkeypatch.undo()
-    parts = train_run(config, tmp_path / "parts", resume=True, quiet=True)
+    parts = train(config, tmp_path / "parts", resume=True, quiet=True)
     first, second = (load_model(run.best)[0].state_dict() for run in (whole, parts))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
@@ -96,7 +96,7 @@ def test_prompts_need_prompts(small_config, tmp_path):
         small_config.model_dump(mode="json"),
         {"model.crystal_system.kind": "none", "training.epochs": 1},
     )
-    run = train_run(RunConfig.parse(content), tmp_path / "plain", quiet=True)
+    run = train(RunConfig.parse(content), tmp_path / "plain", quiet=True)
     start = StartSettings(checkpoint=str(run.best), trainable="prompts")
     with pytest.raises(ConfigError, match=r"no prompts; train last_layers, adapters or all"):
         start_from(build_model(RunConfig.parse(content), range(51)), start)

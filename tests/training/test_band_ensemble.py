@@ -16,7 +16,7 @@ from vanhove.prediction.loading import load
 from vanhove.runs.checkpoint import load_model
 from vanhove.runs.config import RunConfig
 from vanhove.spectra.bands import BandStructure
-from vanhove.training.loop import train_run
+from vanhove.training.train import train
 
 CRYSTAL = rocksalt(4.2, (12, 8), "mine")
 SETTINGS = {
@@ -47,7 +47,7 @@ def runs(tmp_path_factory) -> list[Path]:
     data = {"dataset": str(folder), "electron_target": "bands"}
     where = tmp_path_factory.mktemp("toy-runs")
     return [
-        train_run(
+        train(
             RunConfig.parse(SETTINGS | {"data": data, "seed": seed}), where / str(seed), quiet=True
         )
         for seed in (0, 1)

@@ -20,7 +20,8 @@ from vanhove.runs.checkpoint import load_model, read_safetensors
 from vanhove.runs.config import RunConfig, TrainingSettings, with_overrides
 from vanhove.runs.folder import BEST, STATE
 from vanhove.training.logs import read_log
-from vanhove.training.loop import Trainer, learning_rate, train_run
+from vanhove.training.loop import Trainer, learning_rate
+from vanhove.training.train import train
 
 DROPOUT = {"model.encoder.dropout": 0.1, "model.decoder.dropout": 0.1}
 
@@ -58,7 +59,7 @@ def test_a_run_learns_and_is_repeatable(small_config, small_run, tmp_path):
     best = min(rows, key=lambda row: row["valid_rmse"])
     assert info.trained.epoch == best["epoch"]
     assert info.trained.validation["rmse"] == best["valid_rmse"]
-    again = train_run(small_config, tmp_path / "again", quiet=True).folder
+    again = train(small_config, tmp_path / "again", quiet=True).folder
     for name, tensor in weights(small_run).items():
         assert torch.equal(tensor, weights(again)[name]), name
 
@@ -74,7 +75,7 @@ def test_a_run_leaves_the_process_as_it_was(small_config, tmp_path):
         raise MemoryError
 
     with pytest.raises(MemoryError):
-        train_run(RunConfig.parse(asked), tmp_path / "run", quiet=True, on_epoch=look)
+        train(RunConfig.parse(asked), tmp_path / "run", quiet=True, on_epoch=look)
     assert inside == [True]
     assert not torch.are_deterministic_algorithms_enabled()
     assert {number: signal.getsignal(number) for number in before} == before
@@ -82,7 +83,7 @@ def test_a_run_leaves_the_process_as_it_was(small_config, tmp_path):
 
 def test_the_seed_matters(small_config, small_run, tmp_path):
     other = small_config.model_copy(update={"seed": 1})
-    folder = train_run(other, tmp_path / "seed1", quiet=True).folder
+    folder = train(other, tmp_path / "seed1", quiet=True).folder
     name = "model.decoder.out.weight"
     assert not torch.equal(weights(folder)[name], weights(small_run)[name])
 
@@ -104,8 +105,8 @@ def test_killed_in_mid_epoch_and_resumed_equals_unbroken(tmp_path, kill):
     progress = read_safetensors(broken / STATE)[1]
     assert '"finished": false' in progress
 
-    resumed = train_run(RunConfig.load(config), broken, resume=True, quiet=True)
-    straight = train_run(RunConfig.load(config), unbroken, quiet=True)
+    resumed = train(RunConfig.load(config), broken, resume=True, quiet=True)
+    straight = train(RunConfig.load(config), unbroken, quiet=True)
     assert resumed.validation == straight.validation
     for name, tensor in weights(unbroken).items():
         assert torch.equal(tensor, weights(broken)[name]), name
@@ -126,8 +127,8 @@ def test_stopped_between_the_last_step_and_the_end_of_an_epoch(
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "finish_epoch", power_cut)
         with pytest.raises(RuntimeError, match="power cut"):
-            train_run(config, tmp_path / "run", quiet=True)
-    train_run(config, tmp_path / "run", resume=True, quiet=True)
+            train(config, tmp_path / "run", quiet=True)
+    train(config, tmp_path / "run", resume=True, quiet=True)
     assert without_time(tmp_path / "run") == without_time(small_run)
 
 
@@ -143,7 +144,7 @@ def test_two_processes_give_the_loss_curve_of_one(tmp_path):
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
     )
-    train_run(RunConfig.load(config), tmp_path / "one", quiet=True)
+    train(RunConfig.load(config), tmp_path / "one", quiet=True)
     one, two = read_log(tmp_path / "one"), read_log(tmp_path / "two")
     assert len(one) == len(two) == 3
     for a, b in zip(one, two, strict=True):
@@ -155,7 +156,7 @@ def test_early_stopping(small_config, tmp_path):
     settings = small_config.training.model_copy(
         update={"epochs": 50, "patience": 2, "learning_rate": 1e-20, "ema_decay": None}
     )
-    result = train_run(small_config.model_copy(update={"training": settings}), tmp_path, quiet=True)
+    result = train(small_config.model_copy(update={"training": settings}), tmp_path, quiet=True)
     rows = read_log(tmp_path)
     assert len({row["valid_rmse"] for row in rows}) == 1  # nothing ever gets better
     assert result.epochs == len(rows) == 3
@@ -163,28 +164,28 @@ def test_early_stopping(small_config, tmp_path):
 
 def test_a_folder_is_never_overwritten_by_another_run(small_config, small_run):
     with pytest.raises(ConfigError, match="already holds a run; continue it with --resume"):
-        train_run(small_config, small_run)
+        train(small_config, small_run)
     other = small_config.model_copy(update={"seed": 5})
     with pytest.raises(ConfigError, match=r"differs from the settings given in seed; resume"):
-        train_run(other, small_run, resume=True)
+        train(other, small_run, resume=True)
 
 
 def test_a_damaged_state_is_named(small_config, tmp_path):
-    folder = train_run(small_config, tmp_path / "run", quiet=True).folder
+    folder = train(small_config, tmp_path / "run", quiet=True).folder
     (folder / STATE).write_bytes(b"not a checkpoint")
     with pytest.raises(CheckpointError, match=r"last\.safetensors: not a readable"):
-        train_run(small_config, folder, resume=True, quiet=True)
+        train(small_config, folder, resume=True, quiet=True)
 
 
 def test_a_loss_that_explodes_says_what_to_change(small_config, tmp_path):
     settings = small_config.training.model_copy(update={"learning_rate": 1e30})
     with pytest.raises(ConfigError, match=r"not finite .* lower training\.learning_rate"):
-        train_run(small_config.model_copy(update={"training": settings}), tmp_path, quiet=True)
+        train(small_config.model_copy(update={"training": settings}), tmp_path, quiet=True)
 
 
 def test_bfloat16_follows_float32(small_config, small_run, tmp_path):
     settings = small_config.training.model_copy(update={"precision": "bfloat16"})
-    train_run(small_config.model_copy(update={"training": settings}), tmp_path, quiet=True)
+    train(small_config.model_copy(update={"training": settings}), tmp_path, quiet=True)
     for a, b in zip(read_log(tmp_path), read_log(small_run), strict=True):
         assert a["train_loss"] == pytest.approx(b["train_loss"], rel=0.05)
 
@@ -242,8 +243,8 @@ def test_a_missing_logger_gives_the_pip_line(small_config, tmp_path, logger, mon
     settings = small_config.training.model_copy(update={"loggers": (logger,)})
     config = small_config.model_copy(update={"training": settings})
     with pytest.raises(MissingExtraError, match=rf"pip install 'vanhove\[{logger}\]'"):
-        train_run(config, tmp_path / "run", quiet=True)
-    train_run(small_config, tmp_path / "run", quiet=True)  # the failed start left nothing behind
+        train(config, tmp_path / "run", quiet=True)
+    train(small_config, tmp_path / "run", quiet=True)  # the failed start left nothing behind
 
 
 def test_an_output_without_a_scale_learns_data_of_maximum_one(small_config, tmp_path):
@@ -259,7 +260,7 @@ def test_an_output_without_a_scale_learns_data_of_maximum_one(small_config, tmp_
         small_config.model_dump(mode="json"),
         {"data.dataset": str(folder), "model.output": "sum", "training.loss": "kl"},
     )
-    train_run(RunConfig.parse(content), tmp_path / "run", quiet=True)
+    train(RunConfig.parse(content), tmp_path / "run", quiet=True)
     _, info = load_model(tmp_path / "run" / "best.safetensors")
     assert info.normalisation == "max"
 
@@ -270,10 +271,10 @@ def test_a_folder_in_use_is_left_alone(small_config, tmp_path):
 
     def begin_another(row):
         with pytest.raises(ConfigError, match=r"another process is training in .*run"):
-            train_run(small_config, folder, resume=True, quiet=True)
+            train(small_config, folder, resume=True, quiet=True)
         refused.append(row["epoch"])
 
-    train_run(small_config, folder, quiet=True, on_epoch=begin_another)
+    train(small_config, folder, quiet=True, on_epoch=begin_another)
     assert refused == [0, 1, 2]
     assert [row["epoch"] for row in read_log(folder)] == [0, 1, 2]
-    train_run(small_config, folder, resume=True, quiet=True)
+    train(small_config, folder, resume=True, quiet=True)

@@ -11,7 +11,7 @@ from vanhove.datasets.band_folder import bands_dataset
 from vanhove.evaluation.evaluate import evaluate
 from vanhove.runs.config import RunConfig
 from vanhove.spectra.bands import BandStructure
-from vanhove.training.loop import train_run
+from vanhove.training.train import train
 
 SETTINGS = {
     "name": "phonons",
@@ -67,7 +67,7 @@ def test_phonon_bands_train(tmp_path):
     config = RunConfig.parse(
         SETTINGS | {"data": {"dataset": str(tmp_path), "electron_target": "bands"}}
     )
-    result = train_run(config, tmp_path / "run", quiet=True)
+    result = train(config, tmp_path / "run", quiet=True)
     dataset = bands_dataset("toys", toys)
     measured = evaluate(result.best, "train", quiet=True).mean
     spread = np.abs(dataset.values - np.mean(dataset.values, axis=(0, 1))).mean()

@@ -10,8 +10,8 @@ from vanhove.errors import CheckpointError, ConfigError
 from vanhove.evaluation.evaluate import evaluate
 from vanhove.runs.checkpoint import load_model, run_settings
 from vanhove.runs.config import RunConfig, with_overrides
-from vanhove.training.loop import train_run
 from vanhove.training.start import tuning_config
+from vanhove.training.train import train
 
 UNSEEN = [CRYSTAL_SYSTEMS.index(system) for system in ("monoclinic", "triclinic")]
 
@@ -23,7 +23,7 @@ def held_out_run(small_config, tmp_path_factory):
         small_config.model_dump(mode="json"), {"data.split": "crystal_system", "name": "held-out"}
     )
     folder = tmp_path_factory.mktemp("runs") / "held-out"
-    return train_run(RunConfig.parse(content), folder, quiet=True).folder
+    return train(RunConfig.parse(content), folder, quiet=True).folder
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def species_run(small_config, tmp_path_factory):
         small_config.model_dump(mode="json"), {"data.split": "species", "name": "species"}
     )
     folder = tmp_path_factory.mktemp("runs") / "species"
-    return train_run(RunConfig.parse(content), folder, quiet=True).folder
+    return train(RunConfig.parse(content), folder, quiet=True).folder
 
 
 def prompts(run) -> torch.Tensor:
@@ -60,7 +60,7 @@ def test_groups_add_up(held_out_run):
 def tune(checkpoint, folder, **arguments):
     overrides = {"training.epochs": 2, "training.ema_decay": None}
     config = tuning_config(str(checkpoint), overrides=overrides, **arguments)
-    return train_run(config, folder, quiet=True).folder
+    return train(config, folder, quiet=True).folder
 
 
 def test_only_prompts_changes_nothing_else(species_run, tmp_path):
@@ -100,10 +100,10 @@ def test_mistakes_are_named(held_out_run, small_config):
         small_config.model_dump(mode="json"), start | {"model.encoder.hidden_dim": 24}
     )
     with pytest.raises(CheckpointError, match="another model"):
-        train_run(RunConfig.parse(other), "never-made", quiet=True)
+        train(RunConfig.parse(other), "never-made", quiet=True)
     without = with_overrides(
         small_config.model_dump(mode="json"),
         start | {"start.trainable": "prompts", "model.crystal_system.kind": "none"},
     )
     with pytest.raises((ConfigError, CheckpointError)):
-        train_run(RunConfig.parse(without), "never-made", quiet=True)
+        train(RunConfig.parse(without), "never-made", quiet=True)

@@ -17,7 +17,7 @@ from vanhove.errors import ConfigError, TuningError
 from vanhove.runs.config import RunConfig
 from vanhove.runs.folder import BEST, STATE
 from vanhove.training.logs import read_log
-from vanhove.training.loop import TrainingResult, train_run
+from vanhove.training.train import TrainingResult, train
 from vanhove.tuning import study as study_module
 from vanhove.tuning.report import search_table
 from vanhove.tuning.search import measure_best, show, tune
@@ -75,7 +75,7 @@ def test_search_writes_its_trials_and_a_best_run_that_trains(searched, space, tm
     assert "<html>" in (searched / "history.html").read_text()
     config = RunConfig.load(searched / "best.yaml")
     assert config.name == "small-best"
-    again = train_run(config, tmp_path / "again", quiet=True)
+    again = train(config, tmp_path / "again", quiet=True)
     assert again.validation["rmse"] == best["value"]
     assert f"{best['value']:.5f}" in search_table(show(searched).content)
 

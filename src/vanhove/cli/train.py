@@ -11,7 +11,7 @@ from vanhove.cli.options import QuietOption, ResumeOption, SeedOption, SetOption
 from vanhove.cli.root import app
 
 if TYPE_CHECKING:
-    from vanhove.training.loop import TrainingResult
+    from vanhove.training.train import TrainingResult
 
 
 @app.command()

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from vanhove.runs.config import RunConfig
-from vanhove.training.loop import is_finished, train_to_end
+from vanhove.training.train import is_finished, train_to_end
 
 
 def say(text: str, quiet: bool) -> None:

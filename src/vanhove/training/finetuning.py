@@ -24,8 +24,8 @@ from vanhove.runs.description import DatasetInfo
 from vanhove.runs.folder import KEPT
 from vanhove.runs.prepared import PreparedData, load_run_data, predict_rows, prepare
 from vanhove.training.finetuning_report import FinetuningReport, summary, write_report
-from vanhove.training.loop import TrainingResult, is_finished, train_run, train_to_end
 from vanhove.training.start import tuned, tuning_config
+from vanhove.training.train import TrainingResult, is_finished, train, train_to_end
 from vanhove.version import circumstances
 from vanhove.weights import find_weights
 
@@ -120,7 +120,7 @@ def finetune(
             "own, given by --data; name a mode"
         )
     config = tuning_config(checkpoint, data=data, fraction=fraction, mode=mode, overrides=overrides)
-    return train_run(config, output, resume=resume, quiet=quiet)
+    return train(config, output, resume=resume, quiet=quiet)
 
 
 def _few(config: RunConfig) -> tuple[DataSettings, bool]:

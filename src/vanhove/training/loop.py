@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vanhove.atomic import held, replacing, write_text
+from vanhove.atomic import replacing
 from vanhove.datasets.graph_store import domain_of
 from vanhove.errors import ConfigError
 from vanhove.evaluation.measures import measure, validation_keys
 from vanhove.models.processor import training_precision
 from vanhove.runs.checkpoint import read_info, save_model
-from vanhove.runs.compatibility import check_data
 from vanhove.runs.config import RunConfig, TrainingSettings
 from vanhove.runs.description import DatasetInfo, ModelInfo, Provenance, objective_of
-from vanhove.runs.folder import BEST, KEPT, RUN_FILE, STATE
-from vanhove.runs.prepared import PreparedData, predict_rows, prepare
-from vanhove.runs.state import SavedState, read_state
+from vanhove.runs.folder import BEST, KEPT, STATE
+from vanhove.runs.prepared import PreparedData, predict_rows
 from vanhove.training.adapters import merged_parameters
-from vanhove.training.distributed import Processes, processes
+from vanhove.training.distributed import Processes
 from vanhove.training.logs import RunLog
 from vanhove.training.losses import training_loss
-from vanhove.training.process_state import deterministic_algorithms, stop_signals
+from vanhove.training.process_state import stop_signals
 from vanhove.training.reporter import Reporter
 from vanhove.training.state import Run
 from vanhove.version import __version__
@@ -39,25 +33,6 @@ from vanhove.weights import find_weights
 
 EpochRow = dict[str, float | int]
 """What a run logs after an epoch: a row of metrics.csv."""
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a run ended with.
-
-    Attributes:
-        folder: of the run.
-        best: path of the best checkpoint by the validation metric ``training.select_by``.
-        epochs: run so far.
-        validation: metrics of the best checkpoint.
-        interrupted: stopped by a signal; resume to finish.
-    """
-
-    folder: Path
-    best: Path
-    epochs: int
-    validation: dict[str, float]
-    interrupted: bool
 
 
 def learning_rate(settings: TrainingSettings, step: int, steps_per_epoch: int) -> float:
@@ -292,124 +267,3 @@ def model_info(config: RunConfig, data: PreparedData) -> ModelInfo:
             domain=domain,
         ),
     )
-
-
-def is_finished(folder: Path, config: RunConfig) -> bool:
-    """Whether the folder holds this run, trained to its end; reads no weights.
-
-    Raises:
-        ConfigError: the folder holds a run with other settings.
-        CheckpointError: the saved state is damaged.
-    """
-    if not (folder / RUN_FILE).exists():
-        return False
-    _check_same_settings(folder / RUN_FILE, config)
-    if not (folder / STATE).exists() or not (folder / BEST).exists():
-        return False
-    return bool(read_state(folder / STATE, tensors=False)[1].progress["finished"])
-
-
-def _check_same_settings(run_file: Path, config: RunConfig) -> None:
-    different = config.differences(RunConfig.load(run_file))
-    if different:
-        raise ConfigError(
-            f"{run_file} differs from the settings given in {', '.join(different)}; resume "
-            "with the same settings or choose another folder"
-        )
-
-
-def _open_folder(
-    folder: Path, config: RunConfig, resume: bool
-) -> tuple[dict[str, Tensor], SavedState] | None:
-    """Claim the run folder; the saved state when resuming, None for a fresh start."""
-    state, run_file = folder / STATE, folder / RUN_FILE
-    if run_file.exists():
-        if not resume:
-            raise ConfigError(
-                f"{folder} already holds a run; continue it with --resume "
-                "or choose another --output"
-            )
-        _check_same_settings(run_file, config)
-    return read_state(state) if state.exists() else None
-
-
-def train_run(
-    config: RunConfig | str | PathLike[str],
-    output: str | PathLike[str] | None = None,
-    *,
-    resume: bool = False,
-    quiet: bool = False,
-    on_epoch: Callable[[EpochRow], None] | None = None,
-) -> TrainingResult:
-    """Train a model; the folder ``output`` gets ``best.safetensors`` and the logs.
-
-    Args:
-        config: a `RunConfig` or the path of a YAML run file.
-        output: run folder; ``runs/NAME-seedSEED`` by default.
-        resume: continue the run in that folder (from its start if nothing was saved yet). The
-            result equals that of an unbroken run.
-        quiet: no progress.
-        on_epoch: called with each row of ``metrics.csv`` once it is written; what it raises ends
-            the run. A resumed run may repeat epochs, with the same rows.
-
-    Raises:
-        ConfigError: wrong settings, or the folder holds another run or is in use.
-        DataError, StructureError: the data cannot be used.
-        CheckpointError: the saved state is damaged.
-
-    Under ``torchrun`` every process trains its share of each batch.
-    """
-    if not isinstance(config, RunConfig):
-        config = RunConfig.load(config)
-    folder = (
-        Path(output) if output is not None else Path("runs") / f"{config.name}-seed{config.seed}"
-    )
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with deterministic_algorithms(config.training.deterministic), processes() as group:
-        if device.type == "cuda":
-            device = torch.device("cuda", group.rank % torch.cuda.device_count())
-        with held(folder, "training") if group.is_first else nullcontext():
-            saved = _open_folder(folder, config, resume)
-            group.wait()  # until every process has looked, before the first one writes
-            parts = ("train",) if config.training.select_by == "last" else ("train", "valid")
-            data = prepare(config, parts, quiet or not group.is_first)
-            if config.start.checkpoint is not None:
-                start = read_info(find_weights(config.start.checkpoint))
-                check_data(data.dataset, start, own=False)
-            seen = data.crystal_systems(data.rows("train"))
-            run = Run(config, data.dataset.grid.tolist(), seen, device)
-            if saved is not None:
-                run.restore(*saved)
-            trainer = Trainer(run, data, folder, group, quiet, on_epoch)
-            log = None
-            if group.is_first:
-                log = RunLog(folder, config, run.progress.epoch)
-                write_text(folder / RUN_FILE, config.to_yaml())
-            try:
-                complete = trainer.fit(log)
-            finally:
-                if log is not None:
-                    log.close()
-    if not complete:
-        print(f"stopped at step {run.progress.step}; state saved in {folder}", file=sys.stderr)
-    return TrainingResult(
-        folder, folder / BEST, run.progress.epoch, run.progress.best_metrics, not complete
-    )
-
-
-def train_to_end(
-    config: RunConfig,
-    output: Path,
-    *,
-    quiet: bool = False,
-    on_epoch: Callable[[EpochRow], None] | None = None,
-) -> TrainingResult:
-    """As `train_run`, which begins the run or continues it.
-
-    Raises:
-        KeyboardInterrupt: a signal stopped it, with its state saved; the same call continues.
-    """
-    result = train_run(config, output, resume=True, quiet=quiet, on_epoch=on_epoch)
-    if result.interrupted:
-        raise KeyboardInterrupt
-    return result

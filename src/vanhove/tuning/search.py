@@ -20,7 +20,7 @@ from optuna import Study
 from vanhove.errors import TuningError, VanhoveError
 from vanhove.evaluation.evaluate import evaluate
 from vanhove.results import Json
-from vanhove.training.loop import train_to_end
+from vanhove.training.train import train_to_end
 from vanhove.tuning.report import BEST_RUN, SearchContent, trial_line, write_plots, write_tables
 from vanhove.tuning.space import SearchSpace
 from vanhove.tuning.study import Place, TrialWorker, best_config, open_study, saved_space

@@ -30,7 +30,8 @@ from vanhove.results import Json
 from vanhove.runs.config import RunConfig
 from vanhove.runs.folder import BEST
 from vanhove.training.logs import read_log
-from vanhove.training.loop import EpochRow, train_to_end
+from vanhove.training.loop import EpochRow
+from vanhove.training.train import train_to_end
 from vanhove.tuning.space import SearchSpace
 
 TRIALS, LOCK, STUDY = "trials", "lock", "study.db"

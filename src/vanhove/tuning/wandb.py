@@ -14,7 +14,8 @@ import yaml
 from vanhove.atomic import write_text
 from vanhove.errors import ConfigError, MissingExtraError
 from vanhove.results import Json
-from vanhove.training.loop import EpochRow, TrainingResult, train_to_end
+from vanhove.training.loop import EpochRow
+from vanhove.training.train import TrainingResult, train_to_end
 from vanhove.tuning.space import SearchSpace
 
 PROJECT = "vanhove"
