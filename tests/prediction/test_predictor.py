@@ -171,8 +171,8 @@ def test_an_unknown_property():
 def test_a_type_checker_knows_all_shipped_weights():
     from typing import get_args
 
-    from vanhove.prediction.loading import Shipped
+    from vanhove.prediction.loading import ShippedDensities
     from vanhove.weights import DEFAULT_WEIGHTS, shipped_weights
 
-    assert set(get_args(Shipped)) == set(shipped_weights()) - {"vanhove-electron"}
+    assert {*get_args(ShippedDensities), "bandformer-electron"} == set(shipped_weights())
     assert DEFAULT_WEIGHTS == "vanhove-phonon"  # the default of the overload

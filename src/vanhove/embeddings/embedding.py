@@ -140,7 +140,6 @@ def embed(
         raise ConfigError("a training needs --output; or give --encoder, to train nothing")
     if limit is not None and limit < 2:
         raise ConfigError(f"limit {limit}; allowed: 2 or more")
-
     with nullcontext() if out_path is None else held(_lock_folder(out_path), "learning"):
         labelled = chosen.kind == "contrastive-labels" and weights is None
         dataset = load_dataset(str(source)) if labelled or str(source) in DATASETS else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Generic, Literal, TypeAlias, get_args, overload
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.domain import Domain
 from vanhove.crystal.elements import symbols_of
 from vanhove.crystal.kpath import PathConvention, high_symmetry_path
-from vanhove.crystal.reading import find_structure_files, read_crystal
+from vanhove.crystal.reading import read_crystal
 from vanhove.crystal.symmetry import (
     NEAR_SYMMETRY,
     SYMMETRY_TOLERANCE,
@@ -25,7 +25,10 @@ from vanhove.errors import CheckpointError, ConfigError, StructureError
 from vanhove.models.tight_binding.atoms import atom_table
 from vanhove.models.tight_binding.network import TightBinding
 from vanhove.prediction.electrons import MESH_DENSITY, Electrons, default_grid
+from vanhove.prediction.predictor import Made, usable
+from vanhove.prediction.structures import StructureLike, Structures, listed
 from vanhove.prediction.warnings import structure_warnings, with_warnings
+from vanhove.runs.description import ModelInfo
 from vanhove.runs.hamiltonian import HamiltonianInfo, is_hamiltonian, load_hamiltonian
 from vanhove.spectra.grids import check_grid
 from vanhove.spectra.quantities import ELECTRON_BANDS, ELECTRON_DOS
@@ -72,7 +75,11 @@ class ElectronInfo:
     ensemble: None = None
 
 
-class ElectronPredictor:
+AnyInfo: TypeAlias = ModelInfo | ElectronInfo
+"""What a predictor says of its model: quantity, grid, unit, normalisation, elements, ..."""
+
+
+class ElectronPredictor(Generic[Made]):
     """The tight-binding model with its weights.
 
     Args:
@@ -114,13 +121,25 @@ class ElectronPredictor:
     def __repr__(self) -> str:
         return f"ElectronPredictor({self.name!r}, {self.info.quantity}, {len(self.models)} members)"
 
+    @overload
+    def electrons(  # type: ignore[overload-overlap]
+        self, structures: StructureLike, *, primitive: bool = False, mesh_density: float = ...
+    ) -> Electrons: ...
+    @overload
     def electrons(
         self,
-        structures: Any,
+        structures: Iterable[StructureLike],
+        *,
+        primitive: bool = False,
+        mesh_density: float = ...,
+    ) -> list[Electrons]: ...
+    def electrons(
+        self,
+        structures: Structures,
         *,
         primitive: bool = False,
         mesh_density: float = MESH_DENSITY,
-    ) -> Any:
+    ) -> Electrons | list[Electrons]:
         """Electron states of one structure or several.
 
         Args:
@@ -133,25 +152,27 @@ class ElectronPredictor:
         Raises:
             StructureError: a structure that cannot be read, or an element without levels.
         """
-        if isinstance(structures, str | PathLike) and Path(structures).is_dir():
-            structures = find_structure_files(structures)
-        if _is_one(structures):
-            return self._electrons(structures, primitive, mesh_density)
-        return [self._electrons(item, primitive, mesh_density) for item in structures]
+        items, is_many = listed(structures)
+        found = [self._electrons(item, primitive, mesh_density) for item in items]
+        return found if is_many else found[0]
 
-    def predict(self, structures: Any, *, primitive: bool = True) -> Any:
+    @overload
+    def predict(  # type: ignore[overload-overlap]
+        self, structures: StructureLike, *, primitive: bool = True
+    ) -> Made: ...
+    @overload
+    def predict(
+        self, structures: Iterable[StructureLike], *, primitive: bool = True
+    ) -> list[Made]: ...
+    def predict(self, structures: Structures, *, primitive: bool = True) -> Made | list[Made]:
         """As `vanhove.prediction.predictor.Predictor.predict`: a spectrum or bands, or a list."""
-        if isinstance(structures, str | PathLike) and Path(structures).is_dir():
-            structures = find_structure_files(structures)
-        is_one = _is_one(structures)
-        found = []
-        for outcome in self.stream([structures] if is_one else structures, primitive=primitive):
-            if isinstance(outcome, StructureError):
-                raise outcome
-            found.append(outcome)
-        return found[0] if is_one else found
+        items, is_many = listed(structures)
+        found = usable(self.stream(items, primitive=primitive))
+        return found if is_many else found[0]
 
-    def stream(self, structures: Iterable[Any], *, primitive: bool = True) -> Iterator[Any]:
+    def stream(
+        self, structures: Iterable[StructureLike | StructureError], *, primitive: bool = True
+    ) -> Iterator[Made | StructureError]:
         """One outcome per structure, in order: a spectrum or bands, or why there are none.
 
         Bands count from the Fermi level (mid-gap), as those of all predictors; densities from the
@@ -226,13 +247,29 @@ def load_electrons(name_or_path: str | PathLike[str] = NAME, **settings: Any) ->
     return ElectronPredictor(models, info, path.stem, **settings)
 
 
-def electrons(
-    structures: Any,
+@overload
+def electrons(  # type: ignore[overload-overlap]
+    structures: StructureLike,
     model: str | PathLike[str] = NAME,
     *,
     primitive: bool = False,
     mesh_density: float = MESH_DENSITY,
-) -> Any:
+) -> Electrons: ...
+@overload
+def electrons(
+    structures: Iterable[StructureLike],
+    model: str | PathLike[str] = NAME,
+    *,
+    primitive: bool = False,
+    mesh_density: float = MESH_DENSITY,
+) -> list[Electrons]: ...
+def electrons(
+    structures: Structures,
+    model: str | PathLike[str] = NAME,
+    *,
+    primitive: bool = False,
+    mesh_density: float = MESH_DENSITY,
+) -> Electrons | list[Electrons]:
     """Electron states of structures: bands, densities, gap, Hamiltonian.
 
     Args:
@@ -258,9 +295,3 @@ def _mesh_cell(standard: StandardizedCrystal) -> Crystal:
         return high_symmetry_path(standard.primitive, tolerance=standard.tolerance).crystal
     except StructureError:
         return standard.primitive
-
-
-def _is_one(value: object) -> bool:
-    # A pymatgen Structure and an ASE Atoms can be iterated, over their sites.
-    of_package = hasattr(value, "lattice") or hasattr(value, "get_scaled_positions")
-    return of_package or isinstance(value, str | PathLike) or not isinstance(value, Iterable)

@@ -19,10 +19,12 @@ from vanhove.prediction.electron_predictor import (
     electron_weights,
     load_electrons,
 )
-from vanhove.prediction.predictor import Predictor, StructureLike
+from vanhove.prediction.predictor import Predictor
+from vanhove.prediction.structures import StructureLike, Structures
 from vanhove.runs.checkpoint import load_model
 from vanhove.runs.other_grid import answer_on
 from vanhove.spectra.bands import BandStructure
+from vanhove.spectra.phonons import Phonons
 from vanhove.spectra.quantities import PHONON_BANDS
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.weights import DEFAULT_WEIGHTS, default_weights, find_weights
@@ -30,14 +32,15 @@ from vanhove.weights import DEFAULT_WEIGHTS, default_weights, find_weights
 Grid: TypeAlias = "np.ndarray | Sequence[float] | None"
 Densities: TypeAlias = Literal["phonon-dos", "electron-dos"]
 Bands: TypeAlias = Literal["phonon-bands", "bands"]
-Shipped: TypeAlias = Literal[
-    "bandformer-electron",
+ShippedDensities: TypeAlias = Literal[
     "dostransformer-electron",
     "dostransformer-phonon",
     "vanhove-phonon",
     "vanhove-phonon-fast",
 ]
-"""Shipped weights of a `Predictor`."""
+"""Shipped weights that predict densities."""
+AnyPredictor: TypeAlias = Predictor[Any] | ElectronPredictor[Any]
+"""What `load` gives: both have `predict`, `stream`, `info`, `name`, `grid` and `gives_bands`."""
 
 
 @overload
@@ -48,18 +51,38 @@ def load(
     path: PathConvention = "setyawan_curtarolo",
     precision: Precision = "auto",
     grid: Grid = None,
-    phonon_bands: bool = False,
-) -> ElectronPredictor: ...
+    phonon_bands: Literal[False] = False,
+) -> ElectronPredictor[Spectrum]: ...
 @overload
 def load(
-    name_or_path: Shipped = "vanhove-phonon",
+    name_or_path: ShippedDensities = "vanhove-phonon",
     *,
     device: str | torch.device = "cpu",
     path: PathConvention = "setyawan_curtarolo",
     precision: Precision = "auto",
     grid: Grid = None,
-    phonon_bands: bool = False,
-) -> Predictor: ...
+    phonon_bands: Literal[False] = False,
+) -> Predictor[Spectrum]: ...
+@overload
+def load(
+    name_or_path: Literal["bandformer-electron"],
+    *,
+    device: str | torch.device = "cpu",
+    path: PathConvention = "setyawan_curtarolo",
+    precision: Precision = "auto",
+    grid: Grid = None,
+    phonon_bands: Literal[False] = False,
+) -> Predictor[BandStructure]: ...
+@overload
+def load(
+    name_or_path: str | PathLike[str] = "vanhove-phonon",
+    *,
+    device: str | torch.device = "cpu",
+    path: PathConvention = "setyawan_curtarolo",
+    precision: Precision = "auto",
+    grid: Grid = None,
+    phonon_bands: Literal[True],
+) -> Predictor[BandStructure]: ...
 @overload
 def load(
     name_or_path: str | PathLike[str],
@@ -69,7 +92,7 @@ def load(
     precision: Precision = "auto",
     grid: Grid = None,
     phonon_bands: bool = False,
-) -> Any: ...
+) -> AnyPredictor: ...
 def load(
     name_or_path: str | PathLike[str] = DEFAULT_WEIGHTS,
     *,
@@ -78,7 +101,7 @@ def load(
     precision: Precision = "auto",
     grid: np.ndarray | Sequence[float] | None = None,
     phonon_bands: bool = False,
-) -> Any:
+) -> AnyPredictor:
     """Load a trained model.
 
     Args:
@@ -206,11 +229,29 @@ def predict(
     return predictor.predict(structures, primitive=primitive)
 
 
-def phonons(
-    structures: StructureLike | Iterable[StructureLike],
+@overload
+def phonons(  # type: ignore[overload-overlap]
+    structures: StructureLike,
     model: str | PathLike[str] = DEFAULT_WEIGHTS,
     *,
     primitive: bool = False,
-) -> Any:
-    """Shortcut for ``load(model).phonons(structures)``; see `Predictor.phonons`."""
-    return load(model, precision="float32").phonons(structures, primitive=primitive)
+) -> Phonons: ...
+@overload
+def phonons(
+    structures: Iterable[StructureLike],
+    model: str | PathLike[str] = DEFAULT_WEIGHTS,
+    *,
+    primitive: bool = False,
+) -> list[Phonons]: ...
+def phonons(
+    structures: Structures, model: str | PathLike[str] = DEFAULT_WEIGHTS, *, primitive: bool = False
+) -> Phonons | list[Phonons]:
+    """Shortcut for ``load(model).phonons(structures)``; see `Predictor.phonons`.
+
+    Raises:
+        ConfigError: a model without force constants.
+    """
+    predictor = load(model, precision="float32")
+    if isinstance(predictor, ElectronPredictor):
+        raise ConfigError(f"{predictor.name} knows no force constants: take {DEFAULT_WEIGHTS}")
+    return predictor.phonons(structures, primitive=primitive)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Generic, overload
 
 import numpy as np
 import torch
+from typing_extensions import TypeVar
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import symbols_of
@@ -20,7 +19,7 @@ from vanhove.crystal.graph import (
     graph_of_standardized,
 )
 from vanhove.crystal.kpath import KPoints, PathConvention, high_symmetry_path
-from vanhove.crystal.reading import find_structure_files, read_crystal
+from vanhove.crystal.reading import read_crystal
 from vanhove.crystal.symmetry import NEAR_SYMMETRY, StandardizedCrystal, standardize
 from vanhove.errors import ConfigError, StructureError
 from vanhove.models.band_calibration import BandCalibration
@@ -29,6 +28,7 @@ from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
 from vanhove.models.phonons import has_phonons, predict_phonons
 from vanhove.prediction.error_bars import with_error_bars
+from vanhove.prediction.structures import StructureLike, Structures, listed
 from vanhove.prediction.warnings import structure_warnings, with_warnings
 from vanhove.runs.description import ModelInfo
 from vanhove.spectra.bands import BandStructure
@@ -36,11 +36,8 @@ from vanhove.spectra.phonons import Phonons
 from vanhove.spectra.quantities import PHONON_BANDS, quantity
 from vanhove.spectra.spectrum import Spectrum
 
-if TYPE_CHECKING:
-    from ase import Atoms
-    from pymatgen.core import Structure
-
-StructureLike: TypeAlias = "str | PathLike[str] | Structure | Atoms | Crystal"
+Made = TypeVar("Made", default=Any)
+"""What a predictor makes of a structure: `Spectrum` or `BandStructure`."""
 
 ATOMS_PER_BATCH = {"cpu": 512, "cuda": 16384}
 """A batch is closed before it would hold more atoms; a larger crystal is a batch of its own.
@@ -53,7 +50,7 @@ STRUCTURES_PER_ROUND = 256
 """Structures read before any is predicted: bounds the memory, whatever their number."""
 
 
-class Predictor:
+class Predictor(Generic[Made]):
     """A trained model that takes structures.
 
     Args:
@@ -100,9 +97,15 @@ class Predictor:
     def __repr__(self) -> str:
         return f"Predictor({self.name!r}, {self.info.quantity}, {len(self.grid)} points)"
 
+    @overload
+    def predict(  # type: ignore[overload-overlap]
+        self, structures: StructureLike, *, primitive: bool = True
+    ) -> Made: ...
+    @overload
     def predict(
-        self, structures: StructureLike | Iterable[StructureLike], *, primitive: bool = True
-    ) -> Any:
+        self, structures: Iterable[StructureLike], *, primitive: bool = True
+    ) -> list[Made]: ...
+    def predict(self, structures: Structures, *, primitive: bool = True) -> Made | list[Made]:
         """Predict one spectrum or several.
 
         Args:
@@ -118,21 +121,21 @@ class Predictor:
         Raises:
             StructureError: the first structure that cannot be used; `stream` goes on instead.
         """
-        if isinstance(structures, str | PathLike) and Path(structures).is_dir():
-            structures = find_structure_files(structures)
-        # A pymatgen Structure and an ASE Atoms can be iterated, over their sites.
-        is_many = isinstance(structures, Iterable) and not _is_structure(structures)
-        items: Any = structures if is_many else [structures]
-        spectra = []
-        for outcome in self.stream(items, primitive=primitive):
-            if isinstance(outcome, StructureError):
-                raise outcome
-            spectra.append(outcome)
-        return spectra if is_many else spectra[0]
+        items, is_many = listed(structures)
+        found = usable(self.stream(items, primitive=primitive))
+        return found if is_many else found[0]
 
+    @overload
+    def phonons(  # type: ignore[overload-overlap]
+        self, structures: StructureLike, *, primitive: bool = False
+    ) -> Phonons: ...
+    @overload
     def phonons(
-        self, structures: StructureLike | Iterable[StructureLike], *, primitive: bool = False
-    ) -> Any:
+        self, structures: Iterable[StructureLike], *, primitive: bool = False
+    ) -> list[Phonons]: ...
+    def phonons(
+        self, structures: Structures, *, primitive: bool = False
+    ) -> Phonons | list[Phonons]:
         """The whole phonons of one structure or several.
 
         Args:
@@ -147,10 +150,7 @@ class Predictor:
             ConfigError: a model without force constants.
             StructureError: the first structure that cannot be used.
         """
-        if isinstance(structures, str | PathLike) and Path(structures).is_dir():
-            structures = find_structure_files(structures)
-        is_many = isinstance(structures, Iterable) and not _is_structure(structures)
-        items: Any = structures if is_many else [structures]
+        items, is_many = listed(structures)
         prepared = [self._prepare(structure, primitive) for structure in items]
         found = [self._phonons(item) for item in prepared]
         return found if is_many else found[0]
@@ -162,7 +162,7 @@ class Predictor:
 
     def stream(
         self, structures: Iterable[StructureLike | StructureError], *, primitive: bool = True
-    ) -> Iterator[Any]:
+    ) -> Iterator[Made | StructureError]:
         """One outcome per structure, in order: a spectrum, or why there is none.
 
         An error among the structures (one that could not even be read) is its own outcome. Works
@@ -309,7 +309,11 @@ class _Prepared:
     kpoints: KPoints | None = None
 
 
-def _is_structure(value: object) -> bool:
-    if isinstance(value, str | PathLike | Crystal):
-        return True
-    return hasattr(value, "lattice") or hasattr(value, "get_scaled_positions")
+def usable(outcomes: Iterable[Made | StructureError]) -> list[Made]:
+    """The outcomes; the first error among them is raised."""
+    found: list[Made] = []
+    for outcome in outcomes:
+        if isinstance(outcome, StructureError):
+            raise outcome
+        found.append(outcome)
+    return found

@@ -20,8 +20,8 @@ from vanhove.prediction.definitions import (
     THERMAL,
     thermal_property,
 )
+from vanhove.prediction.electron_predictor import AnyInfo
 from vanhove.prediction.property import PROPERTIES, Errors, Outcome, Property, Value
-from vanhove.runs.description import ModelInfo
 from vanhove.spectra.grids import MAT2SPEC_ELECTRON_GRID
 from vanhove.spectra.quantities import ELECTRON_DOS, quantity
 
@@ -69,7 +69,7 @@ class Properties:
         info: of the model.
     """
 
-    def __init__(self, info: ModelInfo):
+    def __init__(self, info: AnyInfo):
         self.kind = quantity(info.quantity)
         lost = _lost(info) if info.quantity == ELECTRON_DOS.name else ()
         own = [
@@ -154,7 +154,7 @@ class Properties:
         return found
 
 
-def _lost(info: ModelInfo) -> tuple[str, ...]:
+def _lost(info: AnyInfo) -> tuple[str, ...]:
     """Properties of an electron density that this grid or normalisation does not hold."""
     grid = np.asarray(info.grid)
     same = grid.shape == MAT2SPEC_ELECTRON_GRID.shape

@@ -23,11 +23,12 @@ from vanhove.physics.meshes import time_reversed_mesh
 from vanhove.prediction.bands import Values, band_details, band_line, band_table
 from vanhove.prediction.electron_predictor import (
     ELECTRON_PROPERTIES,
+    ElectronPredictor,
     electron_weights,
     load_electrons,
 )
 from vanhove.prediction.error_bars import error_bar_rows
-from vanhove.prediction.loading import load
+from vanhove.prediction.loading import AnyPredictor, load
 from vanhove.prediction.properties import Properties
 from vanhove.progress import track
 from vanhove.results import Json
@@ -102,7 +103,7 @@ class PredictCommand:
             print(f"{len(sources) - len(errors)} predicted, {len(errors)} failed", file=sys.stderr)
         return len(errors)
 
-    def _predictor(self) -> Any:
+    def _predictor(self) -> AnyPredictor:
         asked = self.property_name
         if self.model is None and asked in ELECTRON_PROPERTIES:
             return load_electrons(property=asked, path=self.path, grid=self.grid)
@@ -168,7 +169,9 @@ class PredictCommand:
                 spectrum.plot_html(path)
         return paths
 
-    def _table(self, outcome: Any, properties: Values, written: list[Path], predictor: Any) -> str:
+    def _table(
+        self, outcome: Any, properties: Values, written: list[Path], predictor: AnyPredictor
+    ) -> str:
         if isinstance(outcome, BandStructure):
             return band_table(outcome, properties, written)
         items = [self.known[name] for name in self.known.derived(self.temperature)]
@@ -179,9 +182,11 @@ class PredictCommand:
         ]
         return _table(outcome, derived + self._beyond(outcome, predictor), written)
 
-    def _beyond(self, spectrum: Spectrum, predictor: Any) -> list[tuple[str, str]]:
+    def _beyond(self, spectrum: Spectrum, predictor: AnyPredictor) -> list[tuple[str, str]]:
         """Of phonons that go on past the grid: how far, and the heat capacity of all of them."""
-        if not (spectrum.kind.thermal and has_phonons(predictor.model)):
+        if not spectrum.kind.thermal or isinstance(predictor, ElectronPredictor):
+            return []
+        if not has_phonons(predictor.model) or spectrum.crystal is None:
             return []
         phonons = predictor.phonons(spectrum.crystal)
         highest = phonons.frequencies(time_reversed_mesh((2, 2, 2))[0]).max()
@@ -197,7 +202,7 @@ class PredictCommand:
         ]
 
     def _write_json(
-        self, predictor: Any, results: list[Json], errors: list[dict[str, str]]
+        self, predictor: AnyPredictor, results: list[Json], errors: list[dict[str, str]]
     ) -> None:
         text = json.dumps(
             {

@@ -20,8 +20,7 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.datasets import load_dataset
 from vanhove.datasets.dataset import PARTS, SpectrumDataset
 from vanhove.errors import ConfigError, StructureError
-from vanhove.prediction.loading import load
-from vanhove.prediction.predictor import Predictor
+from vanhove.prediction.loading import AnyPredictor, load
 from vanhove.progress import track
 from vanhove.screening.source import Record, Source, open_source
 from vanhove.spectra.quantities import quantity
@@ -121,7 +120,7 @@ class _Row:
     values: np.ndarray
 
 
-def _other_data(name: str, predictor: Predictor) -> SpectrumDataset:
+def _other_data(name: str, predictor: AnyPredictor) -> SpectrumDataset:
     dataset = load_dataset(name)
     grid = dataset.grid
     if len(grid) != len(predictor.grid) or not np.allclose(grid, predictor.grid):
@@ -154,7 +153,7 @@ def _items(reader: Source, records: list[Record]) -> Iterator[Crystal | Structur
 
 
 def _labelled(
-    predictor: Predictor, items: list[Crystal | StructureError], quiet: bool
+    predictor: AnyPredictor, items: list[Crystal | StructureError], quiet: bool
 ) -> Iterator[tuple[Crystal, np.ndarray]]:
     outcomes = predictor.stream(track(items, "labelling", quiet))
     for item, outcome in zip(items, outcomes, strict=True):
@@ -162,7 +161,7 @@ def _labelled(
             yield item, outcome.normalise(predictor.info.normalisation).values
 
 
-def _write(folder: Path, rows: list[_Row], predictor: Predictor) -> None:
+def _write(folder: Path, rows: list[_Row], predictor: AnyPredictor) -> None:
     """As `vanhove.datasets.folder.load_folder` reads it."""
     with (folder / "spectra.csv").open("w", encoding="utf-8", newline="") as stream:
         stream.write(f"# unit: {predictor.info.unit}\n")

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from vanhove.atomic import write_bytes
+from vanhove.prediction.electron_predictor import AnyInfo
 from vanhove.prediction.property import Property
-from vanhove.runs.description import ModelInfo
 from vanhove.screening.expression import Expression
 from vanhove.screening.writer import (
     FAILURES,
@@ -153,7 +153,7 @@ def write_report(
     out: Path,
     properties: Sequence[Property],
     findings: Findings,
-    info: ModelInfo,
+    info: AnyInfo,
     facts: dict[str, str],
 ) -> None:
     """``report.html``: counts, histograms, the best candidates with their spectra, failures."""
@@ -257,9 +257,7 @@ def _histogram(item: Property, edges: np.ndarray, every: np.ndarray, some: np.nd
     return png(drawing)
 
 
-def _spectra(
-    out: Path, candidates: Sequence[Candidate], info: ModelInfo
-) -> list[tuple[bytes, str]]:
+def _spectra(out: Path, candidates: Sequence[Candidate], info: AnyInfo) -> list[tuple[bytes, str]]:
     pictures = []
     for rank, found in enumerate(candidates, 1):
         values = read_spectra(out, found.partition)[found.index, found.id]

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from vanhove.atomic import held
 from vanhove.errors import ConfigError
 from vanhove.models.inference import Precision
-from vanhove.prediction.electron_predictor import electron_weights, load_electrons
+from vanhove.prediction.electron_predictor import AnyInfo, electron_weights, load_electrons
 from vanhove.prediction.loading import model_name
 from vanhove.prediction.properties import Properties, current_names
 from vanhove.prediction.property import Property
@@ -111,9 +111,8 @@ def screen(
         raise ConfigError(f"engine {engine!r}; allowed: local, ray")
     _check_counts(workers=workers, partition_size=partition_size, top=top, limit=limit)
     kinds = predicted_properties()
-    predicted = [name for name in properties if name in kinds]
+    checkpoint = _checkpoint(model, [name for name in properties if name in kinds])
     columns = [name for name in properties if name not in kinds]
-    checkpoint = _checkpoint(model, predicted)
     info = _info(checkpoint)
     if quantity(info.quantity).is_bands:
         raise ConfigError(
@@ -176,7 +175,7 @@ def _check_counts(**counts: int | None) -> None:
             raise ConfigError(f"{name} {number}; allowed: 1 or more")
 
 
-def _info(path: Path) -> Any:
+def _info(path: Path) -> AnyInfo:
     """What weights say of themselves."""
     return read_info(path) if electron_weights(path) is None else load_electrons(path).info
 

@@ -18,8 +18,8 @@ import numpy as np
 
 from vanhove.atomic import clean, write_bytes
 from vanhove.errors import MissingExtraError
+from vanhove.prediction.electron_predictor import AnyInfo
 from vanhove.prediction.property import Property, Value
-from vanhove.runs.description import ModelInfo
 
 try:
     import pyarrow as pa
@@ -80,7 +80,7 @@ class Tables:
         model: its name.
     """
 
-    def __init__(self, out: Path, properties: Sequence[Property], info: ModelInfo, model: str):
+    def __init__(self, out: Path, properties: Sequence[Property], info: AnyInfo, model: str):
         self.out = out
         about = {"model": model, "quantity": info.quantity}
         dos = {

@@ -24,8 +24,7 @@ from vanhove.errors import ConfigError, DataError, StructureError, VanhoveError
 from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
 from vanhove.prediction.definitions import CRYSTAL_PROPERTIES, ROOM, THERMAL, thermal_property
-from vanhove.prediction.loading import load
-from vanhove.prediction.predictor import Predictor
+from vanhove.prediction.loading import AnyPredictor, load
 from vanhove.prediction.properties import Properties
 from vanhove.prediction.property import Property
 from vanhove.server import answers, uploads
@@ -88,7 +87,7 @@ class ModelWorker:
 
     def __init__(self, settings: ServerSettings):
         self.settings = settings
-        self.predictors: dict[str, Predictor] = {}
+        self.predictors: dict[str, AnyPredictor] = {}
         for name in (*shipped_weights(), *HAMILTONIANS, *settings.models):
             predictor = load(name)
             if predictor.name in self.predictors:
@@ -127,7 +126,7 @@ class ModelWorker:
             ),
         )
 
-    def _predictor(self, name: str) -> Predictor:
+    def _predictor(self, name: str) -> AnyPredictor:
         if name not in self.predictors:
             raise ConfigError(
                 f"model {uploads.label_of(name)!r}; allowed: {', '.join(self.predictors)}"
@@ -138,7 +137,7 @@ class ModelWorker:
         """One structure with several models."""
         predictors = [self._predictor(model) for model in dict.fromkeys(models)]
         (crystal,) = uploads.read_upload(content, name, self.settings)
-        outcomes: list[tuple[Predictor, Any]] = []
+        outcomes: list[tuple[AnyPredictor, Any]] = []
         problems: list[StructureError] = []
         failed = []
         for predictor in predictors:
@@ -199,7 +198,7 @@ class ModelWorker:
         )
 
 
-def _model_answer(predictor: Predictor) -> answers.ModelAnswer:
+def _model_answer(predictor: AnyPredictor) -> answers.ModelAnswer:
     info = predictor.info
     return answers.ModelAnswer(
         name=predictor.name,
@@ -252,7 +251,7 @@ def _hex(colour: np.ndarray) -> str:
     return "#" + "".join(f"{round(255 * float(part)):02x}" for part in colour)
 
 
-def _prediction(predictor: Predictor, outcome: Any) -> answers.PredictionAnswer:
+def _prediction(predictor: AnyPredictor, outcome: Any) -> answers.PredictionAnswer:
     is_bands, kind = isinstance(outcome, BandStructure), outcome.kind
     return answers.PredictionAnswer(
         model=predictor.name,
@@ -336,7 +335,7 @@ def _property(
     )
 
 
-def _properties(predictor: Predictor, outcome: Any) -> list[answers.PropertyAnswer]:
+def _properties(predictor: AnyPredictor, outcome: Any) -> list[answers.PropertyAnswer]:
     known = Properties(predictor.info)
     names = [name for name in known.own if name != "familiarity"]  # which has its own field
     if outcome.kind.thermal:
