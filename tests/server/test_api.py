@@ -293,12 +293,11 @@ def test_a_full_queue_is_answered_429(server):
 
 def test_bodies(server):
     post = server.client.post
-    large = post("/api/predict", content=b"x" * 700_000)
-    assert large.status_code == 413
+    assert post("/api/predict", content=b"x" * 700_000).status_code == 413
     streamed = post("/api/predict", content=(b"x" * 100_000 for _ in range(10)))
     assert streamed.status_code == 413
-    packed = post("/api/predict", content=b"x", headers={"content-encoding": "gzip"})
-    assert packed.status_code == 415
+    packed = {"content-encoding": "gzip"}
+    assert post("/api/predict", content=b"x", headers=packed).status_code == 415
     assert post("/api/predict", content=b"{").status_code == 422
     assert predict(server, models=["nothing"]).status_code == 422
     assert predict(server, text="").json()["detail"].startswith("body.text: ")
@@ -338,7 +337,7 @@ def test_references(server):
     def post(content, name="r.csv", normalisation="max"):
         return server.client.post(
             "/api/reference",
-            files={"file": (name, content)},
+            files={"files": (name, content)},
             data={"normalisation": normalisation},
         )
 
@@ -432,9 +431,11 @@ def test_limits_of_batches(server):
 
 def test_the_api_is_described(server):
     document = server.client.get("/openapi.json").json()
-    names = ("catalog", "predict", "predict/file", "reference", "batches")
-    of_one = ("batches/{id}", "batches/{id}/table.csv")
-    assert set(document["paths"]) == {f"/api/{name}" for name in (*names, *of_one)}
+    names = ("catalog", "predict", "predict/file", "reference", "search")
+    of_batch = ("batches", "batches/{id}", "batches/{id}/table.csv")
+    of_result = ("results/{id}", "results/{id}/modes/{model}", "results/{id}/files/{model}/{name}")
+    every = {f"/api/{name}" for name in (*names, *of_batch, *of_result, "structures/{id}")}
+    assert set(document["paths"]) == every
     for path in document["paths"].values():
         for operation in path.values():
             assert operation["description"]

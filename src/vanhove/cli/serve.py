@@ -38,6 +38,17 @@ def serve(
     seconds: Annotated[
         float, typer.Option("--seconds", min=0.1, help="Most seconds that a prediction may take.")
     ] = 30.0,
+    structures: Annotated[
+        str | None,
+        typer.Option(
+            "--structures",
+            help="File or folder to search on the page, as vanhove screen reads them; by default "
+            "some hundred crystals that ship with vanhove.",
+        ),
+    ] = None,
+    keep_hours: Annotated[
+        float, typer.Option("--keep-hours", min=0.0, help="Hours that links to results work.")
+    ] = 168.0,
 ) -> None:
     """Serve a web page and an API for predictions, without any other site.
 
@@ -57,4 +68,6 @@ def serve(
         queue=queue,
         max_atoms=max_atoms,
         seconds=seconds,
+        structures=structures,
+        keep_hours=keep_hours,
     )

@@ -213,6 +213,7 @@ for item in (
         "1/cm",
         "where the density of states is largest",
         _peak,
+        title="highest peak",
         of_quantities=_PHONONS,
         digits=1,
     ),
@@ -222,6 +223,7 @@ for item in (
         _KJ,
         "harmonic energy at 0 K",
         _of_dos(zero_point_energy),
+        title="zero-point energy",
         of_quantities=_PHONONS,
     ),
     Property(
@@ -231,7 +233,7 @@ for item in (
         "density of states at the zero of the grid over its largest value",
         _zero_over_peak,
         of_quantities=_ELECTRONS,
-        title="DOS at 0 / peak",
+        title="DOS at the Fermi level or VBM over its peak",
     ),
     Property(
         "is_metal",
@@ -240,7 +242,7 @@ for item in (
         "whether a band crosses the Fermi level along the path",
         _is_metal,
         of_quantities=_BANDS,
-        title="metal",
+        title="metal?",
     ),
     Property(
         "band_gap",
@@ -258,6 +260,7 @@ for item in (
         "",
         "the gap reaches the end of the grid",
         lambda spectrum: read_gap(spectrum, GAP_THRESHOLD).is_lower_bound,
+        title="gap reaches the end of the grid?",
         of_quantities=_ELECTRONS,
     ),
     Property(
@@ -266,6 +269,7 @@ for item in (
         "eV",
         "smallest gap at one k-point",
         _of_gap(lambda gap: gap.direct),
+        title="smallest direct gap",
         of_quantities=_BANDS,
     ),
     Property(
@@ -275,7 +279,7 @@ for item in (
         "whether the gap is direct",
         _of_gap(lambda gap: gap.is_direct),
         of_quantities=_BANDS,
-        title="direct gap",
+        title="gap is direct?",
     ),
     Property(
         "valence_band_gap",
@@ -284,7 +288,7 @@ for item in (
         "a gap inside the valence bands (Mat2Spec's criterion)",
         _gap_near_edge("valence"),
         of_quantities=_ELECTRONS,
-        title="gap in valence",
+        title="gap inside the valence bands?",
     ),
     Property(
         "conduction_band_gap",
@@ -293,7 +297,7 @@ for item in (
         "a gap inside the conduction bands (Mat2Spec's criterion)",
         _gap_near_edge("conduction"),
         of_quantities=_ELECTRONS,
-        title="gap in conduct.",
+        title="gap inside the conduction bands?",
     ),
     Property(
         "fermi_density",
@@ -302,7 +306,7 @@ for item in (
         "density of states at the zero of the grid",
         fermi_level_density,
         of_quantities=_ELECTRONS,
-        title="DOS at 0",
+        title="DOS at the Fermi level or VBM",
     ),
     Property(
         "sommerfeld",
@@ -310,6 +314,7 @@ for item in (
         "mJ/(mol of atoms K^2)",
         "electronic heat capacity coefficient",
         lambda spectrum: sommerfeld_coefficient(spectrum, per="atom"),
+        title="Sommerfeld coefficient, electrons alone",
         of_quantities=_ELECTRONS,
     ),
 ):
@@ -317,9 +322,9 @@ for item in (
 
 THERMAL: dict[str, tuple[Callable[..., Any], str, str, str]] = {
     "heat_capacity": (heat_capacity, _J, "C_V, harmonic", "C_V"),
-    "entropy": (entropy, _J, "vibrational entropy, harmonic", "entropy"),
-    "free_energy": (free_energy, _KJ, "Helmholtz free energy with zero point", "free energy"),
-    "internal_energy": (internal_energy, _KJ, "energy with zero point", "internal energy"),
+    "entropy": (entropy, _J, "vibrational entropy, harmonic", "S"),
+    "free_energy": (free_energy, _KJ, "Helmholtz free energy with zero point", "F"),
+    "internal_energy": (internal_energy, _KJ, "energy with zero point", "U"),
 }
 """Properties of vibrations with a temperature in their name: ``heat_capacity_300K``."""
 ENSEMBLE_PROPERTIES = tuple(
@@ -338,6 +343,7 @@ ENSEMBLE_PROPERTIES = tuple(
             "",
             "error bar of the spectrum, mean over its points",
             lambda outcome: None if outcome.std is None else outcome.std.mean(),
+            title="error bar of the density, mean",
         ),
     )
 )

@@ -49,6 +49,11 @@ class Property:
     digits: int = 2
     half: Callable[[Any, Errors], float | None] | None = None
 
+    @property
+    def label(self) -> str:
+        """What tables call it, in words."""
+        return self.title or self.name.replace("_", " ")
+
     def of(self, outcome: Outcome) -> Value:
         """Its value, a plain Python one; None where the prediction has none."""
         try:

@@ -176,7 +176,7 @@ class PredictCommand:
             return band_table(outcome, properties, written)
         items = [self.known[name] for name in self.known.derived(self.temperature)]
         derived = [
-            (item.title or item.name.replace("_", " "), item.shown(outcome, predictor.calibration))
+            (item.label, item.shown(outcome, predictor.calibration))
             for item in items
             if item.name in properties
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,9 +21,17 @@ from vanhove.errors import ConfigError
 from vanhove.server import answers
 from vanhove.server.batches import Batches, FileBatch
 from vanhove.server.guard import MULTIPART_ROOM, Guard
-from vanhove.server.orders import PredictOrder, ReferenceOrder
+from vanhove.server.orders import (
+    FileOrder,
+    ModeOrder,
+    PredictOrder,
+    ReferenceOrder,
+    SearchOrder,
+    StructureOrder,
+)
 from vanhove.server.page_files import PageFile, page_files
 from vanhove.server.pool import Answer, Busy, Pool
+from vanhove.server.results import Result, Results, result_id
 from vanhove.server.settings import ServerSettings
 from vanhove.version import __version__
 
@@ -30,6 +39,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 RETRY_AFTER = "2"
 """Seconds."""
 MOST_MODELS = 10
+MOST_REFERENCE_FILES = 40
 NAME_LENGTH = 255
 DESCRIPTION = """Predict the spectra of crystals from the structure alone.
 
@@ -57,7 +67,7 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The documented errors of a route."""
     described = {
         400: "Not a form or no JSON",
-        404: "No such batch",
+        404: "Nothing of that id, or no longer",
         413: "The body is too large",
         422: "The structure, or another field, cannot be used",
         429: "Too many requests wait; come back after Retry-After seconds",
@@ -94,6 +104,7 @@ def create_app(
     settings = settings or ServerSettings()
     workers = pool or Pool(settings)
     batches = Batches(workers, settings)
+    results = Results(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -141,14 +152,28 @@ def create_app(
         headers = {"Allow": ", ".join(sorted(allowed))}
         return JSONResponse({"detail": "Method Not Allowed"}, 405, headers)
 
-    _add_predictions(app, workers, settings)
+    _add_predictions(app, workers, results, settings)
+    _add_references(app, workers, settings)
+    _add_results(app, workers, results)
+    _add_archive(app, workers)
     _add_batches(app, batches, settings)
     for name, file in page_files().items():
         _add_file(app, name, file)
     return app
 
 
-def _add_predictions(app: FastAPI, workers: Pool, settings: ServerSettings) -> None:
+def _add_predictions(
+    app: FastAPI, workers: Pool, results: Results, settings: ServerSettings
+) -> None:
+    async def predicted(content: bytes, name: str, models: list[str]) -> Response:
+        content = _sized(content, settings)
+        id_ = result_id(content, name, models)
+        order = PredictOrder(id=id_, name=name, models=models)
+        answer = await workers.ask(order, content)
+        if answer.status == 200:
+            results.keep(id_, content, name, answer.body)
+        return _response(answer)
+
     @app.get("/api/catalog", response_model=answers.Catalog, responses=_problems())
     async def catalog() -> Response:
         """Models, examples and limits."""
@@ -158,8 +183,7 @@ def _add_predictions(app: FastAPI, workers: Pool, settings: ServerSettings) -> N
     async def predict(request: PredictRequest) -> Response:
         """Predict a structure that is given as text, with one or several models."""
         content = request.text.encode("utf-8", "replace")
-        order = PredictOrder(name=request.name, models=request.models)
-        return _response(await workers.ask(order, _sized(content, settings)))
+        return await predicted(content, request.name, request.models)
 
     @app.post("/api/predict/file", response_model=answers.PredictAnswer, responses=ASKING)
     async def predict_file(
@@ -169,20 +193,107 @@ def _add_predictions(app: FastAPI, workers: Pool, settings: ServerSettings) -> N
         ],
     ) -> Response:
         """Predict a structure file, with one or several models."""
-        order = PredictOrder(name=_name(file), models=models)
-        return _response(await workers.ask(order, _sized(await file.read(), settings)))
+        return await predicted(await file.read(), _name(file), models)
 
+
+def _add_references(app: FastAPI, workers: Pool, settings: ServerSettings) -> None:
     @app.post("/api/reference", response_model=answers.ReferenceAnswer, responses=ASKING)
     async def reference(
-        file: Annotated[UploadFile, File(description="JSON or CSV as vanhove writes it")],
+        files: Annotated[
+            list[UploadFile],
+            File(
+                min_length=1,
+                max_length=MOST_REFERENCE_FILES,
+                description="JSON or CSV of vanhove, or the files of one calculation",
+            ),
+        ],
         normalisation: Annotated[
             Literal["max", "sum", "3N", "states/eV/cell", "min-max"],
-            Form(description="that the spectrum is brought to"),
+            Form(description="that the density is brought to"),
         ] = "max",
+        formula: Annotated[str, Form(max_length=100, description="of the prediction")] = "",
+        n_atoms: Annotated[
+            int | None, Form(ge=1, le=10**6, description="in the cell of the prediction")
+        ] = None,
+        entry: Annotated[FileName, Form(description="name of one of several entries")] = "",
+        model: Annotated[
+            str, Form(max_length=100, description="predicts bands on the path of the reference")
+        ] = "",
     ) -> Response:
-        """Read a spectrum, to lay it over a predicted one."""
-        order = ReferenceOrder(name=_name(file), normalisation=normalisation)
-        return _response(await workers.ask(order, _sized(await file.read(), settings)))
+        """Read a calculated or measured spectrum, to lay it over a predicted one."""
+        contents = [await file.read() for file in files]
+        order = ReferenceOrder(
+            sizes=[(_name(f), len(c)) for f, c in zip(files, contents, strict=True)],
+            normalisation=normalisation,
+            formula=formula,
+            n_atoms=n_atoms,
+            entry=entry,
+            model=model,
+        )
+        return _response(await workers.ask(order, _sized(b"".join(contents), settings)))
+
+
+def _add_results(app: FastAPI, workers: Pool, results: Results) -> None:
+    def known(id_: str) -> Result:
+        found = results.get(id_)
+        if found is None:
+            raise HTTPException(404, "no such result; they are kept for a while only")
+        return found
+
+    @app.get("/api/results/{id}", response_model=answers.PredictAnswer, responses=_problems(404))
+    async def result(id: BatchId) -> Response:
+        """A prediction that was asked for before: what a link to it shows."""
+        return Response(known(id).body, media_type="application/json")
+
+    @app.get(
+        "/api/results/{id}/modes/{model}",
+        response_model=answers.ModeAnswer,
+        responses=_problems(404, 422, 429, 503),
+    )
+    async def mode(
+        id: BatchId,
+        model: Annotated[str, FromPath(max_length=100)],
+        point: Annotated[int, Query(ge=0, le=10**6, description="of the path, from 0")],
+        band: Annotated[int, Query(ge=0, le=10**6, description="from 0")],
+    ) -> Response:
+        """How the atoms move in a vibration."""
+        found = known(id)
+        order = ModeOrder(name=found.name, model=model, point=point, band=band)
+        return _response(await workers.ask(order, found.content))
+
+    @app.get(
+        "/api/results/{id}/files/{model}/{name}",
+        response_class=Response,
+        responses=_problems(404, 422, 429, 503) | {200: {"content": {"text/plain": {}}}},
+    )
+    async def file(
+        id: BatchId,
+        model: Annotated[str, FromPath(max_length=100)],
+        name: Annotated[str, FromPath(max_length=100)],
+    ) -> Response:
+        """A prediction as a file: one of its `downloads`."""
+        found = known(id)
+        order = FileOrder(name=found.name, model=model, file=name)
+        answer = await workers.ask(order, found.content)
+        if answer.status != 200:
+            return _response(answer)
+        disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
+        text = json.loads(answer.body)["text"]
+        return Response(text, media_type="text/plain; charset=utf-8", headers=disposition)
+
+
+def _add_archive(app: FastAPI, workers: Pool) -> None:
+    @app.get("/api/search", response_model=answers.SearchAnswer, responses=ASKING)
+    async def search(
+        text: Annotated[str, Query(min_length=1, max_length=60, description="TiO2, Ti-O, mp-149")],
+    ) -> Response:
+        """Find structures of the archive by formula, elements or id."""
+        return _response(await workers.ask(SearchOrder(text=text), b""))
+
+    @app.get("/api/structures/{id}", response_model=answers.StoredStructure, responses=ASKING)
+    async def structure(id: Annotated[str, FromPath(max_length=100)]) -> Response:
+        """A structure of the archive, as CIF."""
+        return _response(await workers.ask(StructureOrder(id=id), b""))
 
 
 def _add_batches(app: FastAPI, batches: Batches, settings: ServerSettings) -> None:

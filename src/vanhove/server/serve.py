@@ -17,6 +17,8 @@ def serve(
     queue: int = 64,
     max_atoms: int = 500,
     seconds: float = 30.0,
+    structures: str | None = None,
+    keep_hours: float = 168.0,
 ) -> None:
     """Serve the web page and the API until interrupted.
 
@@ -28,6 +30,9 @@ def serve(
         queue: requests that may wait before 429.
         max_atoms: in the cell of a structure.
         seconds: for one prediction.
+        structures: a file or folder to search on the page, as `vanhove.screen` reads them; by
+            default the crystals of the shipped electron data.
+        keep_hours: that links to results work.
 
     Raises:
         MissingExtraError: the extra ``serve`` is not installed.
@@ -38,6 +43,12 @@ def serve(
     except ModuleNotFoundError as error:
         raise MissingExtraError(str(error.name), "serve", "vanhove serve") from None
     settings = ServerSettings(
-        models=tuple(models), workers=workers, queue=queue, max_atoms=max_atoms, seconds=seconds
+        models=tuple(models),
+        workers=workers,
+        queue=queue,
+        max_atoms=max_atoms,
+        seconds=seconds,
+        structures=structures,
+        result_seconds=3600.0 * keep_hours,
     )
     run_server(settings, host, port)

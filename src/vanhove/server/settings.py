@@ -11,6 +11,8 @@ class ServerSettings:
 
     Attributes:
         models: checkpoints and run folders besides the shipped weights.
+        structures: file or folder to search, as `vanhove screen` reads them; by default crystals
+            of the shipped electron data.
         workers: processes that read and predict.
         queue: requests that may wait; more are answered 429.
         seconds: for one request in a worker.
@@ -23,9 +25,13 @@ class ServerSettings:
         max_batch_structures: of a batch, and of a file in it; at most 1000 files.
         max_batches: kept at a time; ended ones make room.
         batch_seconds: that an ended batch is kept.
+        max_results: kept for links to them, the last ones asked for.
+        max_result_bytes: of all that are kept.
+        result_seconds: that a result is kept.
     """
 
     models: tuple[str, ...] = ()
+    structures: str | None = None
     workers: int = 1
     queue: int = 64
     seconds: float = 30.0
@@ -38,3 +44,6 @@ class ServerSettings:
     max_batch_structures: int = 1000
     max_batches: int = 8
     batch_seconds: float = 3600.0
+    max_results: int = 500
+    max_result_bytes: int = 200_000_000
+    result_seconds: float = 7 * 86400.0

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.reading import parse_crystals
-from vanhove.errors import ConfigError, DataError, StructureError
+from vanhove.errors import StructureError
+from vanhove.server.orders import ReferenceOrder
 from vanhove.server.settings import ServerSettings
-from vanhove.spectra.spectrum import Spectrum
 
 _KNOWN = re.compile(r"\.(m?cif|vasp|poscar|(ext)?xyz|json)$|^(POSCAR|CONTCAR)", re.IGNORECASE)
 
@@ -49,7 +47,7 @@ def read_upload(
         StructureError: too many lines, structures or atoms, or as `parse_crystals`.
     """
     name = file_name(name, content)
-    _check_lines(content, name, settings, of_file=several)
+    check_lines(content, name, settings, of_file=several)
     n_sites = _most_sites(content)
     if n_sites > settings.max_atoms:  # pymatgen would compare them pair by pair
         raise StructureError(f"lists {n_sites} atoms; allowed: {settings.max_atoms}", name)
@@ -73,42 +71,13 @@ def check_size(crystal: Crystal, settings: ServerSettings) -> None:
         )
 
 
-def read_reference(
-    content: bytes, name: str, normalisation: str, settings: ServerSettings
-) -> Spectrum:
-    """A spectrum of the JSON or CSV that `Spectrum` writes, in this normalisation.
-
-    Raises:
-        StructureError: too many lines.
-        DataError, ConfigError: not a spectrum, or not to be normalised so.
-    """
-    label = label_of(name) or "reference"
-    _check_lines(content, label, settings)
-    try:
-        text = content.decode("utf-8-sig").strip()
-    except UnicodeDecodeError:
-        raise DataError(f"{label}: is not UTF-8 text") from None
-    # from_json and from_csv would take a text of one line for a path.
-    if text.startswith("{"):
-        try:
-            data: Any = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{label}: is not valid JSON: {error}") from None
-        data = next(iter(data.get("results") or []), data)
-        keys = ("quantity", "unit", "normalisation", "grid", "values", "std")
-        if not isinstance(data, dict):
-            raise DataError(f"{label}: holds no spectrum")
-        spectrum = Spectrum.from_dict({key: data[key] for key in keys if key in data})
-    else:
-        spectrum = Spectrum.from_csv(text + "\n", normalisation)
-    if spectrum.normalisation != normalisation or normalisation in ("max", "sum"):
-        if normalisation == "states/eV/cell":
-            raise ConfigError(
-                f'{label}: has normalisation "{spectrum.normalisation}", and the prediction '
-                f'"{normalisation}", which no scaling gives'
-            )
-        spectrum = spectrum.normalise(normalisation)
-    return spectrum
+def split(content: bytes, order: ReferenceOrder) -> list[tuple[str, bytes]]:
+    """The files of an upload, sent one after the other."""
+    found, at = [], 0
+    for name, size in order.sizes:
+        found.append((name, content[at : at + size]))
+        at += size
+    return found
 
 
 def _most_sites(content: bytes) -> int:
@@ -129,9 +98,10 @@ def _most_sites(content: bytes) -> int:
     return most
 
 
-def _check_lines(
+def check_lines(
     content: bytes, name: str, settings: ServerSettings, *, of_file: bool = False
 ) -> None:
+    """Refuse a text of too many lines; ``of_file``: ten times as many are allowed."""
     allowed = settings.max_lines * (10 if of_file else 1)
     n_lines = max(content.count(b"\n"), content.count(b"\r"))
     if n_lines > allowed:

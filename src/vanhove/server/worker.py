@@ -1,45 +1,53 @@
 """The process that reads uploads and predicts; it may die alone.
 
 It gets a JSON order and the bytes of an upload, and answers with a status and JSON: no pickle
-crosses in either direction. It opens no file once its models are loaded.
+crosses in either direction. It opens no file once its models are loaded, except those of a
+calculation, in a temporary folder (`vanhove.server.references`).
 """
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any
 
 import numpy as np
 import torch
-from ase.data import covalent_radii
-from ase.data.colors import jmol_colors
 from pydantic import BaseModel
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import SYMBOLS
 from vanhove.datasets.tiny import load_tiny
-from vanhove.errors import ConfigError, DataError, StructureError, VanhoveError
-from vanhove.models.band_calibration import BandCalibration
-from vanhove.models.calibration import Calibration
-from vanhove.prediction.definitions import CRYSTAL_PROPERTIES, ROOM, THERMAL, thermal_property
+from vanhove.errors import ConfigError, StructureError, VanhoveError
 from vanhove.prediction.loading import AnyPredictor, load
-from vanhove.prediction.properties import Properties
-from vanhove.prediction.property import Property
 from vanhove.server import answers, uploads
-from vanhove.server.orders import ORDER, Order, PredictOrder, TableOrder
+from vanhove.server.archive import open_archive
+from vanhove.server.downloads import download
+from vanhove.server.orders import (
+    ORDER,
+    FileOrder,
+    ModeOrder,
+    Order,
+    PredictOrder,
+    ReferenceOrder,
+    SearchOrder,
+    StructureOrder,
+    TableOrder,
+)
+from vanhove.server.references import read_reference
 from vanhove.server.settings import ServerSettings
+from vanhove.server.views import View, cif_of, crystal_properties, drawn
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.quantities import quantity
 from vanhove.spectra.spectrum import Spectrum
-from vanhove.spectra.thermodynamics import entropy, heat_capacity
 from vanhove.version import __version__
-from vanhove.weights import HAMILTONIANS, shipped_weights
+from vanhove.weights import HAMILTONIANS, card_of, predicted_properties, shipped_weights
 
+SPARKS = 48
+"""Points of a sparkline."""
 EXAMPLES = ("NaCl", "Si", "MgO", "GaAs", "CaF2", "SrTiO3", "ZnO", "TiO2", "BaTiO3", "SiC")
 """Crystals of the tiny data set."""
-TEMPERATURES = np.arange(0.0, 1001.0, 20.0)
 
 
 def work(connection: Connection, settings: ServerSettings) -> None:
@@ -93,22 +101,25 @@ class ModelWorker:
             if predictor.name in self.predictors:
                 raise ConfigError(f"two models are called {predictor.name!r}: rename a file")
             self.predictors[predictor.name] = predictor
+        self.orders: dict[str, Callable[..., BaseModel]] = {
+            "predict": self.predict,
+            "table": self.table,
+            "reference": self.reference,
+            "mode": self.mode,
+            "file": self.file,
+            "search": self.search,
+            "structure": self.structure,
+        }
+        self.archive = open_archive(settings.structures)
 
     def answer(self, order: Order, content: bytes) -> tuple[int, BaseModel]:
         """Status and answer of an order."""
         try:
-            return 200, self._done(order, content)
+            return 200, self.orders[order.what](content, order)
         except VanhoveError as error:
             return 422, answers.Problem(detail=str(error))
         except MemoryError:
             return 422, answers.Problem(detail="needs more memory than is allowed")
-
-    def _done(self, order: Order, content: bytes) -> BaseModel:
-        if isinstance(order, PredictOrder):
-            return self.predict(content, order.name, order.models)
-        if isinstance(order, TableOrder):
-            return self.table(content, order.name, order.model)
-        return self.reference(content, order.name, order.normalisation)
 
     def catalog(self) -> answers.Catalog:
         """Models, examples, limits."""
@@ -124,6 +135,7 @@ class ModelWorker:
                 max_batch_structures=settings.max_batch_structures,
                 seconds=settings.seconds,
             ),
+            n_archive=len(self.archive),
         )
 
     def _predictor(self, name: str) -> AnyPredictor:
@@ -133,32 +145,56 @@ class ModelWorker:
             )
         return self.predictors[name]
 
-    def predict(self, content: bytes, name: str, models: list[str]) -> answers.PredictAnswer:
+    def predict(self, content: bytes, order: PredictOrder) -> answers.PredictAnswer:
         """One structure with several models."""
-        predictors = [self._predictor(model) for model in dict.fromkeys(models)]
-        (crystal,) = uploads.read_upload(content, name, self.settings)
-        outcomes: list[tuple[AnyPredictor, Any]] = []
+        predictors = [self._predictor(model) for model in dict.fromkeys(order.models)]
+        (crystal,) = uploads.read_upload(content, order.name, self.settings)
+        views: list[View] = []
         problems: list[StructureError] = []
         failed = []
         for predictor in predictors:
             try:
-                outcomes.append((predictor, predictor.predict(crystal)))
+                views.append(View(predictor, crystal, predictor.predict(crystal)))
             except StructureError as error:
                 problems.append(error)
                 failed.append(answers.ModelProblem(model=predictor.name, detail=error.reason))
-        if not outcomes:
+        if not views:
             raise problems[0]
         return answers.PredictAnswer(
             vanhove=__version__,
-            structure=_drawn(crystal, outcomes[0][1]),
-            predictions=[_prediction(predictor, outcome) for predictor, outcome in outcomes],
+            id=order.id,
+            structure=drawn(crystal, views[0].outcome),
+            predictions=[view.answer() for view in views],
             problems=failed,
         )
 
-    def table(self, content: bytes, name: str, model: str) -> answers.FileAnswer:
-        """Properties of all structures of a file."""
+    def _view(self, content: bytes, name: str, model: str) -> View:
         predictor = self._predictor(model)
-        crystals = uploads.read_upload(content, name, self.settings, several=True)
+        (crystal,) = uploads.read_upload(content, name, self.settings)
+        return View(predictor, crystal, predictor.predict(crystal))
+
+    def mode(self, content: bytes, order: ModeOrder) -> answers.ModeAnswer:
+        """A vibration of an uploaded structure."""
+        return self._view(content, order.name, order.model).mode(order.point, order.band)
+
+    def file(self, content: bytes, order: FileOrder) -> answers.Download:
+        """A prediction as a file of another program."""
+        view = self._view(content, order.name, order.model)
+        return answers.Download(text=download(view, order.file))
+
+    def search(self, _: bytes, order: SearchOrder) -> answers.SearchAnswer:
+        """Structures of the archive."""
+        return self.archive.search(order.text)
+
+    def structure(self, _: bytes, order: StructureOrder) -> answers.StoredStructure:
+        """A structure of the archive."""
+        text = cif_of(self.archive.crystal(order.id))
+        return answers.StoredStructure(name=f"{order.id}.cif", text=text)
+
+    def table(self, content: bytes, order: TableOrder) -> answers.FileAnswer:
+        """Properties of all structures of a file."""
+        predictor = self._predictor(order.model)
+        crystals = uploads.read_upload(content, order.name, self.settings, several=True)
 
         def sized(crystal: Crystal) -> Crystal | StructureError:
             try:
@@ -175,27 +211,28 @@ class ModelWorker:
             if isinstance(outcome, StructureError):
                 rows.append(answers.Row(name=crystal.name, error=outcome.reason))
                 continue
-            found = [*_crystal_properties(outcome), *_properties(predictor, outcome)]
+            view = View(predictor, crystal, outcome)
+            found = [*crystal_properties(outcome), *view.outcome_properties()]
             columns |= {item.name: item.unit for item in found}
             values = {item.name: item.value for item in found}
             if "familiarity" in outcome.metadata:
                 columns["familiarity"] = ""
                 values["familiarity"] = outcome.metadata["familiarity"]
-            rows.append(answers.Row(name=outcome.name, values=values))
+            rows.append(
+                answers.Row(
+                    name=outcome.name,
+                    values=values,
+                    warnings=list(outcome.warnings),
+                    sparkline=_sparkline(outcome),
+                    cif=cif_of(crystal),
+                )
+            )
         return answers.FileAnswer(columns=columns, rows=rows)
 
-    def reference(self, content: bytes, name: str, normalisation: str) -> answers.ReferenceAnswer:
-        """An uploaded spectrum."""
-        spectrum = uploads.read_reference(content, name, normalisation, self.settings)
-        return answers.ReferenceAnswer(
-            name=uploads.label_of(name) or "reference",
-            quantity=spectrum.quantity,
-            unit=spectrum.unit,
-            normalisation=spectrum.normalisation,
-            spectrum=answers.SpectrumAnswer(
-                grid=spectrum.grid.tolist(), values=spectrum.values.tolist()
-            ),
-        )
+    def reference(self, content: bytes, order: ReferenceOrder) -> answers.ReferenceAnswer:
+        """An uploaded calculation, beside a prediction of this server."""
+        predictor = self._predictor(order.model) if order.model else None
+        return read_reference(uploads.split(content, order), order, predictor, self.settings)
 
 
 def _model_answer(predictor: AnyPredictor) -> answers.ModelAnswer:
@@ -210,6 +247,8 @@ def _model_answer(predictor: AnyPredictor) -> answers.ModelAnswer:
         n_train=info.trained.dataset.n_train,
         has_error_bars=predictor.calibration is not None,
         shipped=predictor.name in (*shipped_weights(), *HAMILTONIANS),
+        is_default=predictor.name in predicted_properties().values(),
+        card=card_of(predictor.name),
         elements=[SYMBOLS[z] for z in sorted(info.elements)],
     )
 
@@ -226,122 +265,9 @@ def _examples() -> list[answers.ExampleAnswer]:
     return found
 
 
-def _drawn(crystal: Crystal, outcome: Spectrum | BandStructure) -> answers.DrawnStructure:
-    meta = outcome.metadata
-    assert outcome.crystal is not None
-    elements = np.unique(crystal.atomic_numbers)
-    return answers.DrawnStructure(
-        name=outcome.name,
-        formula=meta["formula"],
-        crystal_system=meta["crystal_system"],
-        space_group_symbol=meta["space_group_symbol"],
-        space_group_number=meta["space_group_number"],
-        n_atoms_primitive=outcome.crystal.n_atoms,
-        lattice=crystal.lattice.tolist(),
-        fractional_coordinates=crystal.fractional_coordinates.tolist(),
-        symbols=[SYMBOLS[z] for z in crystal.atomic_numbers],
-        colours={SYMBOLS[z]: _hex(jmol_colors[z]) for z in elements},
-        radii={SYMBOLS[z]: float(covalent_radii[z]) for z in elements},
-        cif=crystal.to_structure().to(fmt="cif"),
-        cif_primitive=outcome.crystal.to_structure().to(fmt="cif"),
-    )
-
-
-def _hex(colour: np.ndarray) -> str:
-    return "#" + "".join(f"{round(255 * float(part)):02x}" for part in colour)
-
-
-def _prediction(predictor: AnyPredictor, outcome: Any) -> answers.PredictionAnswer:
-    is_bands, kind = isinstance(outcome, BandStructure), outcome.kind
-    return answers.PredictionAnswer(
-        model=predictor.name,
-        quantity=outcome.quantity,
-        title=kind.heading,
-        axis=f"{kind.axis}, {kind.axis_unit.text}",
-        unit=outcome.unit,
-        normalisation="" if is_bands else outcome.normalisation,
-        scale="" if is_bands else kind.normalisations[outcome.normalisation].label,
-        familiarity=outcome.metadata.get("familiarity"),
-        spectrum=None if is_bands else _spectrum(outcome),
-        bands=_bands(outcome) if is_bands else None,
-        properties=[*_crystal_properties(outcome), *_properties(predictor, outcome)],
-        thermal=_thermal(outcome, predictor.calibration) if outcome.kind.thermal else None,
-        csv=outcome.to_csv(),
-    )
-
-
-def _spectrum(spectrum: Spectrum) -> answers.SpectrumAnswer:
-    lower, upper = (None, None) if spectrum.std is None else spectrum.interval(0.9)
-    return answers.SpectrumAnswer(
-        grid=spectrum.grid.tolist(),
-        values=spectrum.values.tolist(),
-        lower_90=None if lower is None else lower.tolist(),
-        upper_90=None if upper is None else upper.tolist(),
-    )
-
-
-def _bands(bands: BandStructure) -> answers.BandsAnswer:
-    lower, upper = (None, None) if bands.std is None else bands.interval(0.9)
-    return answers.BandsAnswer(
-        distances=bands.kpoints.distances.tolist(),
-        labels=list(bands.kpoints.labels),
-        energies=bands.energies.tolist(),
-        lower_90=None if lower is None else lower.tolist(),
-        upper_90=None if upper is None else upper.tolist(),
-    )
-
-
-def _thermal(
-    spectrum: Spectrum, calibration: Calibration | BandCalibration | None
-) -> answers.ThermalCurves | None:
-    """C_V and entropy from 0 to 1000 K; None for a density of states without any weight."""
-    grid = spectrum.grid
-    functions = {"heat_capacity": heat_capacity, "entropy": entropy}
-    try:
-        curves = {name: of(grid, spectrum.values, TEMPERATURES) for name, of in functions.items()}
-    except DataError:
-        return None
-
-    def widths(name: str) -> list[float] | None:
-        found = [
-            thermal_property(name, kelvin).half_width(spectrum, calibration)
-            for kelvin in TEMPERATURES.tolist()
-        ]
-        return [half for half in found if half is not None] or None
-
-    return answers.ThermalCurves(
-        temperature_K=TEMPERATURES.tolist(),
-        heat_capacity=curves["heat_capacity"].tolist(),
-        entropy=curves["entropy"].tolist(),
-        heat_capacity_half_width_90=widths("heat_capacity"),
-        entropy_half_width_90=widths("entropy"),
-    )
-
-
-def _crystal_properties(outcome: Spectrum | BandStructure) -> list[answers.PropertyAnswer]:
-    """What follows from the structure alone; `Property.of` asks for nothing that bands lack."""
-    return [_property(item, item.of(outcome)) for item in CRYSTAL_PROPERTIES]  # type: ignore[arg-type]
-
-
-def _property(
-    item: Property, value: Any, half_width: float | None = None
-) -> answers.PropertyAnswer:
-    return answers.PropertyAnswer(
-        name=item.name,
-        description=item.description,
-        value=value,
-        unit=item.unit,
-        half_width_90=half_width,
-    )
-
-
-def _properties(predictor: AnyPredictor, outcome: Any) -> list[answers.PropertyAnswer]:
-    known = Properties(predictor.info)
-    names = [name for name in known.own if name != "familiarity"]  # which has its own field
-    if outcome.kind.thermal:
-        names += [f"{name}_{ROOM:g}K" for name in THERMAL]
-    found = [
-        _property(item, item.of(outcome), item.half_width(outcome, predictor.calibration))
-        for item in map(known.__getitem__, names)
-    ]
-    return [answer for answer in found if answer.value is not None]
+def _sparkline(outcome: Spectrum | BandStructure) -> list[float]:
+    if isinstance(outcome, BandStructure):
+        return []
+    x = np.linspace(outcome.grid[0], outcome.grid[-1], SPARKS)
+    values = np.interp(x, outcome.grid, outcome.values)
+    return (values / max(values.max(), 1e-12)).round(3).tolist()

@@ -22,6 +22,14 @@ def shipped_weights() -> dict[str, Path]:
     return {path.name.removesuffix(SUFFIX): path for path in sorted(folder.glob(f"*{SUFFIX}"))}
 
 
+def card_of(name: str) -> str:
+    """What is known of shipped weights, Markdown: data, errors, limits; "" of others."""
+    for folder in (Path(str(files("vanhove.weights"))), TIGHT_BINDING):
+        if (folder / f"{name}.md").is_file():
+            return (folder / f"{name}.md").read_text()
+    return ""
+
+
 def predicted_properties() -> dict[str, str]:
     """What ``--property`` may ask for -> the shipped weights for it."""
     return {kind.asked_as: kind.weights for kind in QUANTITIES.values() if kind.weights}

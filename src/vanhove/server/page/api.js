@@ -6,7 +6,8 @@ async function call(path, options = {}, retries = RETRIES) {
   let response;
   try {
     response = await fetch(path, options);
-  } catch {
+  } catch (error) {
+    if (error.name === "AbortError") throw new Error("Stopped.");
     throw new Error("The server does not answer. Is it still running?");
   }
   if (response.status === 429 && retries > 0) {
@@ -29,25 +30,38 @@ function form(fields) {
   return { method: "POST", body: data };
 }
 
+const at = (...parts) => ["api", ...parts.map(encodeURIComponent)].join("/");
+
 export const catalog = () => call("api/catalog");
 
-export function predictText(text, name, models) {
+export function predictText(text, name, models, signal) {
   return call("api/predict", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ text, name, models }),
+    signal,
   });
 }
 
-export const predictFile = (file, models) =>
-  call("api/predict/file", form([["file", file], ...models.map((model) => ["models", model])]));
+export const predictFile = (file, models, signal) =>
+  call("api/predict/file", { ...form([["file", file], ...models.map((model) => ["models", model])]), signal });
 
-export const readReference = (file, normalisation) =>
-  call("api/reference", form([["file", file], ["normalisation", normalisation]]));
+export const result = (id) => call(at("results", id));
+export const mode = (id, model, point, band) => call(`${at("results", id, "modes", model)}?point=${point}&band=${band}`);
+export const fileAddress = (id, model, name) => at("results", id, "files", model, name);
+
+export const readReference = (files, fields) =>
+  call("api/reference", form([
+    ...files.map((file) => ["files", file, file.name]),
+    ...Object.entries(fields).filter(([, value]) => value !== null && value !== ""),
+  ]));
+
+export const search = (text) => call(`api/search?text=${encodeURIComponent(text)}`);
+export const structure = (id) => call(at("structures", id));
 
 export const startBatch = (files, model) =>
   call("api/batches", form([["model", model], ...files.map((file) => ["files", file, file.name])]));
 
-export const batch = (id, firstRow) => call(`api/batches/${id}?first_row=${firstRow}`);
-export const cancelBatch = (id) => call(`api/batches/${id}`, { method: "DELETE" });
-export const batchTable = (id) => fetch(`api/batches/${id}/table.csv`).then((r) => r.text());
+export const batch = (id, firstRow) => call(`${at("batches", id)}?first_row=${firstRow}`);
+export const cancelBatch = (id) => call(at("batches", id), { method: "DELETE" });
+export const batchTable = (id) => fetch(`${at("batches", id)}/table.csv`).then((r) => r.text());

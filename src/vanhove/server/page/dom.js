@@ -68,6 +68,27 @@ export function save(content, name, type) {
 
 export const fileStem = (name) => name.replace(/\.[^.]*$/, "").replace(/[^\w.+-]+/g, "_") || "structure";
 
+// The table is made when it is opened.
+export function details(title, head, rows) {
+  const box = element("details", {}, element("summary", {}, title));
+  box.addEventListener("toggle", () => {
+    if (box.children.length > 1) return;
+    const shown = rows.map((row) => row.map((value) => number(value)));
+    box.append(element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, table(head, shown)));
+  });
+  return box;
+}
+
+export function sparkline(values) {
+  const svg = document.createElementNS(SVG, "svg");
+  const points = values.map((y, i) => `${((100 * i) / (values.length - 1)).toFixed(1)},${(23 - 22 * y).toFixed(1)}`).join(" ");
+  for (const [key, value] of Object.entries({ viewBox: "0 0 100 24", class: "spark", "aria-hidden": "true" })) svg.setAttribute(key, value);
+  const line = document.createElementNS(SVG, "polyline");
+  line.setAttribute("points", points);
+  svg.append(line);
+  return svg;
+}
+
 export function dropTarget(target, onFiles) {
   for (const event of ["dragenter", "dragover"]) {
     target.addEventListener(event, (e) => { e.preventDefault(); target.classList.add("over"); });
@@ -75,7 +96,23 @@ export function dropTarget(target, onFiles) {
   for (const event of ["dragleave", "drop"]) {
     target.addEventListener(event, (e) => { e.preventDefault(); target.classList.remove("over"); });
   }
-  target.addEventListener("drop", (e) => {
-    if (e.dataTransfer.files.length) onFiles([...e.dataTransfer.files]);
+  target.addEventListener("drop", async (e) => {
+    const entries = [...e.dataTransfer.items].map((item) => item.webkitGetAsEntry?.());
+    const plain = [...e.dataTransfer.files];
+    const files = entries.some((entry) => entry?.isDirectory) ? (await Promise.all(entries.map(filesOf))).flat() : plain;
+    if (files.length) onFiles(files);
   });
+}
+
+// The files of a dropped folder, those of folders in it included.
+async function filesOf(entry) {
+  if (!entry) return [];
+  if (entry.isFile) return [await new Promise((resolve, reject) => { entry.file(resolve, reject); })];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    const some = await new Promise((resolve, reject) => { reader.readEntries(resolve, reject); });
+    if (!some.length) return found;
+    found.push(...(await Promise.all(some.map(filesOf))).flat());
+  }
 }

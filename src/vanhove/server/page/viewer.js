@@ -1,4 +1,5 @@
-// A structure in 3D on a canvas: balls, sticks and the cell; mouse, touch and keys turn it.
+// A structure in 3D on a canvas: balls, sticks and the cell; mouse, touch and keys turn it. A
+// vibration moves the atoms of a supercell.
 
 import { dot, element } from "./dom.js";
 
@@ -7,6 +8,10 @@ const SMALL = 1.25; // angstrom: in a compound, a bond has an atom no larger tha
 const BALL = 0.42; // times the covalent radius
 const STEP = Math.PI / 18;
 const EDGE = 0.02; // fractional: an atom on a face is drawn on the opposite face too
+const PERIOD = 1600; // milliseconds of an oscillation on the screen
+const MOST_CELLS = 4; // along an axis, of a vibration
+const FEW = 6; // atoms in the cell: with one cell alone bonds could not be seen
+const MOST_MOVING = 240; // atoms of a vibration
 const MOST_BONDED = 600; // atoms: above, looking at every pair takes too long
 
 const times = (matrix, vector) => matrix.map((row) => row[0] * vector[0] + row[1] * vector[1] + row[2] * vector[2]);
@@ -68,20 +73,93 @@ function along(lattice, axis) {
   return [cross(y, z), y, z];
 }
 
-export function drawStructure(structure) {
-  const { lattice, radii, colours } = structure;
-  const atoms = atomsWithImages(structure);
+function sceneOf(lattice, atoms, radii, cell = lattice) {
   const bonds = bondsOf(atoms, radii);
-  const edges = edgesOf(lattice);
-  const middle = [0, 1, 2].map((j) => (lattice[0][j] + lattice[1][j] + lattice[2][j]) / 2);
+  const edges = edgesOf(cell);
+  const middle = [0, 1, 2].map((j) => (cell[0][j] + cell[1][j] + cell[2][j]) / 2);
   const reach = Math.max(...edges.flat().map((p) => length(minus(p, middle))), ...atoms.map((a) => length(minus(a.place, middle)) + 0.6));
+  return { lattice, atoms, bonds, edges, middle, reach };
+}
+
+export function drawStructure(structure) {
+  const scene = sceneOf(structure.lattice, atomsWithImages(structure), structure.radii);
+  return viewer(scene, structure,
+    `${structure.formula}, ${structure.crystal_system}, ${structure.symbols.length} atoms in the given cell. Arrow keys turn it, plus and minus zoom.`).box;
+}
+
+// As many cells along each axis as the wave needs to come round, up to a limit of atoms.
+function cellsOf(mode) {
+  const cells = mode.qpoint.map((q) => {
+    const share = Math.abs(q - Math.round(q));
+    return share < 1e-6 ? (mode.symbols.length <= FEW ? 2 : 1) : Math.min(MOST_CELLS, Math.max(2, Math.round(1 / share)));
+  });
+  while (cells[0] * cells[1] * cells[2] * mode.symbols.length > MOST_MOVING && Math.max(...cells) > 1) {
+    cells[cells.indexOf(Math.max(...cells))] -= 1;
+  }
+  return cells;
+}
+
+export function drawMode(mode, structure) {
+  const cells = cellsOf(mode);
+  const atoms = [];
+  for (let a = 0; a < cells[0]; a++) for (let b = 0; b < cells[1]; b++) for (let c = 0; c < cells[2]; c++) {
+    const shift = [a, b, c];
+    const phase = 2 * Math.PI * mode.qpoint.reduce((sum, q, k) => sum + q * shift[k], 0);
+    const [cos, sin] = [Math.cos(phase), Math.sin(phase)];
+    mode.symbols.forEach((symbol, i) => {
+      const f = mode.fractional_coordinates[i].map((x, k) => x + shift[k]);
+      const home = [0, 1, 2].map((j) => f.reduce((sum, x, k) => sum + x * mode.lattice[k][j], 0));
+      const real = mode.real[i].map((x, k) => x * cos - mode.imaginary[i][k] * sin);
+      const imaginary = mode.real[i].map((x, k) => x * sin + mode.imaginary[i][k] * cos);
+      atoms.push({ symbol, home, place: home, real, imaginary });
+    });
+  }
+  const cell = mode.lattice.map((row, k) => row.map((x) => x * cells[k]));
+  const scene = sceneOf(mode.lattice, atoms, structure.radii, cell);
+  const shown = viewer(scene, structure,
+    `Vibration of ${structure.formula} at ${mode.label}, ${mode.frequency.toFixed(1).replace("-0.0", "0.0")} 1/cm. Arrow keys turn it, plus and minus zoom.`);
+  let amplitude = 0.5;
+  let playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+  let time = 0;
+  let last = null;
+
+  function frame(now) {
+    if (!shown.box.isConnected) return;
+    if (last !== null) time += Math.min(now - last, 50);
+    last = now;
+    move();
+    if (playing) requestAnimationFrame(frame);
+  }
+  function move() {
+    const angle = (2 * Math.PI * time) / PERIOD;
+    const [cos, sin] = [amplitude * Math.cos(angle), amplitude * Math.sin(angle)];
+    for (const atom of atoms) atom.place = atom.home.map((x, k) => x + atom.real[k] * cos + atom.imaginary[k] * sin);
+    shown.paint();
+  }
+  const play = element("button", {
+    type: "button",
+    onclick: () => {
+      playing = !playing;
+      play.textContent = playing ? "Pause" : "Play";
+      last = null;
+      if (playing) requestAnimationFrame(frame);
+    },
+  }, playing ? "Pause" : "Play");
+  const size = element("input", { type: "range", min: "0.1", max: "1.5", step: "0.1", value: "0.5", oninput: (e) => { amplitude = Number(e.target.value); move(); } });
+  shown.box.append(element("div", { class: "view" }, play, element("label", { class: "note" }, "Amplitude ", size)));
+  if (playing) requestAnimationFrame(frame);
+  return shown.box;
+}
+
+function viewer(scene, { radii, colours }, label) {
+  const { lattice, atoms, bonds, edges, middle, reach } = scene;
   let view = product(turnX(-1.2), product(turnY(0), [[0.87, 0.5, 0], [-0.5, 0.87, 0], [0, 0, 1]]));
   let zoom = 1;
 
   const canvas = element("canvas", {
     tabindex: "0",
     role: "img",
-    "aria-label": `${structure.formula}, ${structure.crystal_system}, ${structure.symbols.length} atoms in the given cell. Arrow keys turn it, plus and minus zoom.`,
+    "aria-label": label,
   });
 
   function paint() {
@@ -189,5 +267,5 @@ export function drawStructure(structure) {
       button("+", "Larger", () => enlarge(1.2)), button("−", "Smaller", () => enlarge(1 / 1.2))));
   new ResizeObserver(paint).observe(canvas);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
-  return box;
+  return { box, paint };
 }
