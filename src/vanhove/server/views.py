@@ -71,6 +71,7 @@ class View:
         """In the cell that was predicted; None: no Hamiltonian."""
         if not isinstance(self.predictor, ElectronPredictor):
             return None
+        assert self.outcome.crystal is not None
         return self.predictor.electrons(self.outcome.crystal)
 
     @cached_property
