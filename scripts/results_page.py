@@ -246,13 +246,13 @@ def _claims(metrics: list[dict]) -> list[str]:
     runs = collect(metrics)
     judged = [(claim, *judge(claim, runs)) for claim in CLAIMS]
     summary = _table(
-        ["claim", "source", "verdict", "comparisons confirmed"],
+        ["claim", "source", "verdict", "comparisons reproduced"],
         [
             [
                 claim.text,
                 claim.source,
                 f"**{verdict}**",
-                f"{sum(c.verdict == 'confirmed' for c in comparisons)} of {len(comparisons)}",
+                f"{sum(c.verdict == 'reproduced' for c in comparisons)} of {len(comparisons)}",
             ]
             for claim, verdict, comparisons in judged
         ],

@@ -166,6 +166,9 @@ def _earlier(experiment: Experiment, options: TableOptions) -> Earlier | None:
     """What the file of the table holds, if it is of the data of today.
 
     None for a quick run, and where the materials that rows share depend on all their seeds.
+
+    Raises:
+        DataError: it is of other data, and nothing is to be trained that could take its place.
     """
     if options.quick or experiment.common_materials:
         return None
@@ -174,7 +177,15 @@ def _earlier(experiment: Experiment, options: TableOptions) -> Earlier | None:
     if earlier is None or earlier.dataset is None:
         return None
     today = DatasetInfo.of(load_run_data(options.config(experiment.rows[0], 0))).model_dump()
-    if any(earlier.dataset[what] != today[what] for what in _shared_by(experiment)):
+    # How a split is worded is no part of it.
+    if any(
+        earlier.dataset[what] != today[what] for what in _shared_by(experiment) if what != "split"
+    ):
+        if options.measured_only:
+            raise DataError(
+                f"{path} is of other data than today's: leave --measured-only out, or give another "
+                "--output"
+            )
         say(f"{path} is of other data than today's: all rows are measured anew", options.quiet)
         return None
     return earlier
