@@ -35,6 +35,10 @@ def train(
         list[str] | None,
         typer.Option("--log", help="Log to tensorboard or wandb as well (may be repeated)."),
     ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Two epochs, to see that data and settings work."),
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Train a model; killed or interrupted runs continue with --resume, to the same result.
@@ -53,7 +57,14 @@ def train(
     if log:
         settings["training.loggers"] = log
     result = run(
-        config, output, resume=resume, seed=seed, settings=settings, size=size, quiet=quiet
+        config,
+        output,
+        resume=resume,
+        seed=seed,
+        settings=settings,
+        size=size,
+        quick=quick,
+        quiet=quiet,
     )
     report_training(result)
 

@@ -60,6 +60,10 @@ class Found:
         return self.spectrum.crystal
 
 
+class NoDensityError(DataError):
+    """A file that may lie beside calculations, such as a structure in JSON."""
+
+
 def reader_of(path: Path) -> Callable[[Path], Found] | None:
     """What reads a file, by its name and first line; None: a calculation leaves no such data."""
     name = path.name.lower().removesuffix(".gz")
@@ -70,7 +74,10 @@ def reader_of(path: Path) -> Callable[[Path], Found] | None:
         "total_dos.dat": _total_dos,
         "projected_dos.dat": _projected_dos,
         "mesh.yaml": _mesh,
-        "band.yaml": _refuse("a path through the zone, no density: give data.dataset its folder"),
+        "band.yaml": _refuse(
+            "bands along a path, no density of states; to train on bands, give the folder itself "
+            "as data.dataset, with data.electron_target bands"
+        ),
         "force_constants": _force_constants,
         "force_constants.hdf5": _force_constants,
         "phonopy_params.yaml": _force_constants,
@@ -84,7 +91,14 @@ def reader_of(path: Path) -> Callable[[Path], Found] | None:
     return None
 
 
-PREFERENCE = ("total_dos.dat", "mesh.yaml", "projected_dos.dat", "phonopy_params.yaml")
+PREFERENCE = (
+    "total_dos.dat",
+    "mesh.yaml",
+    "projected_dos.dat",
+    "phonopy_params.yaml",
+    "FORCE_CONSTANTS",
+    "band.yaml",
+)
 """Of several files of one material and quantity the first of these is taken."""
 
 
@@ -327,6 +341,6 @@ def _json(path: Path) -> Found:
         return Found(spectrum, "THz", "3N", path.name)
     if "energies" in entry and "densities" in entry:
         return _electrons(read_electron_dos(path), path.name)
-    raise DataError(
+    raise NoDensityError(
         f"{path}: JSON without a density of states (frequencies or energies, densities)"
     )

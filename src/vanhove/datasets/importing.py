@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from vanhove.atomic import whole_folder, write_text
-from vanhove.datasets.calculations import PREFERENCE, Found, reader_of
+from vanhove.datasets.calculations import PREFERENCE, Found, NoDensityError, reader_of
 from vanhove.errors import ConfigError, DataError, VanhoveError
 from vanhove.progress import track
 from vanhove.results import Json
@@ -35,6 +35,7 @@ class Imported:
         quantity: of its spectra.
         taken: a row for each material: id, file, quantity, unit, normalisation, structure.
         skipped: file -> reason.
+        beside: file -> why it is not needed: another one of the same material is taken.
         other: names of files that are no data of a calculation.
     """
 
@@ -42,6 +43,7 @@ class Imported:
     quantity: str = ""
     taken: list[dict[str, str]] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    beside: dict[str, str] = field(default_factory=dict)
     other: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -50,6 +52,7 @@ class Imported:
         widths = {key: max(len(row[key]) for row in rows) for key in keys}
         lines = ["  ".join(f"{row[key]:{widths[key]}}" for key in keys).rstrip() for row in rows]
         lines += [f"skipped {name}: {reason}" for name, reason in self.skipped.items()]
+        lines += [f"not needed {name}: {reason}" for name, reason in self.beside.items()]
         if self.other:
             more = " ..." if len(self.other) > 5 else ""
             lines.append(f"no data: {len(self.other)} files ({', '.join(self.other[:5])}{more})")
@@ -141,7 +144,7 @@ def _converted(
 def _read(source: Path, out: Path, quiet: bool) -> tuple[list[tuple[str, Path, Found]], Imported]:
     """The spectra found: id, file, content; of several of one material and quantity the best."""
     result = Imported(out)
-    groups: dict[str, list[Path]] = defaultdict(list)
+    groups: dict[tuple[Path, str], list[Path]] = defaultdict(list)
     for file in sorted(source.rglob("*")):
         inside = file.relative_to(source)
         if not file.is_file() or any(part.startswith(".") for part in inside.parts):
@@ -150,29 +153,32 @@ def _read(source: Path, out: Path, quiet: bool) -> tuple[list[tuple[str, Path, F
             result.other.append(str(inside))
         else:
             alone = file.name.lower().removesuffix(".gz").endswith(".json")
-            id = inside.parent.as_posix().replace("/", "-")
-            stem = file.name.split(".")[0]
-            if alone:
-                id = stem if id == "." else f"{id}-{stem}"
-            groups[source.resolve().name if id == "." else id].append(file)
-    found = []
-    for id, files in track(list(groups.items()), "reading", quiet):
+            groups[inside.parent, file.name.split(".")[0] if alone else ""].append(file)
+    found: list[tuple[str, Path, Found]] = []
+    ids: Counter[str] = Counter()
+    for (parent, stem), files in track(list(groups.items()), "reading", quiet):
+        id = "-".join([*parent.parts, *([stem] if stem else [])]) or source.resolve().name
+        ids[id] += 1
+        id = id if ids[id] == 1 else f"{id}-{ids[id]}"  # a-b is another folder than a/b
         files.sort(key=lambda f: (PREFERENCE.index(f.name) if f.name in PREFERENCE else 9, f.name))
         taken: dict[str, str] = {}
         for file in files:
             name = str(file.relative_to(source))
             if file.name in PREFERENCE[1:] and PHONON_DOS.name in taken:
-                result.skipped[name] = f"{taken[PHONON_DOS.name]} is taken"
+                result.beside[name] = f"{taken[PHONON_DOS.name]} is taken"
                 continue
             reader = reader_of(file)
             assert reader is not None
             try:
                 item = reader(file)
+            except NoDensityError:
+                result.other.append(name)
+                continue
             except VanhoveError as error:
                 result.skipped[name] = _reason(error, file)
                 continue
             if item.quantity in taken:
-                result.skipped[name] = f"{taken[item.quantity]} is taken"
+                result.beside[name] = f"{taken[item.quantity]} is taken"
                 continue
             taken[item.quantity] = file.name
             found.append((id, file, item))
@@ -197,6 +203,7 @@ def _write(out: Path, table: Json, structures: dict[str, str], result: Imported)
     for id, text in structures.items():
         write_text(out / f"{id}.json", text)
     write_text(out / "spectra.json", json.dumps(table))
-    content = {"taken": result.taken, "skipped": result.skipped, "other": result.other}
+    content = {"taken": result.taken, "skipped": result.skipped}
+    content |= {"beside": result.beside, "other": result.other}
     (out / "report").mkdir()
     write_text(out / "report" / TABLE, json.dumps(content, indent=1) + "\n")

@@ -29,6 +29,9 @@ from vanhove.training.state import Run
 from vanhove.weights import find_weights
 
 
+QUICK: dict[str, object] = {"training.epochs": 2}
+
+
 @dataclass(frozen=True)
 class TrainingResult:
     """What a run ended with.
@@ -56,6 +59,7 @@ def train(
     seed: int | None = None,
     settings: Mapping[str, object] | None = None,
     size: Size | None = None,
+    quick: bool = False,
     quiet: bool = False,
     on_epoch: Callable[[EpochRow], None] | None = None,
 ) -> TrainingResult:
@@ -70,6 +74,7 @@ def train(
         seed: replaces that of ``config``.
         settings: dotted keys that replace others, ``{"training.epochs": 5}``.
         size: of a named model, ``"compact"`` (default) or ``"published"``.
+        quick: a try of two epochs, named ``quick-NAME``: to see that data and settings work.
         quiet: no progress.
         on_epoch: called with each row of ``metrics.csv`` once it is written; what it raises ends
             the run. A resumed run may repeat epochs, with the same rows.
@@ -81,8 +86,10 @@ def train(
 
     Under ``torchrun`` every process trains its share of each batch.
     """
-    overrides = dict(settings or {}) | ({} if seed is None else {"seed": seed})
-    chosen = find_config(config, size, overrides)
+    overrides = (QUICK if quick else {}) | dict(settings or {})
+    chosen = find_config(config, size, overrides | ({} if seed is None else {"seed": seed}))
+    if quick:
+        chosen = chosen.model_copy(update={"name": f"quick-{chosen.name}"})
     folder = run_folder("runs", chosen) if output is None else Path(output)
     return _train_in(folder, chosen, resume, quiet, on_epoch)
 
