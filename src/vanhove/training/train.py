@@ -28,7 +28,6 @@ from vanhove.training.process_state import deterministic_algorithms
 from vanhove.training.state import Run
 from vanhove.weights import find_weights
 
-
 QUICK: dict[str, object] = {"training.epochs": 2}
 
 
