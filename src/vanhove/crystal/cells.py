@@ -31,7 +31,7 @@ def basis_change(primitive: Crystal, other: Crystal) -> np.ndarray | None:
 
     def fits(a: int, b: int, i: int, j: int) -> bool:
         scale = np.sqrt(wanted[i, i] + wanted[j, j])
-        return abs(vectors[a] @ vectors[b] - wanted[i, j]) < 2 * _LENGTH_TOLERANCE * scale
+        return bool(abs(vectors[a] @ vectors[b] - wanted[i, j]) < 2 * _LENGTH_TOLERANCE * scale)
 
     for a, b in product(rows[0], rows[1]):
         if not fits(a, b, 0, 1):

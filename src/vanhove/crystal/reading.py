@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vanhove.crystal.checks import check_crystal
 from vanhove.crystal.cif import parse_cif_block, split_cif
@@ -148,6 +148,7 @@ _PLAIN = str.maketrans(
 
 # A source is opened into its items and a function that makes a crystal of one of them with a name.
 Converter = Callable[[Any, str], Crystal]
+Made = TypeVar("Made")
 
 
 def _open(source: Any) -> tuple[str, list[Any], Converter]:
@@ -215,7 +216,7 @@ def _text(content: bytes, name: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").translate(_PLAIN)
 
 
-def guarded(function: Callable[[Any, str], Any], item: Any, name: str) -> Any:
+def guarded(function: Callable[[Any, str], Made], item: Any, name: str) -> Made:
     """``function(item, name)``: warnings silenced, whatever it raises made a `StructureError`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

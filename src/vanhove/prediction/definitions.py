@@ -50,7 +50,7 @@ def _elements(spectrum: Outcome) -> list[str]:
 def _density(spectrum: Outcome) -> float:
     assert spectrum.crystal is not None
     grams = MASSES[spectrum.crystal.atomic_numbers].sum() / AVOGADRO
-    return grams / (spectrum.crystal.volume * 1e-24)
+    return float(grams / (spectrum.crystal.volume * 1e-24))
 
 
 def _of_crystal(compute: Callable[[Any], Any]) -> Callable[[Spectrum], Any]:

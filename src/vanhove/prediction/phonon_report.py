@@ -11,6 +11,7 @@ import numpy as np
 from vanhove.atomic import write_text
 from vanhove.crystal.elements import SYMBOLS
 from vanhove.errors import ConfigError, StructureError
+from vanhove.prediction.electron_predictor import ElectronPredictor
 from vanhove.prediction.loading import load
 from vanhove.prediction.report import STDOUT, PredictCommand
 from vanhove.progress import track
@@ -35,6 +36,8 @@ class PhononsCommand(PredictCommand):
             raise ConfigError("--html and --grid are of densities: use --property phonon-dos")
         self._check_output()
         predictor = load(self.model or DEFAULT_WEIGHTS, precision="float32")
+        if isinstance(predictor, ElectronPredictor):
+            raise ConfigError(f"{predictor.name} knows no force constants: take {DEFAULT_WEIGHTS}")
         sources = list(self._sources())
         single = len(sources) == 1
         plot = single and self.json_path != STDOUT if self.plot is None else self.plot
