@@ -177,7 +177,7 @@ def test_train_resume_evaluate_export_predict(tmp_path):
     assert result["mean"]["mae"] == pytest.approx(sum(values) / 2)
 
     exported = tmp_path / "mine.safetensors"
-    assert vanhove("export", runs[0], exported).returncode == 0
+    assert vanhove("export", runs[0], "--output", exported).returncode == 0
     assert exported.stat().st_size < 0.6 * (runs[0] / "best.safetensors").stat().st_size
     files = [
         vanhove("predict", STRUCTURES / "Si.cif", "-m", model, "--json", "-", "--no-plot")

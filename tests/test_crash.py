@@ -117,7 +117,7 @@ def test_a_start_that_fails_leaves_no_folder(name, tmp_path):
             "-o",
             str(out),
         ],
-        "import": ["data", "import", data, str(out)],
+        "import": ["data", "import", data, "-o", str(out)],
     }[name]
     assert CliRunner().invoke(app, [*arguments, str(out)]).exit_code == 2
     assert not (tmp_path / "made").exists()

@@ -36,6 +36,7 @@ from pathlib import Path
 import numpy as np
 from vanhove import load, train
 from vanhove.datasets import load_dataset, load_tiny
+from vanhove.server.orders import PredictOrder
 from vanhove.server.settings import ServerSettings
 from vanhove.server.worker import ModelWorker
 from vanhove.spectra.spectrum import Spectrum
@@ -65,7 +66,7 @@ assert again.kind.axis_label == "photon energy (eV)"
 
 worker = ModelWorker(ServerSettings(models=(str(run),)))
 (model,) = [m for m in worker.catalog().models if m.quantity == "optical_absorption"]
-order = {"what": "predict", "name": "a.cif", "models": [model.name]}
+order = PredictOrder(name="a.cif", models=[model.name])
 status, answer = worker.answer(order, Path("absorption/" + names[0] + ".cif").read_bytes())
 assert status == 200, answer
 (said,) = answer.predictions

@@ -103,7 +103,9 @@ def test_skipped_files_have_a_reason_and_a_status(phonons, tmp_path):
     text = (source / "cell" / "POSCAR").read_text().replace("Cu", "Ni", 1)
     (source / "cell" / "POSCAR").write_text(text.replace("4\n", "3\n", 1))
     (source / "good" / "INCAR").write_text("ENCUT = 300")
-    result = CliRunner().invoke(app, ["data", "import", str(source), str(tmp_path / "out"), "-q"])
+    result = CliRunner().invoke(
+        app, ["data", "import", str(source), "-o", str(tmp_path / "out"), "-q"]
+    )
     assert result.exit_code == 1, result.output
     assert "good/total_dos.dat  phonon_dos  THz" in result.output
     assert "skipped cm1/total_dos.dat: a frequency of" in result.output

@@ -293,7 +293,7 @@ def test_command(tmp_path, monkeypatch, capsys):
     client.MPRester = lambda **_: Server(3)
     monkeypatch.setitem(sys.modules, "mp_api.client", client)
     monkeypatch.setenv("MP_API_KEY", "k" * 32)
-    arguments = ["vanhove", "data", "fetch-mp", str(tmp_path / "mp"), "--limit", "2", "-q"]
+    arguments = ["vanhove", "data", "fetch-mp", "-o", str(tmp_path / "mp"), "--limit", "2", "-q"]
     monkeypatch.setattr(sys, "argv", [*arguments, "--requests-per-second", "1000"])
     with pytest.raises(SystemExit) as ended:
         cli.main()

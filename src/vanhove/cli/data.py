@@ -43,7 +43,9 @@ def data_info(
 @data_app.command("label")
 def data_label(
     source: Annotated[Path, typer.Argument(help="Structures, as for vanhove screen.")],
-    output: Annotated[Path, typer.Argument(help="The data set to write, a new folder.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The data set to write, a new folder.")
+    ],
     model: ModelOption = None,
     together_with: Annotated[
         str | None,
@@ -63,7 +65,7 @@ def data_label(
     With a data set of computed spectra, formulas of its validation and test splits are left out.
 
     \b
-    Example: vanhove data label structures/ labelled --with phonon_petretto
+    Example: vanhove data label structures/ -o labelled --with phonon_petretto
     """
     from vanhove.screening.labelling import label
 
@@ -86,10 +88,14 @@ def data_label(
 @data_app.command("import")
 def data_import(
     folder: Annotated[Path, typer.Argument(help="Calculations, a folder for each material.")],
-    output: Annotated[Path, typer.Argument(help="The data set to write, a new folder.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The data set to write, a new folder.")
+    ],
     quantity: Annotated[
         str | None,
-        typer.Option("--quantity", help="phonon_dos or electron_dos, where both are found."),
+        typer.Option(
+            "--quantity", help="phonon_dos or electron_dos: which to take where both are found."
+        ),
     ] = None,
     grid: Annotated[
         tuple[float, float, float] | None,
@@ -102,7 +108,7 @@ def data_import(
     Says what was taken from where; the exit status is 1 where a file was skipped.
 
     \b
-    Example: vanhove data import calculations/ my-data
+    Example: vanhove data import calculations/ -o my-data
     """
     from vanhove.datasets.importing import import_calculations
     from vanhove.spectra.grids import even_grid
@@ -122,7 +128,10 @@ def data_import(
 @data_app.command("fetch-mp")
 def data_fetch_mp(
     output: Annotated[
-        Path, typer.Argument(help="Folder to download to; the same folder continues a download.")
+        Path,
+        typer.Option(
+            "--output", "-o", help="Folder to download to; the same folder continues a download."
+        ),
     ],
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Download this many materials [all].")
@@ -152,7 +161,7 @@ def data_fetch_mp(
     continues when the same command is given again.
 
     \b
-    Example: vanhove data fetch-mp mp-dos --limit 100
+    Example: vanhove data fetch-mp -o mp-dos --limit 100
     """
     from vanhove.datasets.materials_project import fetch_materials_project
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,11 +25,10 @@ def embed(
         typer.Option("--output", "-o", help="File for the element vectors, NAME.safetensors."),
     ] = None,
     kind: Annotated[
-        str,
+        Literal["vae", "contrastive", "contrastive-labels", "potential"],
         typer.Option(
             "--kind",
-            help="Learning objective: vae, contrastive, contrastive-labels (needs a data set) or "
-            "potential.",
+            help="Learning objective; contrastive-labels needs a data set.",
         ),
     ] = "vae",
     encoder: Annotated[

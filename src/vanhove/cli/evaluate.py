@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,7 +22,8 @@ def evaluate(
         ),
     ],
     split: Annotated[
-        str, typer.Option("--split", help="Which split to measure on: test, valid or train.")
+        Literal["test", "valid", "train"],
+        typer.Option("--split", help="Which split to measure on."),
     ] = "test",
     data: Annotated[
         str | None,
@@ -65,6 +66,7 @@ def evaluate(
 
     Several checkpoints are seeds of one model: the table shows mean and spread.
 
+    \b
     Example: vanhove evaluate runs/dostransformer-phonon-seed* --split test -o result.json
     """
     if leaderboard is not None:

@@ -13,11 +13,14 @@ from vanhove.cli.root import app
 @app.command()
 def export(
     checkpoint: Annotated[str, typer.Argument(help="A checkpoint file or a run folder.")],
-    output: Annotated[Path, typer.Argument(help="File to write, NAME.safetensors.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write, NAME.safetensors.")
+    ],
 ) -> None:
     """Write the weights of a run as one half-precision file, as the shipped ones are.
 
-    Example: vanhove export runs/dostransformer-phonon-seed0 my-model.safetensors
+    \b
+    Example: vanhove export runs/dostransformer-seed0 -o my-model.safetensors
     """
     from vanhove.runs.checkpoint import export as write
 

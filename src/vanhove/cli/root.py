@@ -33,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 data_app = typer.Typer(
-    help="Data sets: list, describe, label, fetch.",
+    help="Data sets: list, describe, import, label, download.",
     cls=Verbs,
     no_args_is_help=True,
     rich_markup_mode=None,

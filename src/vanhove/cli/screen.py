@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -46,7 +46,7 @@ def screen(
         int, typer.Option("--top", help="Number of candidates in top.csv and in the report.")
     ] = 100,
     engine: Annotated[
-        str,
+        Literal["local", "ray"],
         typer.Option(
             "--engine", help="local: processes on this machine; ray: those of a Ray cluster."
         ),
@@ -86,7 +86,7 @@ def screen(
         where=where,
         sort=sort,
         top=top,
-        engine=engine,  # type: ignore[arg-type]
+        engine=engine,
         workers=workers,
         primitive=not given_cell,
         partition_size=partition_size,

@@ -23,6 +23,7 @@ import yaml
 
 from vanhove.errors import ConfigError
 from vanhove.evaluation.conditions import Conditions
+from vanhove.papers.published import PHONON_DATA
 from vanhove.papers.table import Column, Experiment, Row
 
 FILES = ("phonon", "vanhove-phonon", "transfer", "electron", "studies", "embeddings")
@@ -61,7 +62,7 @@ class _Reader:
         if printed is not None:
             assert paper is not None
             model, variant = (printed, "") if isinstance(printed, str) else printed
-            place = (paper.get("dataset", "phonon_dos"), paper.get("split", ""))
+            place = (paper.get("dataset", PHONON_DATA[0]), paper.get("split", ""))
             row["published"] = (paper["source"], paper["table"], model, variant, *place)
         elif "published" in row:
             row["published"] = tuple(row["published"])

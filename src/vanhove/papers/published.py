@@ -8,8 +8,9 @@ from functools import cache
 from importlib.resources import files
 
 from vanhove.errors import ConfigError
+from vanhove.spectra.quantities import PHONON_DOS
 
-PHONON_DATA = ("phonon_dos", "chen2021")
+PHONON_DATA = (PHONON_DOS.name, "chen2021")
 """What ``published.csv`` calls the data and the split of ``phonon_petretto``."""
 
 PAPERS = {
@@ -67,7 +68,7 @@ def find_published(
     table: str,
     model: str,
     variant: str = "",
-    dataset: str = "phonon_dos",
+    dataset: str = PHONON_DOS.name,
     split: str = "",
 ) -> PublishedRow:
     """The one row of a table.

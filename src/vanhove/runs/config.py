@@ -17,6 +17,7 @@ from vanhove.datasets.subclasses import SubclassName
 from vanhove.errors import ConfigError
 from vanhove.models.model import ModelSettings
 from vanhove.models.registry import DECODERS, band_decoders
+from vanhove.results import Json
 from vanhove.runs.formats import Format
 from vanhove.settings import Settings, read_yaml
 
@@ -264,7 +265,7 @@ def flat_settings(config: RunConfig) -> dict[str, object]:
     """Dotted key -> value: ``{"training.epochs": 60, ...}``."""
     flat: dict[str, object] = {}
 
-    def add(content: dict, prefix: str) -> None:
+    def add(content: Json, prefix: str) -> None:
         for key, value in content.items():
             if isinstance(value, dict):
                 add(value, f"{prefix}{key}.")
@@ -275,7 +276,7 @@ def flat_settings(config: RunConfig) -> dict[str, object]:
     return flat
 
 
-def with_overrides(content: dict, overrides: dict[str, object] | None) -> dict:
+def with_overrides(content: Json, overrides: dict[str, object] | None) -> Json:
     """A copy of nested settings in which dotted keys have new values.
 
     Raises:
