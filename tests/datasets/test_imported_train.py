@@ -75,6 +75,12 @@ def write(kind: str, phonon: Any, folder: Path) -> None:
     elif kind == "FORCE_CONSTANTS":
         write_FORCE_CONSTANTS(phonon.force_constants, str(folder / kind))
         phonon.save(folder / "phonopy.yaml")
+    elif kind == "FORCE_CONSTANTS, POSCAR, SPOSCAR":
+        from phonopy.interface.vasp import write_vasp
+
+        write_FORCE_CONSTANTS(phonon.force_constants, str(folder / "FORCE_CONSTANTS"))
+        write_vasp(str(folder / "SPOSCAR"), phonon.supercell)
+        structure_beside(phonon, folder)
     elif kind == "phonopy_params.yaml":
         phonon.save(folder / kind, settings={"force_constants": True})
     elif kind == "matdyn":
@@ -127,6 +133,7 @@ def vanhove(*arguments: object) -> str:
     "kind",
     [
         *("total_dos.dat", "projected_dos.dat", "mesh.yaml and band.yaml", "FORCE_CONSTANTS"),
+        "FORCE_CONSTANTS, POSCAR, SPOSCAR",
         *(
             "phonopy_params.yaml",
             "matdyn",

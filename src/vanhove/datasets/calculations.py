@@ -15,12 +15,18 @@ from typing import Any
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
-from vanhove.crystal.reading import crystal_from_dict, find_structure_files, read_crystal
+from vanhove.crystal.reading import (
+    crystal_from_dict,
+    find_structure_files,
+    parse_crystals,
+    read_crystal,
+)
 from vanhove.crystal.symmetry import primitive_cell
 from vanhove.datasets.calculated_dos import ElectronDOS
 from vanhove.datasets.phonopy_files import length_unit, phonopy_cell
 from vanhove.datasets.vasp import read_electron_dos
 from vanhove.errors import DataError, StructureError
+from vanhove.results import Json
 from vanhove.spectra.density import THZ_PER_CM1
 from vanhove.spectra.plausibility import check_frequencies, check_modes
 from vanhove.spectra.quantities import ELECTRON_DOS, PHONON_DOS
@@ -31,6 +37,7 @@ _SMEARING = 5.0
 """1/cm: width of the Gaussian that makes a density of the frequencies of a mesh."""
 _MESH = 40.0
 """Length of the mesh, angstrom, on which phonopy calculates from force constants."""
+_DIM = re.compile(r"^\s*DIM\s*=\s*([-\d ]+)", re.MULTILINE | re.IGNORECASE)
 _YAML_CELLS = ("phonopy.yaml", "mesh.yaml", "band.yaml", "phonopy_disp.yaml", "phonopy_params.yaml")
 
 
@@ -87,7 +94,7 @@ def reader_of(path: Path) -> Callable[[Path], Found] | None:
     if name.endswith(".json"):
         return _json
     if name.endswith((".dos", ".dat", ".freq")) and path.stat().st_size:
-        return _matdyn_reader(path)
+        return _matdyn_dos if name == "matdyn.dos" else _matdyn_reader(path)
     return None
 
 
@@ -148,14 +155,15 @@ def _structure(path: Path) -> tuple[Crystal, str]:
 def _espresso_structure(path: Path) -> tuple[Crystal, str]:
     from ase.io import read
 
+    reasons = ""
     for file in sorted([*path.parent.glob("*.in"), *path.parent.glob("*.out")]):
         kind = "espresso-in" if file.suffix == ".in" else "espresso-out"
         try:
             found: Any = read(file, format=kind)
             return read_crystal(found), file.name
-        except Exception:
-            continue
-    raise DataError(f"{path}: no structure beside it; put a POSCAR or a CIF there")
+        except Exception as error:  # of files that may be anything
+            reasons += f" ({file.name}: {' '.join(str(error).split())[:80]})"
+    raise DataError(f"{path}: no structure beside it{reasons}; put a POSCAR or a CIF there")
 
 
 def _same_cell(crystal: Crystal, n_modes: float) -> Crystal:
@@ -173,7 +181,7 @@ def _phonons(
     """Grid (1/cm) and modes per 1/cm and cell, checked against the structure beside the file."""
     crystal, where = _structure(path)
     there = values > 1e-6 * values.max(initial=0)
-    check_frequencies(grid[there] if there.any() else grid, crystal, str(path))
+    check_frequencies(grid[there] if there.any() else grid, crystal, str(path), unit)
     crystal = _same_cell(crystal, float(np.trapezoid(values, grid)))
     check_modes(grid, values, crystal.n_atoms, str(path))
     spectrum = Spectrum(
@@ -241,30 +249,46 @@ def _force_constants(path: Path) -> Found:
         import phonopy
     except ModuleNotFoundError:
         raise DataError(f"{path}: needs phonopy: pip install phonopy") from None
-    folder = path.parent
-    cell: dict[str, Any] = {}
     try:
-        if (folder / "phonopy_params.yaml").is_file():
-            cell["phonopy_yaml"] = folder / "phonopy_params.yaml"
-        elif (folder / "phonopy.yaml").is_file():
-            cell["phonopy_yaml"] = folder / "phonopy.yaml"
-        elif (folder / "phonopy_disp.yaml").is_file():
-            cell["phonopy_yaml"] = folder / "phonopy_disp.yaml"
-        else:
-            raise DataError(
-                f"{path}: no phonopy.yaml beside it, which says what supercell it is of"
-            )
+        cell = _phonopy_input(path)
         if path.name.lower().startswith("force_constants"):
             cell["force_constants_filename"] = path
         phonon = phonopy.load(**cell, log_level=0)
         phonon.run_mesh(_MESH, with_eigenvectors=False)
-        found: Any = phonon.get_mesh_dict()
+        mesh: Any = phonon.mesh
     except DataError:
         raise
     except Exception as error:
         words = " ".join(str(error).split())[:200] or type(error).__name__
         raise DataError(f"{path}: phonopy cannot calculate from it ({words})") from error
-    return _smeared(found["frequencies"] / THZ_PER_CM1, found["weights"], path, "THz")
+    return _smeared(mesh.frequencies / THZ_PER_CM1, mesh.weights, path, "THz")
+
+
+def _phonopy_input(path: Path) -> Json:
+    """What `phonopy.load` must know of the cells: a file of phonopy, or POSCAR and supercell."""
+    for name in ("phonopy_params.yaml", "phonopy.yaml", "phonopy_disp.yaml"):
+        if path.with_name(name).is_file():
+            return {"phonopy_yaml": path.with_name(name)}
+    unit = path.with_name("POSCAR")
+    if not unit.is_file():
+        raise DataError(f"{path}: no phonopy.yaml and no POSCAR beside it; put one of them there")
+    if path.with_name("SPOSCAR").is_file():
+        (large,) = parse_crystals(read_file(path.with_name("SPOSCAR")), "POSCAR")
+        matrix = large.lattice @ np.linalg.inv(read_crystal(unit).lattice)
+    else:
+        texts = [read_file(file).decode("latin-1") for file in sorted(path.parent.glob("*.conf"))]
+        dims = [m.group(1).split() for t in texts for m in _DIM.finditer(t)]
+        if not dims or len(dims[0]) not in (3, 9):
+            raise DataError(
+                f"{path}: neither phonopy.yaml, SPOSCAR nor DIM in a .conf file says what "
+                "supercell it is of; put one of them there"
+            )
+        numbers = np.array(dims[0], dtype=float)
+        matrix = np.diag(numbers) if len(numbers) == 3 else numbers.reshape(3, 3).T
+    if np.abs(matrix - np.rint(matrix)).max() > 0.01:
+        raise DataError(f"{path}: SPOSCAR is no supercell of POSCAR")
+    whole = np.rint(matrix).astype(int).T  # phonopy's columns are the vectors
+    return {"unitcell_filename": unit, "supercell_matrix": whole, "primitive_matrix": "auto"}
 
 
 # Quantum ESPRESSO
