@@ -51,7 +51,7 @@ def check_frequencies(
         worst = top if top > most else bottom
         raise DataError(
             f"{name}: a frequency of {worst:.0f} 1/cm, read as {unit}; {of} has more than "
-            f"{most:.0f}; is the file in another unit (1/cm, meV)? Write it in {unit}"
+            f"{most:.0f}; is the file in 1/cm or meV? Write it in {unit}"
         )
     if top < LOWEST_TOP and bottom > -LOWEST_TOP:
         raise DataError(
