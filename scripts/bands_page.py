@@ -1,4 +1,4 @@
-"""docs/results-bands.md and the card of the band weights, from results/bands/*.json."""
+"""docs/papers/bandformer.md and the card of the band weights, from results/bands/*.json."""
 
 from __future__ import annotations
 

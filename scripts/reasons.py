@@ -1,4 +1,4 @@
-"""Why a row is far from its paper, where it is: shown on docs/results-phonon.md.
+"""Why a row is far from its paper, where it is: shown on the pages of docs/papers.
 
 A key is the name of a run, or EXPERIMENT/RUN where one table needs its own words.
 `scripts/update_results.py` lists the rows that are far from their paper and have no reason.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from claims import CLAIMS, RULE, Comparison, collect, judge
+from claims import Claim, Comparison, collect, judge
 from reasons import reason
 
 from vanhove.evaluation.measurement import PER_MATERIAL
@@ -18,6 +19,7 @@ from vanhove.runs.config import RunConfig
 
 ROOT = Path(__file__).parents[1]
 BENCHMARK = "phonon_petretto"
+FLAGSHIP = "vanhove-phonon"
 RESULTS = ROOT / "results"
 FIGURES = ROOT / "docs" / "figures"
 DECODING = ROOT / "results" / "speed" / "decoding.json"
@@ -28,6 +30,12 @@ def results(page: str = "phonon") -> dict[str, dict]:
     """Experiment -> result, of those of a page that were run, in the order of `EXPERIMENTS`."""
     paths = {name: RESULTS / page / f"{name}.json" for name in names_of(page)}
     return {name: read_result(path) for name, path in paths.items() if path.exists()}
+
+
+def every_result() -> dict[str, dict]:
+    """Of all pages."""
+    pages = dict.fromkeys(experiment.page for experiment in EXPERIMENTS.values())
+    return {name: result for page in pages for name, result in results(page).items()}
 
 
 def names_of(page: str) -> list[str]:
@@ -104,42 +112,20 @@ def page(found: dict[str, dict]) -> str:
         "all points of all materials; *per bin*: R² of each frequency over the materials, weighted "
         "with the variance.",
         _overview(found),
-        "## What the papers claim of the order",
-        RULE,
-        *_claims(metrics),
+        "Every table and figure of the papers, and what becomes of their claims: "
+        "[DOSTransformer](papers/dostransformer.md), [Xtal2DoS](papers/xtal2dos.md), "
+        "[Mat2Spec](papers/mat2spec.md), [Bandformer](papers/bandformer.md).",
     ]
-    for name, result in found.items():
-        parts += _experiment(name, result)
-    parts += _decoding()
-    return "\n\n".join([*parts, *_missing("phonon", found)]) + "\n"
+    if FLAGSHIP in found:
+        parts += _experiment(FLAGSHIP, found[FLAGSHIP])
+    return "\n\n".join(parts) + "\n"
 
 
 OTHER_PAGES = {
-    "transfer": (
-        "# Out of distribution, fine-tuning and subclasses",
-        "Models are trained on some kinds of crystals and tested on others, then tuned on a few of "
-        "those. The papers did this with electron densities of states of the Materials Project; "
-        "the set of them here is too small for it, so these runs are of phonons of JARVIS (its "
-        "8,180 crystals without imaginary modes), which cover all crystal systems and one to six "
-        "elements. *As printed* numbers are of other data: compare their order.",
-    ),
-    "electron": (
-        "# Electron models: our numbers beside the papers'",
-        "Measured on `electron_pbe` (and its 128-energy form), densities of states computed for "
-        "this project: a small set, so all models are limited by their data, and a table of the "
-        "papers is reproduced in its form and its order, not in its numbers. A larger set (the "
-        "Materials Project through `vanhove data fetch-mp`) goes through the same commands: "
-        "[data.md](data.md).",
-    ),
     "studies": (
         "# Studies: energies, grids, use of the structure",
         "The project's own questions, answered on the test part of `phonon_petretto`; no paper "
         "prints these rows. Energies and grids: [grids.md](grids.md).",
-    ),
-    "embeddings": (
-        "# Atom embeddings compared",
-        "Two models, each started from other atom features and trained alike on `phonon_petretto` "
-        "or on an eighth of it. What the embeddings are: [embeddings.md](embeddings.md).",
     ),
 }
 """Page -> its title and what a reader must know first."""
@@ -242,9 +228,9 @@ def _distances(row: dict, columns: list[dict]) -> str:
     return ", ".join(shown)
 
 
-def _claims(metrics: list[dict]) -> list[str]:
+def _claims(metrics: list[dict], claims: Sequence[Claim]) -> list[str]:
     runs = collect(metrics)
-    judged = [(claim, *judge(claim, runs)) for claim in CLAIMS]
+    judged = [(claim, *judge(claim, runs)) for claim in claims]
     summary = _table(
         ["claim", "source", "verdict", "comparisons reproduced"],
         [
@@ -282,7 +268,9 @@ def _comparison(comparison: Comparison) -> list[str]:
     ]
 
 
-def _experiment(name: str, result: dict) -> list[str]:
+def _experiment(
+    name: str, result: dict, heading: str = "##", figures: str = "figures"
+) -> list[str]:
     columns = result["columns"]
     comparable = any(row["distance"] for row in result["rows"])
     rows = []
@@ -310,14 +298,14 @@ def _experiment(name: str, result: dict) -> list[str]:
         "; ours, and below it *as printed*" if any(r["published"] for r in result["rows"]) else ""
     )
     size = ""
-    if "dataset" in result and EXPERIMENTS[name].page != "phonon":
+    if "n_materials" in result:
         dataset = result["dataset"]
         size = (
             f" {result['n_materials']} test crystals of `{dataset['name']}` (data hash "
             f"`{dataset['hash'][:16]}`, split hash `{dataset['split_hash'][:16]}`)."
         )
     parts = [
-        f"## {result['title']}",
+        f"{heading} {result['title']}",
         f"`vanhove reproduce {name}`{printed}.{size}",
         *(f"**{sentence}**" for sentence in result.get("unbeaten", ())),
         _table(header, rows),
@@ -330,10 +318,10 @@ def _experiment(name: str, result: dict) -> list[str]:
         if row["run"] not in above and text and any(d["large"] for d in row["distance"].values()):
             reasons.setdefault(text, []).append(f"`{row['run']}`")
     if reasons:
-        parts.append("Why they differ (the others stand under the first table):")
+        parts.append("Why they differ (the others: results-phonon.md):")
         parts.append(_bullets(reasons))
     parts += [
-        f"![{result['title']}](figures/{file})"
+        f"![{result['title']}]({figures}/{file})"
         for file in result["figures"]
         if (FIGURES / file).exists()
     ]

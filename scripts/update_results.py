@@ -22,6 +22,7 @@ import finetuning_page
 import flagship_page
 import jarvis_page
 import model_pages
+import paper_pages
 import phonons_page
 import results_page
 import tuning_page
@@ -259,7 +260,12 @@ def main(check: bool) -> int:
     electron = json.loads(ELECTRON_CARD.with_suffix(".json").read_text())
     new[ELECTRON_CARD] = electron_card(electron, table)
     new[BANDS_CARD] = bands_page.card(json.loads(BANDS_CARD.with_suffix(".json").read_text()))
-    new[ROOT / "docs" / "results-bands.md"] = bands_page.page()
+    papers, everything = ROOT / "docs" / "papers", results_page.every_result()
+    new[papers / "bandformer.md"] = paper_pages.bandformer()
+    for name in paper_pages.PAGES:
+        new[papers / f"{name}.md"] = paper_pages.page(name, everything)
+    course = papers / "course.md"
+    new[course] = between_markers(course.read_text(), paper_pages.course(everything))
     new[ROOT / "docs" / "results-jarvis.md"] = jarvis_page.page()
     new[ROOT / "docs" / "results-finetuning.md"] = finetuning_page.page()
     if tuning_page.FOLDER.exists():

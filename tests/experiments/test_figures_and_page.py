@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import paper_pages
 import pytest
 import reasons
 import results_page
@@ -12,6 +13,7 @@ import results_page
 from vanhove.evaluation.measurement import Measurer
 from vanhove.experiments.figures import FIGURES
 from vanhove.experiments.tables import catalog_table, measured
+from vanhove.papers.definitions import EXPERIMENTS
 from vanhove.spectra import plotting
 
 
@@ -30,20 +32,27 @@ def test_a_figure_is_drawn_and_small(name, done):
 def test_the_page_of_results(done, monkeypatch):
     result = json.loads(json.dumps(done.result.to_json()))
     found = {"dostransformer-table1": result}
-    text = results_page.page(found)
+    text = paper_pages.page("dostransformer", found)
     mean, std = result["rows"][0]["mean"]["mae"], result["rows"][0]["std"]["mae"]
-    assert f"| {mean:.3f} ± {std:.3f} |" in text
+    assert f"| {mean:.3f} ± {std:.3f}<br>*0.106 ± 0.003* |" in text
     assert (
         "| Energy embeddings help every baseline. | DOSTransformer, table 1 | **undecided**" in text
     )
     assert "*0.309 ± 0.016*" in text
-    assert "## Not run yet" in text
+    assert "Not run yet: `vanhove reproduce dostransformer-table9`." in text
     monkeypatch.delitem(reasons.REASONS, "mlp")
     missing = results_page.missing_reasons(found)
     assert "dostransformer-table1/mlp" in missing
     monkeypatch.setitem(reasons.REASONS, "mlp", "it saw toys")
     assert "dostransformer-table1/mlp" not in results_page.missing_reasons(found)
     assert "it saw toys" in results_page.page(found)
+
+
+def test_every_table_stands_on_one_page():
+    shown = [name for paper in paper_pages.PAGES.values() for name in paper.experiments]
+    shown += [*paper_pages.COURSE, results_page.FLAGSHIP]
+    shown += [name for page in results_page.OTHER_PAGES for name in results_page.names_of(page)]
+    assert sorted(shown) == sorted(EXPERIMENTS)
 
 
 def test_a_page_without_results():
