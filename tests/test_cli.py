@@ -130,6 +130,7 @@ def test_results_of_files_with_one_name_do_not_overwrite_each_other(small_run, t
     assert sorted(p.name for p in tmp_path.glob("*.csv")) == [
         "Si-2-phonon-dos.csv",
         "Si-phonon-dos.csv",
+        "summary.csv",
     ]
 
 
@@ -226,5 +227,6 @@ def test_files_of_one_name_are_told_apart_and_none_is_lost(tmp_path):
         (tmp_path / name / "Si.cif").write_bytes((STRUCTURES / "Si.cif").read_bytes())
         (tmp_path / name / "notes.txt").write_text("x")
     result = vanhove("predict", str(tmp_path / "a"), str(tmp_path / "b"), "--no-plot")
-    assert [line.split()[0] for line in result.stdout.splitlines()] == ["a/Si.cif", "b/Si.cif"]
+    rows = result.stdout.splitlines()[2:]
+    assert [line.split()[0] for line in rows] == ["a/Si.cif", "b/Si.cif"]
     assert "1 left out, no structure files: notes.txt" in result.stderr

@@ -158,7 +158,7 @@ def test_objects_are_checked(rutile):
     atoms.pbc = (True, True, False)
     with pytest.raises(StructureError, match="not periodic in three directions"):
         read_crystal(atoms)
-    with pytest.raises(StructureError, match="a dict is no crystal structure"):
+    with pytest.raises(StructureError, match="is JSON but no structure"):
         read_crystal({})  # type: ignore[arg-type]
 
 

@@ -124,8 +124,8 @@ def test_the_table_of_many_bands_shows_those_at_the_gap(tmp_path, capsys):
 def test_several_give_a_line_each(tmp_path, capsys):
     assert command(tmp_path, "MgO.cif", "Si.cif", path="latimer_munro").run() == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2
-    assert "gap" in lines[0]
+    assert len(lines) == 2 + 2
+    assert "band gap" in lines[0]
 
 
 def test_no_interactive_plot(tmp_path):

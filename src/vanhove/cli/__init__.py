@@ -11,7 +11,7 @@ import sys
 # isort: off
 from vanhove.cli import predict, screen, serve
 from vanhove.cli import train, embed, finetune, tune, ensemble, export, models
-from vanhove.cli import evaluate, reproduce, sweep, data
+from vanhove.cli import evaluate, reproduce, sweep, data, doctor
 # isort: on
 
 from vanhove.cli.root import app, data_app
@@ -21,6 +21,7 @@ __all__ = [
     "app",
     "data",
     "data_app",
+    "doctor",
     "embed",
     "ensemble",
     "evaluate",

@@ -29,8 +29,19 @@ def predict(
         str | None, typer.Option("--json", help="Write all results to this JSON file; - is stdout.")
     ] = None,
     csv: Annotated[
-        bool, typer.Option("--csv", help="Write NAME-PROPERTY.csv for each structure.")
+        bool,
+        typer.Option(
+            "--csv", help="Write NAME-PROPERTY.csv for each structure, and summary.csv of several."
+        ),
     ] = False,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help="Write each result as csv, json, parquet, pymatgen (its JSON) or phonopy "
+            "(total_dos.dat); may be repeated.",
+        ),
+    ] = None,
     html: Annotated[
         bool, typer.Option("--html", help="Write NAME-PROPERTY.html, an interactive plot.")
     ] = False,
@@ -45,6 +56,13 @@ def predict(
     temperature: Annotated[
         float, typer.Option("--temperature", min=0.0, help="Temperature of C_V and entropy, in K.")
     ] = 300.0,
+    temperatures: Annotated[
+        str | None,
+        typer.Option(
+            "--temperatures",
+            help="START:STOP:STEP in K: write C_V, S, F and U at these, NAME-thermodynamics.csv.",
+        ),
+    ] = None,
     path: Annotated[
         Literal["setyawan_curtarolo", "latimer_munro", "hinuma"],
         typer.Option("--path", help="Convention of the path along which bands are predicted."),
@@ -66,8 +84,9 @@ def predict(
     thermodynamics: heat capacity, entropy and energies at many temperatures. phonons: these, the
     softest mode, stability, Born charges, infrared modes, and bands beside the density of states.
 
-    One structure: a table and a plot. Several, or a folder: one line each. A structure that cannot
-    be used costs one line on stderr; the others are predicted, and the exit status is 1.
+    One structure: a table and a plot. Several, or a folder: a table with one line each. A
+    structure that cannot be used costs one line on stderr; the others are predicted, and the exit
+    status is 1.
 
     \b
     Example: vanhove predict crystal.cif
@@ -76,12 +95,15 @@ def predict(
     Example: vanhove predict crystal.cif --property thermodynamics --csv
     Example: vanhove predict crystal.cif --property phonons
     Example: vanhove predict crystal.cif --property bands --json bands.json
+    Example: vanhove predict structures/ --csv --temperatures 100:1000:50
+    Example: vanhove predict crystal.cif --format pymatgen --format phonopy
     Example: vanhove predict crystal.cif --grid 0 1000 10
     Example: vanhove predict structures/ --json - | jq '.results[].name'
     """
     from vanhove.prediction.phonon_report import WHOLE, PhononsCommand
     from vanhove.prediction.report import PredictCommand
     from vanhove.spectra.grids import even_grid
+    from vanhove.spectra.thermal_table import temperature_range
 
     command = PhononsCommand if property_name in WHOLE else PredictCommand
     failed = command(
@@ -100,5 +122,7 @@ def predict(
         quiet=quiet,
         grid=None if grid is None else even_grid(*grid),
         precision=precision,
+        temperatures=None if temperatures is None else temperature_range(temperatures),
+        formats=tuple(formats or ()),
     ).run()
     raise typer.Exit(1 if failed else 0)

@@ -25,10 +25,10 @@ class Verbs(TyperGroup):
 app = typer.Typer(
     name="vanhove",
     help="Predict the spectra of crystals from the structure alone.\n\n"
-    "Example: vanhove predict crystal.cif",
+    "Example: vanhove predict crystal.cif\n\n"
+    "Exit status: 0 done, 1 some structures failed, 2 a mistake in what was asked, 130 stopped.",
     cls=Verbs,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

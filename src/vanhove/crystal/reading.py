@@ -38,7 +38,8 @@ def read_crystal(source: Source, *, index: int | None = None) -> Crystal:
     Args:
         source: path of a CIF, POSCAR, extxyz (with a lattice) or JSON file (pymatgen's
             ``as_dict`` of a structure or of an entry with one, or ASE's), or a pymatgen
-            ``Structure``, an ASE ``Atoms`` or a `Crystal`.
+            ``Structure``, what its ``as_dict`` gives, an ASE ``Atoms``, a ``PhonopyAtoms`` or a
+            `Crystal`.
         index: which structure of a file with several, counted from 0, negative from the end.
 
     Returns:
@@ -152,20 +153,33 @@ Made = TypeVar("Made")
 
 
 def _open(source: Any) -> tuple[str, list[Any], Converter]:
+    if isinstance(source, str) and "\n" in source:
+        raise StructureError(
+            "a text of several lines is no path; of the content of a file give "
+            "vanhove.crystal.reading.parse_crystals(text.encode(), 'name.cif')"
+        )
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         return _parse(_content(path), path)
     # By their attributes: asking pymatgen and ASE for the classes would import both.
     if isinstance(source, Crystal):
         return source.name, [source], lambda crystal, _: crystal
+    if isinstance(source, dict):
+        return "", [source], crystal_of_json
     if hasattr(source, "lattice") and hasattr(source, "sites"):
         return "", [source], crystal_of_structure
+    if hasattr(source, "scaled_positions") and hasattr(source, "numbers"):  # of phonopy
+        return "", [source], _crystal_of_phonopy
     if hasattr(source, "cell") and hasattr(source, "numbers"):
         return str(source.info.get("name", "")), [source], crystal_of_atoms
     raise StructureError(
-        f"a {type(source).__name__} is no crystal structure; allowed: a path, "
-        "a pymatgen Structure, an ASE Atoms, a Crystal"
+        f"a {type(source).__name__} is no crystal structure; allowed: a path, a pymatgen "
+        "Structure or its dictionary, an ASE Atoms, phonopy's PhonopyAtoms, a Crystal"
     )
+
+
+def _crystal_of_phonopy(atoms: Any, name: str) -> Crystal:
+    return Crystal(atoms.cell, atoms.scaled_positions, atoms.numbers, name)
 
 
 def _parse(content: bytes, path: Path) -> tuple[str, list[Any], Converter]:

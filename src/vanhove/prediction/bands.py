@@ -86,14 +86,6 @@ def _gap(bands: BandStructure) -> BandGap | None:
         return None
 
 
-def band_line(bands: BandStructure, properties: Values) -> str:
-    """One of several structures."""
-    meta = bands.metadata
-    return (
-        f"{bands.name:32s} {meta['formula']:16s} {meta['crystal_system']:12s} {_kind(properties)}"
-    ).rstrip()
-
-
 def _kind(properties: Values) -> str:
     if "is_metal" not in properties:
         return ""

@@ -18,7 +18,7 @@ from vanhove.progress import track
 from vanhove.results import Json
 from vanhove.spectra.phonons import Phonons
 from vanhove.spectra.plotting import save
-from vanhove.spectra.thermal_table import ThermalProperties
+from vanhove.spectra.thermal_table import TEMPERATURES, ThermalProperties
 from vanhove.weights import DEFAULT_WEIGHTS
 
 WHOLE = ("phonons", "thermodynamics")
@@ -32,8 +32,10 @@ class PhononsCommand(PredictCommand):
     """``--property phonons`` or ``thermodynamics``; its fields are those of `PredictCommand`."""
 
     def run(self) -> int:
-        if self.html or self.grid is not None:
-            raise ConfigError("--html and --grid are of densities: use --property phonon-dos")
+        if self.html or self.formats or self.grid is not None:
+            raise ConfigError(
+                "--html, --format and --grid are of densities: use --property phonon-dos"
+            )
         self._check_output()
         predictor = load(self.model or DEFAULT_WEIGHTS, precision="float32")
         if isinstance(predictor, ElectronPredictor):
@@ -65,7 +67,10 @@ class PhononsCommand(PredictCommand):
 
     def _content(self, phonons: Phonons) -> Json:
         content = {"name": phonons.name, "metadata": phonons.metadata}
-        thermal = phonons.thermal_properties(sorted({*_TEMPERATURES, self.temperature}))
+        shown = sorted({*_TEMPERATURES, self.temperature})
+        thermal = phonons.thermal_properties(
+            shown if self.temperatures is None else self.temperatures
+        )
         content["thermodynamics"] = thermal_json(thermal)
         if self.property_name == "phonons":
             content |= summary(phonons)
@@ -95,7 +100,8 @@ class PhononsCommand(PredictCommand):
             save(phonons.plot(self.path), written[-1])
         if self.csv:
             written.append(self.output / f"{base}.csv")
-            table = phonons.thermal_properties().to_pandas().to_csv()
+            kelvin = TEMPERATURES if self.temperatures is None else self.temperatures
+            table = phonons.thermal_properties(kelvin).to_pandas().to_csv()
             write_text(written[-1], table)
         return written
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ from vanhove.atomic import write_text
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.kpath import PathConvention
 from vanhove.crystal.reading import find_structure_files, read_crystals
-from vanhove.errors import ConfigError, StructureError
+from vanhove.errors import ConfigError, MissingExtraError, StructureError
 from vanhove.models.inference import Precision
 from vanhove.models.phonons import has_phonons
 from vanhove.physics.meshes import time_reversed_mesh
-from vanhove.prediction.bands import Values, band_details, band_line, band_table
+from vanhove.prediction.bands import Values, band_details, band_table
 from vanhove.prediction.electron_predictor import (
     ELECTRON_PROPERTIES,
     ElectronPredictor,
@@ -30,6 +30,7 @@ from vanhove.prediction.electron_predictor import (
 from vanhove.prediction.error_bars import error_bar_rows
 from vanhove.prediction.loading import AnyPredictor, load
 from vanhove.prediction.properties import Properties
+from vanhove.prediction.summary import Summary
 from vanhove.progress import track
 from vanhove.results import Json
 from vanhove.spectra.bands import BandStructure
@@ -41,6 +42,7 @@ from vanhove.version import __version__
 from vanhove.weights import default_weights
 
 STDOUT = "-"
+SUMMARY = "summary.csv"
 
 
 @dataclass
@@ -62,6 +64,8 @@ class PredictCommand:
     quiet: bool
     grid: np.ndarray | None = None
     precision: Precision = "auto"
+    temperatures: np.ndarray | None = None
+    formats: tuple[str, ...] = ()
     stems: set[str] = field(default_factory=set)
 
     def run(self) -> int:
@@ -74,6 +78,8 @@ class PredictCommand:
         if predictor.gives_bands and self.html:
             raise ConfigError("--html draws spectra; of bands give --plot, --csv or --json")
         self.known = Properties(predictor.info)
+        self._check_formats(predictor)
+        summary = Summary(self.known, self.temperature)
         results: list[Json] = []
         errors: list[dict[str, str]] = []
         outcomes = predictor.stream(
@@ -82,6 +88,7 @@ class PredictCommand:
         for outcome in outcomes:
             if isinstance(outcome, StructureError):
                 errors.append({"source": outcome.source or "", "reason": outcome.reason})
+                summary.failed(outcome.source or "", outcome.reason)
                 print(f"error: {outcome}", file=sys.stderr)
                 continue
             written = self._write_files(outcome, plot)
@@ -90,18 +97,32 @@ class PredictCommand:
                 is_bands = isinstance(outcome, BandStructure)
                 details = band_details(outcome).to_json() if is_bands else {}
                 results.append({**outcome.to_dict(), "properties": {**properties, **details}})
-            if self.json_path != STDOUT:
-                print(
-                    self._table(outcome, properties, written, predictor)
-                    if single
-                    else _line(outcome, properties),
-                    flush=True,
-                )
+            if single and self.json_path != STDOUT:
+                print(self._table(outcome, properties, written, predictor), flush=True)
+            elif not single:
+                self._print_row(summary, outcome, properties)
+        if self.csv and not single:
+            write_text(self.output / SUMMARY, summary.to_csv())
         if self.json_path is not None:
             self._write_json(predictor, results, errors)
         if not single:
             print(f"{len(sources) - len(errors)} predicted, {len(errors)} failed", file=sys.stderr)
         return len(errors)
+
+    def _print_row(self, summary: Summary, outcome: Any, properties: Values) -> None:
+        """A line of the table, its heading before the first; a pipe gets JSON alone."""
+        is_first = summary.is_empty
+        line = summary.row(outcome, properties)
+        if self.json_path != STDOUT:
+            print(f"{summary.header()}\n{line}" if is_first else line, flush=True)
+
+    def _check_formats(self, predictor: AnyPredictor) -> None:
+        allowed = BAND_FORMATS if predictor.gives_bands else tuple(FORMATS)
+        for name in self.formats:
+            if name not in allowed:
+                raise ConfigError(f"--format {name}; allowed here: {', '.join(allowed)}")
+        if self.temperatures is not None and not self.known.kind.thermal:
+            raise ConfigError(f"--temperatures are of phonons, not of {self.known.kind.title}")
 
     def _predictor(self) -> AnyPredictor:
         asked = self.property_name
@@ -155,19 +176,26 @@ class PredictCommand:
         return stem
 
     def _write_files(self, spectrum: Any, plot: bool) -> list[Path]:
-        wanted = {".png": plot, ".csv": self.csv, ".html": self.html}
-        if not any(wanted.values()):
+        asked = [*self.formats, *(["csv"] if self.csv and "csv" not in self.formats else [])]
+        if not (asked or plot or self.html or self.temperatures is not None):
             return []
         base = f"{self._stem(spectrum)}-{spectrum.quantity.replace('_', '-')}"
-        paths = [self.output / f"{base}{suffix}" for suffix, asked in wanted.items() if asked]
-        for path in paths:
-            if path.suffix == ".png":
-                spectrum.plot(path)
-            elif path.suffix == ".csv":
-                spectrum.to_csv(path)
-            else:
-                spectrum.plot_html(path)
-        return paths
+        written: list[Path] = []
+        if plot:
+            written.append(self.output / f"{base}.png")
+            spectrum.plot(written[-1])
+        if self.html:
+            written.append(self.output / f"{base}.html")
+            spectrum.plot_html(written[-1])
+        for name in asked:
+            suffix, write = FORMATS[name]
+            written.append(self.output / f"{base}{suffix}")
+            write(spectrum, written[-1])
+        if self.temperatures is not None:
+            written.append(self.output / f"{base}-thermodynamics.csv")
+            table = spectrum.thermal_properties(self.temperatures).to_pandas()
+            write_text(written[-1], table.to_csv())
+        return written
 
     def _table(
         self, outcome: Any, properties: Values, written: list[Path], predictor: AnyPredictor
@@ -251,22 +279,31 @@ def _structures_of(
         yield StructureError(error.reason, name)
 
 
-def _line(spectrum: Any, properties: Values) -> str:
-    if isinstance(spectrum, BandStructure):
-        return _with_warnings(band_line(spectrum, properties), spectrum)
-    mean = properties.get("mean_frequency")
-    shown = f" mean {mean:7.1f} 1/cm" if mean is not None else ""
-    half = properties.get("mean_frequency_half_width_90")
-    shown += "" if half is None else f" ± {half:.1f}"
-    meta = spectrum.metadata
-    if "familiarity" in meta:
-        shown += f"  familiarity {meta['familiarity']:.2f}"
-    line = f"{spectrum.name:32s} {meta['formula']:16s} {meta['crystal_system']:12s}{shown}".rstrip()
-    return _with_warnings(line, spectrum)
+def _write_parquet(outcome: Any, path: Path) -> None:
+    try:
+        import pyarrow  # noqa: F401
+    except ModuleNotFoundError:
+        raise MissingExtraError("pyarrow", "screen", "--format parquet") from None
+    table = outcome.to_pandas()
+    (table.to_frame() if hasattr(table, "to_frame") else table).to_parquet(path)
 
 
-def _with_warnings(line: str, outcome: Any) -> str:
-    return "\n".join([line, *(f"    warning: {text}" for text in outcome.warnings)])
+def _write_pymatgen(outcome: Any, path: Path) -> None:
+    """What ``MontyDecoder`` reads."""
+    from monty.json import MontyEncoder
+
+    write_text(path, json.dumps(outcome.to_pymatgen(), cls=MontyEncoder))
+
+
+FORMATS: dict[str, tuple[str, Callable[[Any, Path], object]]] = {
+    "csv": (".csv", lambda outcome, path: outcome.to_csv(path)),
+    "json": (".json", lambda outcome, path: outcome.to_json(path)),
+    "parquet": (".parquet", _write_parquet),
+    "pymatgen": (".pymatgen.json", _write_pymatgen),
+    "phonopy": (".total_dos.dat", lambda outcome, path: outcome.to_phonopy(path)),
+}
+"""``--format``: ending of the file, and what writes it."""
+BAND_FORMATS = ("csv", "json", "parquet", "pymatgen")
 
 
 def _table(spectrum: Spectrum, derived: list[tuple[str, str]], written: list[Path]) -> str:

@@ -128,7 +128,7 @@ def screen(
     order = None if sort is None else parse_expression(sort, variables, "number")
 
     out = Path(output).resolve()
-    reader = open_source(Path(source))
+    reader = open_source(source)
     plan = Plan(
         source=reader.fingerprint(),
         model=model_name(checkpoint),

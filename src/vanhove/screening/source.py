@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from io import BufferedReader, StringIO
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 from typing import IO, Any
 
@@ -129,12 +130,18 @@ class Source:
         return guarded(cls.crystals, record.content, record.id)
 
 
-def open_source(path: Path) -> Source:
+def open_source(source: str | PathLike[str]) -> Source:
     """The reader for a file or folder, by its name.
 
     Raises:
         ConfigError: nothing there, or a format that is not known.
     """
+    if not isinstance(source, str | PathLike):
+        raise ConfigError(
+            f"a {type(source).__name__} is no source; allowed: a file or a folder. Of structures "
+            "in memory: for spectrum in vanhove.load().stream(structures)"
+        )
+    path = Path(source)
     if path.is_dir():
         return ParquetSource(path) if any(path.rglob("*.parquet")) else FolderSource(path)
     if not path.is_file():

@@ -24,7 +24,7 @@ from vanhove.prediction.electron_predictor import ElectronPredictor
 from vanhove.server import answers, uploads
 from vanhove.server.orders import ReferenceOrder
 from vanhove.server.settings import ServerSettings
-from vanhove.server.views import bands_answer, numbers_of
+from vanhove.server.views import bands_answer, spectrum_answer
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.spectrum import Spectrum
 
@@ -74,7 +74,7 @@ def read_reference(
         quantity=some.quantity,
         unit=some.unit,
         normalisation=normalisation,
-        spectrum=None if spectrum is None else answers.SpectrumAnswer(**numbers_of(spectrum)),
+        spectrum=None if spectrum is None else spectrum_answer(spectrum),
         bands=None if bands is None else bands_answer(bands),
         predicted=_predicted(bands, predictor),
     )

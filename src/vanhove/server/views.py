@@ -140,10 +140,10 @@ class View:
             scale="" if spectrum is None else kind.normalisations[spectrum.normalisation].label,
             familiarity=outcome.metadata.get("familiarity"),
             warnings=[*outcome.warnings, *self._more_warnings()],
-            spectrum=None if spectrum is None else answers.SpectrumAnswer(**numbers_of(spectrum)),
+            spectrum=None if spectrum is None else spectrum_answer(spectrum),
             bands=None if self.bands is None else bands_answer(self.bands),
             densities=[
-                answers.DensityAnswer(name=name, **numbers_of(spectrum))
+                answers.DensityAnswer(name=name, **dict(spectrum_answer(spectrum)))
                 for name, spectrum in self.densities.items()
             ],
             properties=[*crystal_properties(outcome), *self.properties()],
@@ -314,16 +314,16 @@ def _hex(colour: np.ndarray) -> str:
     return "#" + "".join(f"{round(255 * float(part)):02x}" for part in colour)
 
 
-def numbers_of(spectrum: Spectrum) -> dict[str, Any]:
-    """Grid, values and the 90 % interval as lists."""
+def spectrum_answer(spectrum: Spectrum) -> answers.SpectrumAnswer:
+    """A density as JSON, with the 90 % interval where the error bars are calibrated."""
     with_bars = spectrum.std is not None and "interval_factors" in spectrum.metadata
     lower, upper = spectrum.interval(0.9) if with_bars else (None, None)
-    return {
-        "grid": spectrum.grid.tolist(),
-        "values": spectrum.values.tolist(),
-        "lower_90": None if lower is None else lower.tolist(),
-        "upper_90": None if upper is None else upper.tolist(),
-    }
+    return answers.SpectrumAnswer(
+        grid=spectrum.grid.tolist(),
+        values=spectrum.values.tolist(),
+        lower_90=None if lower is None else lower.tolist(),
+        upper_90=None if upper is None else upper.tolist(),
+    )
 
 
 def bands_answer(bands: BandStructure) -> answers.BandsAnswer:

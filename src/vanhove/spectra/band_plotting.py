@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from vanhove.spectra.plotting import COLOUR, REFERENCE_COLOUR, TEXT_COLOUR
+import numpy as np
+
+from vanhove.spectra.plotting import (
+    COLOUR,
+    REFERENCE_COLOUR,
+    SHADED,
+    TEXT_COLOUR,
+    shade_label,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +32,8 @@ def figure(
 ) -> Figure:
     """Bands as lines over the path; the Fermi level dashed; VBM, CBM and the gap marked.
 
-    Error bars of one standard deviation are shaded, the darker the more bands may be there.
+    The 90 % interval is shaded, the darker the more bands may be there; one standard deviation
+    where the error bars are not calibrated.
 
     Args:
         bands: what to plot. Electrons are plotted from their Fermi level.
@@ -49,10 +58,11 @@ def figure(
             axes.plot(x[start:end], energies[start:end], color=colour, linewidth=width)
             if other.std is None:
                 continue
-            for band, std in zip(energies[start:end].T, other.std[start:end].T, strict=True):
-                axes.fill_between(x[start:end], band - std, band + std, **_shade(colour))
+            half = _half_width(other)[start:end]
+            for band, own in zip(energies[start:end].T, half.T, strict=True):
+                axes.fill_between(x[start:end], band - own, band + own, **_shade(colour))
     if bands.std is not None:
-        handle = Patch(label="± 1σ", **_shade(COLOUR))
+        handle = Patch(label=shade_label(bands.metadata), **_shade(COLOUR))
         axes.legend(
             handles=[handle],
             loc="lower right",
@@ -80,6 +90,13 @@ def figure(
     if title:
         axes.set_title(title, loc="left", color=TEXT_COLOUR)
     return drawing
+
+
+def _half_width(bands: Dispersion) -> np.ndarray:
+    assert bands.std is not None
+    if shade_label(bands.metadata) == "± 1σ":
+        return bands.std
+    return bands.interval(float(SHADED))[1] - bands.energies
 
 
 def _shade(colour: str) -> dict[str, Any]:

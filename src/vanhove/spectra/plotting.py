@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +22,8 @@ COLOUR = "#1f5fa8"
 ACCENT_COLOUR = "#c2571a"
 REFERENCE_COLOUR = "#8a8a8a"
 TEXT_COLOUR = "#333333"
+SHADED = "0.9"
+"""Level of the interval around lines."""
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
@@ -30,7 +33,9 @@ def figure(
     title: str | None = None,
     size: tuple[float, float] = (6.4, 3.6),
 ) -> Figure:
-    """The spectrum as a line with its 1-sigma band, over the reference as a grey area.
+    """The spectrum as a line with its 90 % interval, over the reference as a grey area.
+
+    Where the error bars are not calibrated, one standard deviation is shaded instead.
 
     Args:
         spectrum: what to plot.
@@ -60,7 +65,13 @@ def figure(
     if spectrum.std is not None:
         low, high = _band(spectrum)
         axes.fill_between(
-            spectrum.grid, low, high, color=COLOUR, alpha=0.22, linewidth=0, label="± 1σ"
+            spectrum.grid,
+            low,
+            high,
+            color=COLOUR,
+            alpha=0.22,
+            linewidth=0,
+            label=shade_label(spectrum.metadata),
         )
     axes.plot(spectrum.grid, spectrum.values, color=COLOUR, linewidth=1.8, label=label)
 
@@ -130,7 +141,7 @@ def html(spectrum: Density, reference: Density | None = None, title: str | None 
         chart.add_scatter(
             x=np.concatenate([spectrum.grid, spectrum.grid[::-1]]).tolist(),
             y=np.concatenate([high, low[::-1]]).tolist(),
-            name="± 1σ",
+            name=shade_label(spectrum.metadata),
             line={"width": 0},
             fill="toself",
             fillcolor="rgba(31, 95, 168, 0.22)",
@@ -224,11 +235,19 @@ def _comparable(reference: Density, spectrum: Density) -> Density:
     return reference
 
 
+def shade_label(metadata: Mapping[str, Any]) -> str:
+    """What is shaded around a line: the stated interval, or what is known of the error."""
+    return "90 % interval" if SHADED in metadata.get("interval_factors", {}) else "± 1σ"
+
+
 def _band(spectrum: Density) -> tuple[np.ndarray, np.ndarray]:
     assert spectrum.std is not None
-    low = spectrum.values - spectrum.std
+    if shade_label(spectrum.metadata) != "± 1σ":
+        low, high = spectrum.interval(float(SHADED))
+    else:
+        low, high = spectrum.values - spectrum.std, spectrum.values + spectrum.std
     # A density of states is not negative: the band stops at 0, unless the line itself is below.
-    return np.maximum(low, np.minimum(spectrum.values, 0.0)), spectrum.values + spectrum.std
+    return np.maximum(low, np.minimum(spectrum.values, 0.0)), high
 
 
 def _title(spectrum: Density, subscript: str | None) -> str:

@@ -274,7 +274,7 @@ class Spectrum(Density):
         reference: Spectrum | None = None,
         title: str | None = None,
     ) -> Figure:
-        """Plot with its 1-sigma band, over an optional reference spectrum.
+        """Plot with its 90 % interval, over an optional reference spectrum.
 
         Args:
             path: where to save, ``.png``, ``.svg`` or ``.pdf``; nowhere by default.

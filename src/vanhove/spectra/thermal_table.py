@@ -102,6 +102,23 @@ class ThermalProperties:
         return table
 
 
+def temperature_range(text: str) -> np.ndarray:
+    """Temperatures from ``START:STOP:STEP``, K; the last is STOP where the steps reach it.
+
+    Raises:
+        ConfigError: another form, a step that is not positive, or more than 100,000.
+    """
+    try:
+        start, stop, step = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise ConfigError(
+            f"temperatures {text!r}; give START:STOP:STEP in K, 100:1000:50"
+        ) from None
+    if not (0 <= start <= stop < np.inf and step > 0) or (stop - start) / step > 1e5:
+        raise ConfigError(f"temperatures {text!r}; allowed: 0 <= START <= STOP and a positive STEP")
+    return start + step * np.arange(int((stop - start) / step + 1e-9) + 1)
+
+
 def thermal_properties(
     spectrum: Density, temperatures: Sequence[float] | np.ndarray = TEMPERATURES
 ) -> ThermalProperties:
