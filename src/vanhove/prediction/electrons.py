@@ -199,7 +199,8 @@ class Electrons:
             path = high_symmetry_path(self.crystal, path).continuous()
         if isinstance(path, KPath):
             kpoints, cell = path.sample(n_points), path.crystal
-            solver = CrystalHamiltonian(self._models, cell)
+            same = _same_cell(cell, self.crystal)
+            solver = self.solver if same else CrystalHamiltonian(self._models, cell)
             convention = path.convention
         else:
             kpoints, cell, solver, convention = path, self.crystal, self.solver, "given"
@@ -354,8 +355,10 @@ class Electrons:
             path = high_symmetry_path(self.crystal)
         except StructureError:
             return self.solver, *self._mesh, None, None
-        solver = CrystalHamiltonian(self._models, path.crystal)
         points = path.sample(_PATH_POINTS).fractional
+        if _same_cell(path.crystal, self.crystal):
+            return self.solver, *self._mesh, self.solver.energies(points), points
+        solver = CrystalHamiltonian(self._models, path.crystal)
         return solver, *_mesh_states(solver, self.mesh_density), solver.energies(points), points
 
     @cached_property
@@ -397,6 +400,11 @@ def mesh_shape(crystal: Crystal, density: float) -> np.ndarray:
     """Even divisions, so that the boundary of the Brillouin zone is on the mesh, ``[3]``."""
     lengths = 2 * np.pi * np.linalg.norm(np.linalg.inv(crystal.lattice).T, axis=1)
     return 2 * np.maximum(np.ceil(lengths * density / 2 - 1e-6), 1).astype(int)
+
+
+def _same_cell(one: Crystal, other: Crystal) -> bool:
+    """Whether k-points of one are k-points of the other."""
+    return np.allclose(one.lattice, other.lattice, rtol=0, atol=1e-8)
 
 
 def _mesh_states(solver: CrystalHamiltonian, density: float) -> tuple[Eigenvalues, np.ndarray]:
