@@ -39,7 +39,7 @@ from vanhove.evaluation.electron_states import Prediction, Predictor, measure_al
 from vanhove.models.tight_binding.error_bars import HalfWidths
 from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
 from vanhove.models.tight_binding.network import TightBinding
-from vanhove.prediction.electron_calibration import energy_errors, gap_errors
+from vanhove.prediction.electron_calibration import gap_errors, state_errors
 from vanhove.prediction.electron_predictor import FOLDER, NAME
 from vanhove.prediction.electrons import Electrons
 from vanhove.results import write_result
@@ -70,6 +70,7 @@ CONVENTIONS = {
 }
 
 
+PLURAL = {"energy": "energies", "density": "densities"}
 NAMED = (
     "mp-149", "mp-32", "mp-2534", "mp-66", "mp-1265", "mp-22862", "mp-1143", "mp-2657", "mp-2133",
     "mp-5229", "mp-127", "mp-134", "mp-30", "mp-2741", "mp-804", "mp-2815", "mp-19717", "mp-5020",
@@ -202,23 +203,30 @@ def other_rows(ids: set[str]) -> list[dict[str, object]]:
 
 
 def coverage(
-    models: list[TightBinding], states: list[ElectronStates], half_widths: HalfWidths
+    models: list[TightBinding], states: list[ElectronStates], half_widths: dict[str, HalfWidths]
 ) -> dict[str, float]:
-    """Share of energies inside their 90 % intervals; each crystal counts the same."""
-    inside: dict[bool, list[float]] = {False: [], True: []}
-    errors, spreads = [], []
+    """Share of energies and densities inside their 90 % intervals; each crystal counts the same."""
+    inside: dict[tuple[str, bool], list[float]] = {}
+    means, spreads = [], []
     for state in states:
-        error, spread = energy_errors(models, state)
-        held = np.abs(error) <= half_widths.of(spread, 0.9)
-        inside[state.edges.is_metal].append(float(held.mean()))
-        errors.append(float(np.abs(error).mean()))
-        spreads.append(float(spread.mean()))
-    return {
-        "energies_in_90": float(np.mean(inside[False] + inside[True])),
-        "energies_in_90_metals": float(np.mean(inside[True])),
-        "energies_in_90_insulators": float(np.mean(inside[False])),
-        "rank_correlation_of_spread_and_error": float(spearmanr(errors, spreads).statistic),
-    }
+        error = state_errors(models, state)
+        for name in ("energy", "density"):
+            spread = getattr(error, f"{name}_spread")
+            half = half_widths[f"{name} of {error.kind}"].of(spread, 0.9)
+            held = np.abs(getattr(error, name)) <= half
+            if len(held):
+                key = (PLURAL[name], state.edges.is_metal)
+                inside.setdefault(key, []).append(float(held.mean()))
+        means.append(float(np.abs(error.energy).mean()))
+        spreads.append(error.spread)
+    found = {}
+    for name in PLURAL.values():
+        metals, others = inside.get((name, True), []), inside.get((name, False), [])
+        found[f"{name}_in_90"] = float(np.mean(metals + others))
+        found |= {f"{name}_in_90_metals": float(np.mean(metals))} if metals else {}
+        found |= {f"{name}_in_90_insulators": float(np.mean(others))} if others else {}
+    rank = float(spearmanr(means, spreads).statistic)
+    return found | {"rank_correlation_of_familiarity_and_error": -rank}
 
 
 def measure_named(models: list[TightBinding]) -> list[dict[str, object]]:
@@ -332,8 +340,8 @@ def main() -> None:
     else:
         chosen = [states[names[row]] for row in parts[given.part]]
         mean, each = measure_all(chosen, by_models(models))
-        if "energy" in half_widths:
-            result["error_bars"] = coverage(models, chosen, half_widths["energy"])
+        if "energy of metals" in half_widths:
+            result["error_bars"] = coverage(models, chosen, half_widths)
             print(result["error_bars"])
         counts = {k: mean.pop(k) for k in list(mean) if k.startswith("n_")}
         rows = [{"row": NAME, **counts, **mean}]

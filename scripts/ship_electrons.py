@@ -3,7 +3,8 @@
     python scripts/ship_electrons.py RUN [RUN ...]
 
 Each RUN is a folder of `scripts/train_electrons.py`. Error bars are calibrated on the validation
-part of `electron_pbe` and, of the gap, on the crystals of gaps_mp to choose by (VANHOVE_DATA).
+part of `electron_pbe`, with later crystals of its formulas, and, of the gap, on the crystals of
+gaps_mp to choose by (VANHOVE_DATA).
 """
 
 from __future__ import annotations
@@ -16,7 +17,12 @@ import torch
 from vanhove.datasets.electron_pbe import electron_parts, load_electron_states
 from vanhove.datasets.graph_store import domain_of
 from vanhove.models.tight_binding.error_bars import calibrate
-from vanhove.prediction.electron_calibration import energy_errors, gap_errors
+from vanhove.prediction.electron_calibration import (
+    calibration_rows,
+    gap_errors,
+    state_errors,
+    state_half_widths,
+)
 from vanhove.prediction.electron_predictor import FOLDER, NAME
 from vanhove.runs.hamiltonian import HamiltonianInfo, load_hamiltonian, save_hamiltonian
 from vanhove.training.band_labels import gap_labels
@@ -30,17 +36,18 @@ def main(folders: list[str]) -> None:
         members, own = load_hamiltonian(Path(folder) / "member.safetensors")
         models += members
         trained += own.members
-    half_widths = {}
+    half_widths, spreads = {}, []
     if len(models) > 1:
         states = list(load_electron_states().values())
         formulas = [state.crystal.formula for state in states]
         parts = electron_parts([state.crystal.name for state in states], formulas)
-        pairs = [energy_errors(models, states[row]) for row in parts["valid"]]
-        half_widths["energy"] = calibrate(*map(list, zip(*pairs, strict=True)))
+        errors = [state_errors(models, states[row]) for row in calibration_rows(parts)]
+        half_widths |= state_half_widths(errors)
+        spreads = sorted(error.spread for error in errors)
         found, target, spread = gap_errors(models, gap_labels()["valid"])
         open_ = (found > 0) | (target > 0)
-        errors = list((found - target)[open_][:, None])
-        half_widths["gap"] = calibrate(errors, list(spread[open_][:, None]))
+        off = list((found - target)[open_][:, None])
+        half_widths["gap"] = calibrate(off, list(spread[open_][:, None]))
     run = ElectronRun(**trained[0].run)
     crystals = [state.crystal for state in pbe_rows()]
     crystals += [label.crystal for label in (*teacher_rows(), *gap_rows(run.gap_atoms))]
@@ -53,6 +60,7 @@ def main(folders: list[str]) -> None:
         members=trained,
         elements=elements,
         half_widths=half_widths,
+        spreads=spreads,
         domain=domain_of(crystals, range(len(crystals))),
     )
     save_hamiltonian(path, models, info)

@@ -3,6 +3,7 @@ import pytest
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.errors import ConfigError
+from vanhove.models.tight_binding.error_bars import HalfWidths
 from vanhove.prediction.electron_predictor import load_electrons
 from vanhove.prediction.electrons import Electrons
 
@@ -146,3 +147,28 @@ def test_wrong_questions(silicon):
         silicon.projected_dos(by="orbital")
     with pytest.raises(ConfigError, match="path 'mine'"):
         silicon.bands("mine")
+
+
+def test_error_bars_in_words(models, silicon):
+    def with_gap_bars(factor):
+        half = {"gap": HalfWidths(0.1, {"0.9": factor}, 9)}
+        return Electrons(models, silicon.crystal, half_widths=half)
+
+    sure, unsure = with_gap_bars(0.0), with_gap_bars(1e3)
+    assert silicon.band_gap > 0
+    assert sure.warnings == silicon.warnings == []
+    assert "may be a metal" in unsure.warnings[0]
+    assert list(unsure.bands().warnings) == list(unsure.dos().warnings) == unsure.warnings
+    assert unsure.dos().metadata["band_gap_half_width_90"] == unsure.gap_half_width()
+
+
+def test_error_bars_of_densities_follow_how_networks_differ(models, silicon):
+    grid = np.arange(-6, 4, 0.1)
+    half = {"density of insulators": HalfWidths(0.05, {"0.9": 2.0}, 9)}
+    many = Electrons(models, silicon.crystal, half_widths=half)
+    one = Electrons(models[:1], silicon.crystal, half_widths=half)
+    assert np.ptp(one.dos_half_widths(grid)) < 1e-9  # the floor alone
+    assert many.dos_half_widths(grid).shape == grid.shape
+    assert (many.dos_half_widths(grid) > 0).all() and np.ptp(many.dos_half_widths(grid)) > 0
+    with pytest.raises(ConfigError, match="not calibrated"):
+        silicon.dos_half_widths(grid)

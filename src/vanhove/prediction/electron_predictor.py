@@ -24,7 +24,8 @@ from vanhove.crystal.symmetry import (
 from vanhove.errors import CheckpointError, ConfigError, StructureError
 from vanhove.models.tight_binding.atoms import atom_table
 from vanhove.models.tight_binding.network import TightBinding
-from vanhove.prediction.electrons import MESH_DENSITY, Electrons, default_grid
+from vanhove.prediction.electron_mesh import MESH_DENSITY, default_grid
+from vanhove.prediction.electrons import Electrons
 from vanhove.prediction.predictor import Made, usable
 from vanhove.prediction.structures import StructureLike, Structures, listed
 from vanhove.prediction.warnings import structure_warnings, with_warnings
@@ -64,6 +65,7 @@ class ElectronInfo:
 
     Attributes:
         elements: atomic numbers of those in the training data.
+        has_familiarity: whether predictions bring it.
     """
 
     quantity: str
@@ -73,6 +75,7 @@ class ElectronInfo:
     unit: str = "eV"
     normalisation: str = str(ELECTRON_DOS.counted)
     ensemble: None = None
+    has_familiarity: bool = False
 
 
 AnyInfo: TypeAlias = ModelInfo | ElectronInfo
@@ -108,6 +111,7 @@ class ElectronPredictor(Generic[Made]):
             raise ConfigError(f"property {property!r} of {name}; allowed: {allowed}")
         self.models, self.name, self.path = models, name, path
         self.half_widths = info.half_widths
+        self.spreads = np.asarray(info.spreads)
         self.gives_bands = property == "bands"
         self.grid = default_grid() if grid is None else check_grid(np.asarray(grid))
         n_crystals = [member.history.get("pbe", {}).get("n_crystals", 0) for member in info.members]
@@ -115,6 +119,7 @@ class ElectronPredictor(Generic[Made]):
             quantity=_QUANTITY[property],
             grid=self.grid.tolist(),
             elements=atom_table().known.tolist() if info.elements is None else info.elements,
+            has_familiarity=bool(info.spreads),
             trained=Trained(TrainingData(max(n_crystals, default=0)), info.domain),
         )
 
@@ -194,12 +199,14 @@ class ElectronPredictor(Generic[Made]):
             except StructureError as error:
                 yield error
                 continue
-            facts = {
+            facts: dict[str, Any] = {
                 "formula": crystal.formula,
                 "crystal_system": standard.crystal_system,
                 "space_group_symbol": standard.space_group_symbol,
                 "space_group_number": standard.space_group_number,
             }
+            if len(self.spreads):
+                facts["familiarity"] = self.familiarity(electrons)
             said = structure_warnings(
                 crystal, standard, SYMMETRY_TOLERANCE, self.info.trained.domain
             )
@@ -211,6 +218,10 @@ class ElectronPredictor(Generic[Made]):
                     metadata={**found.metadata, **facts} | ({"warnings": said} if said else {}),
                 )
             )
+
+    def familiarity(self, electrons: Electrons) -> float:
+        """0 to 1: the share of crystals not trained on where the networks differ more."""
+        return float((self.spreads > electrons.solver.spread).mean())
 
     def _electrons(self, structure: Any, primitive: bool, mesh_density: float) -> Electrons:
         crystal: Crystal = read_crystal(structure)

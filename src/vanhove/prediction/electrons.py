@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -16,19 +16,22 @@ from vanhove.errors import ConfigError, StructureError
 from vanhove.models.tight_binding.error_bars import HalfWidths
 from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
 from vanhove.models.tight_binding.network import TightBinding
-from vanhove.physics.meshes import irreducible_mesh
-from vanhove.physics.tetrahedra import Tetrahedra, mesh_tetrahedra, states_below
+from vanhove.physics.tetrahedra import states_below
 from vanhove.prediction.electron_files import real_space, write_bxsf, write_wannier90
+from vanhove.prediction.electron_mesh import (
+    MESH_DENSITY,
+    default_grid,
+    density_spread,
+    mesh_shape,
+    mesh_states,
+    same_cell,
+)
 from vanhove.spectra.bands import BandGap, BandStructure
 from vanhove.spectra.eigenvalues import SPIN_DEGENERACY, BandEdges, Eigenvalues, band_edges
 from vanhove.spectra.grids import cell_edges, check_grid
 from vanhove.spectra.quantities import ELECTRON_DOS
 from vanhove.spectra.spectrum import Spectrum
 
-MESH_DENSITY = 3.0
-"""k-points per 1/angstrom, of meshes by default."""
-_TOLERANCE = 1e-3
-"""angstrom: meshes are reduced by symmetries that hold to this."""
 _ABOVE = 6.0
 """eV above the conduction band minimum (metals: Fermi level); higher bands are not shown."""
 _BELOW = 25.0
@@ -52,7 +55,8 @@ class Electrons:
         crystal: in the cell whose reciprocal basis k-points refer to.
         name: of the model, shown in results.
         mesh_density: k-points per 1/angstrom of the meshes.
-        half_widths: of the error bars of ``energy`` and ``gap``, from calibration.
+        half_widths: of the error bars, from calibration: of ``gap``, and of ``energy`` and
+            ``density`` for metals and insulators apart (``energy of metals``).
 
     Raises:
         StructureError: an element without levels.
@@ -109,7 +113,29 @@ class Electrons:
         Raises:
             ConfigError: weights without calibrated error bars, or another level.
         """
-        return self._calibrated("energy").of(self.energy_spread(kpoints), level)
+        return self._calibrated(f"energy of {self._kind}").of(self.energy_spread(kpoints), level)
+
+    def dos_half_widths(self, grid: np.ndarray | None = None, level: float = 0.9) -> np.ndarray:
+        """Half widths of the intervals of `dos` with a broadening of 0.1 eV, states/eV/cell.
+
+        Calibrated between -6 and 4 eV, where the density is at least a twentieth of its maximum.
+
+        Args:
+            grid: as of `dos`.
+            level: probability that an interval holds the density.
+
+        Returns:
+            ``[n_points]``.
+
+        Raises:
+            ConfigError: as `energy_half_widths`.
+        """
+        grid = default_grid() if grid is None else check_grid(grid)
+        states, points = self._mesh
+        spread, scale = density_spread(
+            self.solver.member_energies(points) - self._edges.vbm, states.weights, grid
+        )
+        return self._calibrated(f"density of {self._kind}").of(spread / scale, level) * scale
 
     def gap_half_width(self, level: float = 0.9) -> float:
         """Half width of the interval that holds the PBE gap with probability ``level``, eV.
@@ -118,6 +144,24 @@ class Electrons:
             ConfigError: as `energy_half_widths`.
         """
         return float(self._calibrated("gap").of(self.gap_spread, level))
+
+    def _gap_bar(self) -> dict[str, float]:
+        """For the metadata of predictions."""
+        if self.is_metal or "gap" not in self._half_widths:
+            return {}
+        return {"band_gap_half_width_90": self.gap_half_width()}
+
+    @property
+    def warnings(self) -> list[str]:
+        """When not to trust the gap, in words."""
+        bar = self._gap_bar().get("band_gap_half_width_90", 0.0)
+        if bar < self.band_gap or self.is_metal:
+            return []
+        return [f"gap {self.band_gap:.2f} ± {bar:.2f} eV: not certain, this may be a metal"]
+
+    @property
+    def _kind(self) -> str:
+        return "metals" if self.is_metal else "insulators"
 
     @property
     def gap_spread(self) -> float:
@@ -199,7 +243,7 @@ class Electrons:
             path = high_symmetry_path(self.crystal, path).continuous()
         if isinstance(path, KPath):
             kpoints, cell = path.sample(n_points), path.crystal
-            same = _same_cell(cell, self.crystal)
+            same = same_cell(cell, self.crystal)
             solver = self.solver if same else CrystalHamiltonian(self._models, cell)
             convention = path.convention
         else:
@@ -214,13 +258,7 @@ class Electrons:
             fermi_level=self.fermi_level,
             crystal=cell,
             name=self.crystal.name or self.crystal.formula,
-            metadata={
-                "model": self.name,
-                "formula": self.crystal.formula,
-                "path": convention,
-                "is_metal": self.is_metal,
-                "band_gap": self.band_gap,
-            },
+            metadata={"path": convention, **self._metadata},
         )
 
     def dos(self, grid: np.ndarray | None = None, broadening: float | None = None) -> Spectrum:
@@ -356,15 +394,27 @@ class Electrons:
         except StructureError:
             return self.solver, *self._mesh, None, None
         points = path.sample(_PATH_POINTS).fractional
-        if _same_cell(path.crystal, self.crystal):
+        if same_cell(path.crystal, self.crystal):
             return self.solver, *self._mesh, self.solver.energies(points), points
         solver = CrystalHamiltonian(self._models, path.crystal)
-        return solver, *_mesh_states(solver, self.mesh_density), solver.energies(points), points
+        return solver, *mesh_states(solver, self.mesh_density), solver.energies(points), points
 
     @cached_property
     def _mesh(self) -> tuple[Eigenvalues, np.ndarray]:
         """States of the mesh of ``crystal``, absolute, and its points."""
-        return _mesh_states(self.solver, self.mesh_density)
+        return mesh_states(self.solver, self.mesh_density)
+
+    @cached_property
+    def _metadata(self) -> dict[str, Any]:
+        said = self.warnings
+        return {
+            "model": self.name,
+            "formula": self.crystal.formula,
+            "is_metal": self.is_metal,
+            "band_gap": self.band_gap,
+            **self._gap_bar(),
+            **({"warnings": said} if said else {}),
+        }
 
     def _names(self, by: Projection) -> list[str]:
         """What each state of the basis counts for."""
@@ -378,12 +428,6 @@ class Electrons:
         return [f"{e} {SHELLS[shell]}" for e, shell in zip(elements, shells, strict=True)]
 
     def _spectrum(self, grid: np.ndarray, values: np.ndarray, part: str = "") -> Spectrum:
-        metadata = {
-            "model": self.name,
-            "formula": self.crystal.formula,
-            "is_metal": self.is_metal,
-            "band_gap": self.band_gap,
-        }
         return Spectrum(
             grid=grid,
             values=values.clip(min=0),
@@ -392,27 +436,8 @@ class Electrons:
             quantity=ELECTRON_DOS.name,
             crystal=self.crystal,
             name=" ".join(filter(None, (self.crystal.name or self.crystal.formula, part))),
-            metadata=metadata,
+            metadata=self._metadata,
         )
-
-
-def mesh_shape(crystal: Crystal, density: float) -> np.ndarray:
-    """Even divisions, so that the boundary of the Brillouin zone is on the mesh, ``[3]``."""
-    lengths = 2 * np.pi * np.linalg.norm(np.linalg.inv(crystal.lattice).T, axis=1)
-    return 2 * np.maximum(np.ceil(lengths * density / 2 - 1e-6), 1).astype(int)
-
-
-def _same_cell(one: Crystal, other: Crystal) -> bool:
-    """Whether k-points of one are k-points of the other."""
-    return np.allclose(one.lattice, other.lattice, rtol=0, atol=1e-8)
-
-
-def _mesh_states(solver: CrystalHamiltonian, density: float) -> tuple[Eigenvalues, np.ndarray]:
-    shape = mesh_shape(solver.crystal, density)
-    points, weights, whole = irreducible_mesh(solver.crystal, shape.tolist(), _TOLERANCE)
-    tetrahedra: Tetrahedra = mesh_tetrahedra(shape, solver.crystal.lattice, whole)
-    energies = solver.energies(points)
-    return Eigenvalues(energies, weights, solver.n_electrons, tetrahedra=tetrahedra), points
 
 
 def _checked(kpoints: np.ndarray) -> np.ndarray:
@@ -420,8 +445,3 @@ def _checked(kpoints: np.ndarray) -> np.ndarray:
     if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
         raise ConfigError(f"kpoints of shape {points.shape}; fractional ones [n_k, 3] are needed")
     return points
-
-
-def default_grid() -> np.ndarray:
-    """-10 to 6 eV every 0.05."""
-    return np.arange(-200, 121) * 0.05

@@ -80,6 +80,8 @@ class Properties:
         known = [*CRYSTAL_PROPERTIES, *own]
         if info.ensemble is not None:
             known += ENSEMBLE_PROPERTIES
+        elif getattr(info, "has_familiarity", False):
+            known.append(PROPERTIES["familiarity"])
         self._known = {item.name: item for item in known}
 
     def __getitem__(self, name: str) -> Property:

@@ -65,7 +65,13 @@ class Property:
         return int(value) if self.integer else float(value)
 
     def half_width(self, outcome: Outcome, calibration: Errors) -> float | None:
-        """Half of its 90 % interval; None without error bars, or where there is no value."""
+        """Half of its 90 % interval; None without error bars, or where there is no value.
+
+        A prediction that brings it in its metadata (``NAME_half_width_90``) needs no calibration.
+        """
+        own = outcome.metadata.get(f"{self.name}_half_width_90")
+        if own is not None:
+            return float(own)
         if self.half is None or calibration is None or self.of(outcome) is None:
             return None
         return self.half(outcome, calibration)

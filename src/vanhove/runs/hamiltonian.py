@@ -37,7 +37,18 @@ def _with_a_number(content: Json) -> Json:
     }
 
 
-HAMILTONIAN_FORMAT = Format({1: _with_a_number}, lambda content: "facts" in content)
+def _metals_apart(content: Json) -> Json:
+    """2 -> 3: error bars of energies are those of metals and those of insulators."""
+    half_widths = dict(content.get("half_widths", {}))
+    if "energy" in half_widths:
+        energy = half_widths.pop("energy")
+        half_widths |= {f"energy of {kind}": energy for kind in ("metals", "insulators")}
+    return {**content, "half_widths": half_widths}
+
+
+HAMILTONIAN_FORMAT = Format(
+    {1: _with_a_number, 2: _metals_apart}, lambda content: "facts" in content
+)
 
 
 class MemberInfo(BaseModel):
@@ -67,7 +78,10 @@ class HamiltonianInfo(BaseModel):
         n_members: networks, whose Hamiltonians are averaged.
         members: how they were trained.
         elements: atomic numbers in the training data; None: all that have levels.
-        half_widths: error bars of ``"energy"`` and ``"gap"``, where they are calibrated.
+        half_widths: error bars of ``"gap"``, ``"energy of metals"``, ``"energy of insulators"`` and
+            the same of ``"density"``, where they are calibrated.
+        spreads: how much the members differ on crystals that they were not trained on, increasing,
+            eV; for the familiarity of others.
         domain: the materials of the training data, where they are known.
     """
 
@@ -81,6 +95,7 @@ class HamiltonianInfo(BaseModel):
     members: list[MemberInfo] = []
     elements: list[int] | None = None
     half_widths: dict[str, HalfWidths] = {}
+    spreads: list[float] = []
     domain: Domain | None = None
 
 

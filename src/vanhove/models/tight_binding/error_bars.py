@@ -1,4 +1,4 @@
-"""Error bars of energies and gaps: how much networks differ, scaled on validation data.
+"""Error bars of energies, densities and gaps: how much networks differ, scaled on validation data.
 
     half width = factor * (spread + floor)
 

@@ -11,7 +11,12 @@ from torch import Tensor
 from vanhove.crystal.crystal import Crystal
 from vanhove.models.tight_binding.atoms import SHELL_OF_ORBITAL
 from vanhove.models.tight_binding.graph import collate_electrons, electron_graph
-from vanhove.models.tight_binding.network import Blocks, TightBinding, hamiltonian
+from vanhove.models.tight_binding.network import (
+    Blocks,
+    TightBinding,
+    energies,
+    hamiltonian,
+)
 from vanhove.physics.bloch import eigenvalues
 from vanhove.physics.meshes import time_reversed_mesh
 
@@ -27,6 +32,13 @@ class CrystalHamiltonian:
     around the Fermi level agree best on a coarse mesh. The mean of their blocks is one Hamiltonian
     again, as fast as a single one.
 
+    Attributes:
+        members: of each network.
+        zeros: what to take off their energies, eV.
+        mean: of all, from the common zero.
+        spread: standard deviation over the networks of energies around the Fermi level, on a coarse
+            mesh of the primitive or whatever cell this is, mean, eV.
+
     Args:
         models: the networks.
         crystal: in any cell.
@@ -41,7 +53,7 @@ class CrystalHamiltonian:
         batch = collate_electrons([self.graph])
         with torch.no_grad():
             self.members: list[Blocks] = [model(batch)[0] for model in models]
-        self.zeros = self._zeros()
+        self.zeros, self.spread = self._compared()
         self.mean = self._mean()
         self.semicore = self.mean.semicore.double().numpy()
 
@@ -144,23 +156,17 @@ class CrystalHamiltonian:
             semicore=mean("semicore", 1.0),
         )
 
-    def _zeros(self) -> list[float]:
-        """What to take off each member's energies."""
+    def _compared(self) -> tuple[list[float], float]:
+        """Zeros and spread of the members, see the class."""
         points = self.cartesian(time_reversed_mesh((2, 2, 2))[0])
         with torch.no_grad():
-            bands = [
-                torch.cat(
-                    [
-                        torch.linalg.eigvalsh(hamiltonian(m, points)),
-                        m.semicore.expand(len(points), -1),
-                    ],
-                    dim=1,
-                ).sort(dim=1).values
-                for m in self.members
-            ]  # fmt: skip
+            bands = torch.stack([energies(member, points) for member in self.members])
         first = bands[0]
         level = first[:, max(self.n_electrons // 2 - 1, 0)].max()
         inside = (first > level + _WINDOW[0]) & (first < level + _WINDOW[1])
         if not inside.any():
             inside[:] = True
-        return [float((own - first)[inside].mean()) for own in bands]
+        apart = (bands - first)[:, inside]
+        zeros = apart.mean(dim=1)
+        spread = (apart - zeros[:, None]).std(dim=0, correction=0).mean()
+        return zeros.tolist(), float(spread)
