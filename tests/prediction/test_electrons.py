@@ -169,6 +169,7 @@ def test_error_bars_of_densities_follow_how_networks_differ(models, silicon):
     one = Electrons(models[:1], silicon.crystal, half_widths=half)
     assert np.ptp(one.dos_half_widths(grid)) < 1e-9  # the floor alone
     assert many.dos_half_widths(grid).shape == grid.shape
-    assert (many.dos_half_widths(grid) > 0).all() and np.ptp(many.dos_half_widths(grid)) > 0
+    assert (many.dos_half_widths(grid) > 0).all()
+    assert np.ptp(many.dos_half_widths(grid)) > 0
     with pytest.raises(ConfigError, match="not calibrated"):
         silicon.dos_half_widths(grid)
