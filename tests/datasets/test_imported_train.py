@@ -155,7 +155,7 @@ def test_import_train_evaluate_predict(kind, phonons, tmp_path, monkeypatch):
             write_electrons(kind, metal, folder)
         else:
             write(kind, phonon, folder)
-    said = vanhove("data", "import", source, data, "-q", "--grid", 0, 400, 10)
+    said = vanhove("data", "import", source, "-o", data, "-q", "--grid", 0, 400, 10)
     assert f"{len(METALS)} materials, 0 skipped" in said
     dataset = load_folder(data)
     assert dataset.quantity == ("electron_dos" if electrons else "phonon_dos")

@@ -328,7 +328,7 @@ def test_electron_properties(small_run, structures, tmp_path):
         )
 
     lost = Properties(electrons.model_copy(update={"normalisation": "min-max"}))
-    assert lost.defaults == ("n_atoms", "crystal_system", "dos_at_zero_over_peak")
+    assert lost.defaults == ("n_atoms", "crystal_system", "dos_at_zero_over_peak", "warnings")
     for name in ("fermi_density", "band_gap"):
         with pytest.raises(ConfigError, match=f"no property '{name}'"):
             lost[name]
@@ -350,13 +350,18 @@ def _die(pipe, job):
 
 def test_models_with_error_bars_tell_how_familiar_a_crystal_is(structures, small_ensemble):
     names = ("familiarity", "mean_std")
-    assert "familiarity" in Properties(load_model(small_ensemble)[1]).defaults
+    known = Properties(load_model(small_ensemble)[1])
+    assert known.defaults[2:4] == ("mean_frequency", "mean_frequency_half_width_90")
+    assert known.defaults[-2:] == ("familiarity", "warnings")
+    names += ("mean_frequency", "mean_frequency_half_width_90", "warnings")
     job = Job(Path(), str(small_ensemble), ArraySource, names, "familiarity >= 0", True, "float32")
     rows = PartitionWorker(job).predict(next(open_source(structures).chunks(4))).properties
     assert rows
     for row in rows:
         assert 0 <= row["familiarity"] <= 1
         assert row["mean_std"] > 0
+        assert 0 < row["mean_frequency_half_width_90"] < row["mean_frequency"]
+        assert row["warnings"] is None or row["familiarity"] < 0.05 or "rare" in row["warnings"]
 
 
 def test_old_names_are_understood_with_a_warning(structures, small_run, tmp_path):

@@ -348,6 +348,31 @@ ENSEMBLE_PROPERTIES = tuple(
     )
 )
 """Of models with error bars."""
+WARNINGS = register_property(
+    Property(
+        "warnings",
+        "text",
+        "",
+        "reasons not to trust the prediction, in words; none where there are none",
+        lambda outcome: "; ".join(outcome.warnings) or None,
+    )
+)
+HALF_WIDTH = "_half_width_90"
+"""Behind the name of a property: half the width of its 90 % interval."""
+
+
+def half_width_property(item: Property, calibration: Errors) -> Property:
+    """Half of the 90 % interval of a property, of a model with error bars."""
+    return Property(
+        f"{item.name}{HALF_WIDTH}",
+        "number",
+        item.unit,
+        f"half of the 90 % interval of {item.name}",
+        lambda outcome: item.half_width(outcome, calibration),
+        of_quantities=item.of_quantities,
+        title=f"{item.label}, half of the 90 % interval",
+        digits=item.digits,
+    )
 
 
 def thermal_property(name: str, kelvin: float) -> Property:

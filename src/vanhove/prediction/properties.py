@@ -16,8 +16,11 @@ from vanhove.errors import ConfigError
 from vanhove.prediction.definitions import (
     CRYSTAL_PROPERTIES,
     ENSEMBLE_PROPERTIES,
+    HALF_WIDTH,
     ROOM,
     THERMAL,
+    WARNINGS,
+    half_width_property,
     thermal_property,
 )
 from vanhove.prediction.electron_predictor import AnyInfo
@@ -77,7 +80,8 @@ class Properties:
             for item in PROPERTIES.values()
             if info.quantity in item.of_quantities and item.name not in lost
         ]
-        known = [*CRYSTAL_PROPERTIES, *own]
+        known = [*CRYSTAL_PROPERTIES, WARNINGS, *own]
+        self._calibration = None if info.ensemble is None else info.ensemble.calibration
         if info.ensemble is not None:
             known += ENSEMBLE_PROPERTIES
         elif getattr(info, "has_familiarity", False):
@@ -93,6 +97,9 @@ class Properties:
         name = current_names(name)
         if name in self._known:
             return self._known[name]
+        of = name.removesuffix(HALF_WIDTH)
+        if of != name and (half := self._half_width(of)) is not None:
+            return half
         thermal = re.fullmatch(r"(\w+?)_(\d{1,5}(?:\.\d+)?)K", name)
         if self.kind.thermal and thermal and thermal[1] in THERMAL:
             return thermal_property(thermal[1], float(thermal[2]))
@@ -101,7 +108,7 @@ class Properties:
     @property
     def own(self) -> tuple[str, ...]:
         """Those that follow from the spectrum, without a temperature in their name."""
-        of_crystal = {item.name for item in CRYSTAL_PROPERTIES}
+        of_crystal = {item.name for item in (*CRYSTAL_PROPERTIES, WARNINGS)}
         return tuple(name for name in self._known if name not in of_crystal)
 
     @property
@@ -115,8 +122,19 @@ class Properties:
     @property
     def defaults(self) -> tuple[str, ...]:
         """What a table of many crystals has when nothing is asked for."""
-        familiarity = ("familiarity",) if "familiarity" in self._known else ()
-        return ("n_atoms", "crystal_system", *self.derived(), *familiarity)
+        names = ["n_atoms", "crystal_system"]
+        for name in self.derived():
+            half = self._half_width(name)
+            names += [name] if half is None else [name, half.name]
+        names += ["familiarity"] if "familiarity" in self._known else []
+        return (*names, WARNINGS.name)
+
+    def _half_width(self, name: str) -> Property | None:
+        """Half of the 90 % interval of a property, if this model knows it."""
+        item = self[name]
+        if item.half is None or self._calibration is None:
+            return None
+        return half_width_property(item, self._calibration)
 
     def derived(self, kelvin: float = ROOM) -> tuple[str, ...]:
         """What is derived from the spectrum when nothing is asked for.
@@ -152,7 +170,7 @@ class Properties:
             if value is not None:
                 found[item.name] = value
             if half is not None:
-                found[f"{item.name}_half_width_90"] = half
+                found[f"{item.name}{HALF_WIDTH}"] = half
         return found
 
 
