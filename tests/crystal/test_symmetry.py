@@ -346,8 +346,30 @@ def test_retries_at_tighter_tolerances(monkeypatch):
         return search(cell, symprec=symprec) if symprec < 1e-4 else None
 
     monkeypatch.setattr(spglib, "get_symmetry_dataset", picky)
+    monkeypatch.setattr(symmetry, "_unambiguous", lambda *_: None)
     assert crystal_system(PROTOTYPES["rutile"][0]) == "tetragonal"
     assert tried == [symmetry.SYMMETRY_TOLERANCE, 1e-3, 1e-5]
+
+
+def test_the_fast_search_finds_what_spglib_finds(monkeypatch):
+    cells = [primitive_cell(crystal) for crystal, *_ in PROTOTYPES.values()]
+    fast = [symmetry._unambiguous(cell, symmetry.SYMMETRY_TOLERANCE, 3.0) for cell in cells]
+    assert sum(found is not None for found in fast) > len(cells) / 2
+    monkeypatch.setattr(symmetry, "_unambiguous", lambda *_: None)
+    for cell, found in zip(cells, fast, strict=True):
+        if found is not None:
+            right = standardize(cell)
+            assert found.space_group_symbol == right.space_group_symbol
+            assert found.fingerprint == right.fingerprint
+            assert_same_crystal(found.primitive, right.primitive)
+
+
+def test_the_fast_search_gives_way_to_spglib_where_it_could_differ():
+    noisy = PROTOTYPES["rock salt"][0]
+    coordinates = noisy.fractional_coordinates.copy()
+    coordinates[0] += 0.02 / np.linalg.norm(noisy.lattice[0])
+    noisy = Crystal(noisy.lattice, coordinates, noisy.atomic_numbers)
+    assert symmetry._unambiguous(noisy, symmetry.SYMMETRY_TOLERANCE, 3.0) is None
 
 
 def test_spglib_deprecation_warnings_stay_inside():

@@ -11,6 +11,7 @@ import torch
 import vanhove
 from tests.conftest import STRUCTURES, SUPPORTED
 from tests.crystal.transform import transformed
+from vanhove.crystal.crystal import Crystal
 from vanhove.errors import CheckpointError, ConfigError, StructureError
 
 
@@ -176,3 +177,14 @@ def test_a_type_checker_knows_all_shipped_weights():
 
     assert {*get_args(ShippedDensities), "bandformer-electron"} == set(shipped_weights())
     assert DEFAULT_WEIGHTS == "vanhove-phonon"  # the default of the overload
+
+
+def test_cells_that_do_not_fit_into_memory_are_refused(monkeypatch):
+    places = np.indices((3, 3, 3)).reshape(3, -1).T / 3
+    places[0] += 0.03
+    cell = Crystal(9.1 * np.eye(3), places, np.full(27, 12))
+    monkeypatch.setattr("vanhove.memory.free_memory", lambda: 1000)
+    with pytest.raises(StructureError, match=r"atoms need about .* GB of memory"):
+        vanhove.load("vanhove-phonon-fast").predict(cell)
+    with pytest.raises(StructureError, match=r"atoms need about .* GB of memory"):
+        vanhove.load("vanhove-electron").predict(cell)

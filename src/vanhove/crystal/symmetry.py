@@ -1,4 +1,6 @@
-"""Symmetry: the primitive cell, the crystal system and the space group of a crystal (spglib).
+"""Symmetry: the primitive cell, the crystal system and the space group of a crystal.
+
+From spglib, or from moyo where that is sure to give the same.
 
 Every function takes a crystal in any cell (supercell, skewed, shifted, atoms in any order). The
 primitive cell is spglib's Delaunay-reduced one, kept in the orientation and at the place of the
@@ -8,6 +10,7 @@ holds of it (less than the tolerance).
 
 from __future__ import annotations
 
+import logging
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -38,6 +41,8 @@ CRYSTAL_SYSTEMS = (
 )
 
 _TIGHTER_TOLERANCES = (1e-3, 1e-5)
+_LARGE = 500
+"""Atoms: a search of minutes for spglib."""
 _LAST_SPACE_GROUP = {
     "triclinic": 2,
     "monoclinic": 15,
@@ -92,35 +97,42 @@ def standardize(
     Raises:
         StructureError: no symmetry found at any of these tolerances.
     """
+    found = _unambiguous(crystal, tolerance, near or NEAR_SYMMETRY)
+    if found is not None:
+        return found
     dataset = _dataset(crystal, tolerance)
     if near is not None:
         wider = _search(crystal, near * tolerance)
         if wider is not None and len(wider.rotations) > len(dataset.rotations):
             dataset, tolerance = wider, near * tolerance
+    in_primitive = dataset.mapping_to_primitive
+    in_primitive = dataset.mapping_to_primitive
     return StandardizedCrystal(
-        primitive=_primitive(crystal, dataset),
+        primitive=_primitive(crystal, dataset.primitive_lattice, in_primitive),
         crystal_system=crystal_system_of(dataset.number),
         space_group_number=int(dataset.number),
         space_group_symbol=str(dataset.international),
         tolerance=tolerance,
-        orbits=_orbits(crystal, dataset),
+        orbits=_orbits(
+            crystal, in_primitive, dataset.crystallographic_orbits, dataset.site_symmetry_symbols
+        ),
     )
 
 
 def primitive_cell(crystal: Crystal, tolerance: float = SYMMETRY_TOLERANCE) -> Crystal:
     """The same crystal in a reduced primitive cell; arguments and errors as `standardize`."""
-    return _primitive(crystal, _dataset(crystal, tolerance))
+    return standardize(crystal, tolerance).primitive
 
 
 def crystal_system(crystal: Crystal, tolerance: float = SYMMETRY_TOLERANCE) -> str:
     """One of `CRYSTAL_SYSTEMS`; arguments and errors as `standardize`."""
-    return crystal_system_of(_dataset(crystal, tolerance).number)
+    return standardize(crystal, tolerance).crystal_system
 
 
 def space_group(crystal: Crystal, tolerance: float = SYMMETRY_TOLERANCE) -> tuple[str, int]:
     """Symbol and number, ``("Fm-3m", 225)``; arguments and errors as `standardize`."""
-    dataset = _dataset(crystal, tolerance)
-    return str(dataset.international), int(dataset.number)
+    found = standardize(crystal, tolerance)
+    return found.space_group_symbol, found.space_group_number
 
 
 def crystal_system_of(space_group_number: int) -> str:
@@ -160,19 +172,59 @@ def _search(crystal: Crystal, tolerance: float) -> SpglibDataset | None:
             return None
 
 
-def _orbits(crystal: Crystal, dataset: SpglibDataset) -> tuple[str, ...]:
-    in_primitive, orbits = dataset.mapping_to_primitive, dataset.crystallographic_orbits
+def _orbits(
+    crystal: Crystal, in_primitive: np.ndarray, orbits: np.ndarray, site_symmetries: list[str]
+) -> tuple[str, ...]:
     found = []
     for first in np.unique(orbits):
         n_atoms = len(np.unique(in_primitive[orbits == first]))
-        site_symmetry = "".join(sorted(dataset.site_symmetry_symbols[first].replace(".", "")))
+        site_symmetry = "".join(sorted(site_symmetries[first].replace(".", "")))
         found.append(f"{SYMBOLS[crystal.atomic_numbers[first]]}{n_atoms}{site_symmetry}")
     return tuple(sorted(found))
 
 
-def _primitive(crystal: Crystal, dataset: SpglibDataset) -> Crystal:
-    lattice = dataset.primitive_lattice
-    groups = dataset.mapping_to_primitive
+def _unambiguous(crystal: Crystal, tolerance: float, near: float) -> StandardizedCrystal | None:
+    """The symmetry of a primitive cell that is the same at all tolerances near the one asked for.
+
+    By moyo, ten times as fast as spglib, which then finds the same. None where the two could
+    differ: noise about as large as the tolerance, cells that are not primitive, and small crystals
+    without symmetry, which could be noisy copies.
+    """
+    import moyopy
+    from spglib import delaunay_reduce
+
+    cell = moyopy.Cell(
+        crystal.lattice.tolist(),
+        crystal.fractional_coordinates.tolist(),
+        crystal.atomic_numbers.tolist(),
+    )
+    logging.getLogger("moyo").setLevel(logging.ERROR)  # it speaks of every supercell
+    found = []
+    for attempt in (near * tolerance, tolerance / 10):
+        try:
+            own = moyopy.MoyoDataset(cell, symprec=attempt, setting=moyopy.Setting.spglib())
+        except Exception:  # one kind of error for each way to fail
+            return None
+        copies = crystal.n_atoms - len(set(own.mapping_std_prim))
+        none = own.number == 1 and crystal.n_atoms < _LARGE
+        if own.symprec != attempt or copies or none:
+            return None
+        found.append((own.number, len(own.operations), own.orbits))
+    lattice = delaunay_reduce(crystal.lattice)
+    if found[0] != found[1] or lattice is None:
+        return None
+    number, everyone = own.number, np.arange(crystal.n_atoms)
+    return StandardizedCrystal(
+        primitive=_primitive(crystal, lattice, everyone),
+        crystal_system=crystal_system_of(number),
+        space_group_number=number,
+        space_group_symbol=moyopy.SpaceGroupType(number).hm_short.replace(" ", ""),
+        tolerance=tolerance,
+        orbits=_orbits(crystal, everyone, np.array(own.orbits), own.site_symmetry_symbols),
+    )
+
+
+def _primitive(crystal: Crystal, lattice: np.ndarray, groups: np.ndarray) -> Crystal:
     representatives = np.unique(groups, return_index=True)[1]
     coordinates = crystal.cartesian_coordinates @ np.linalg.inv(lattice)
     offsets = coordinates - coordinates[representatives][groups]

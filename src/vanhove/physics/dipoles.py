@@ -98,6 +98,19 @@ def dipole_matrices(
     return torch.complex(real, imaginary[:, :-1]).flatten(4).flatten(2, 3)
 
 
+def dipole_weights(
+    wave: Tensor, dielectric: Tensor, lattice: Tensor, reach: float, inverse_range: float
+) -> Tensor:
+    """Of waves ``[..., 3]`` in the sum of `dipole_matrices` of one crystal at Gamma, ``[...]``."""
+    volume = torch.linalg.det(lattice.double()).abs()
+    quadratic = ((wave @ dielectric) * wave).sum(dim=-1)
+    length = (wave**2).sum(dim=-1)
+    counts = (length < reach**2) & (length > 1e-10)
+    spread = 4 * inverse_range**2 * dielectric.diagonal().mean()
+    damping = torch.exp((-quadratic / spread).clamp(min=-60)) / quadratic.clamp(min=1e-10)
+    return counts * damping * (COULOMB * 4 * math.pi / float(volume))
+
+
 def _waves(lattice: Tensor, kpoints: Tensor, reach: float) -> Tensor:
     """All G that matter to any of the k-points, ``[n_crystals, n_waves, 3]``.
 

@@ -22,6 +22,7 @@ from vanhove.crystal.symmetry import (
     standardize,
 )
 from vanhove.errors import CheckpointError, ConfigError, StructureError
+from vanhove.memory import require_memory
 from vanhove.models.tight_binding.atoms import atom_table
 from vanhove.models.tight_binding.network import TightBinding
 from vanhove.prediction.electron_mesh import MESH_DENSITY, default_grid
@@ -80,6 +81,10 @@ class ElectronInfo:
 
 AnyInfo: TypeAlias = ModelInfo | ElectronInfo
 """What a predictor says of its model: quantity, grid, unit, normalisation, elements, ..."""
+
+
+BYTES_PER_NUMBER = 100
+"""Memory of a prediction for each number of a Hamiltonian."""
 
 
 class ElectronPredictor(Generic[Made]):
@@ -234,6 +239,8 @@ class ElectronPredictor(Generic[Made]):
             )
         if primitive:
             crystal = standardize(crystal).primitive
+        n_numbers = (9 * crystal.n_atoms) ** 2  # of a matrix, all of whose states are found
+        require_memory(BYTES_PER_NUMBER * n_numbers, crystal.n_atoms, crystal.name or None)
         return Electrons(self.models, crystal, self.name, mesh_density, self.half_widths)
 
 

@@ -22,6 +22,7 @@ from vanhove.crystal.kpath import KPoints, PathConvention, high_symmetry_path
 from vanhove.crystal.reading import read_crystal
 from vanhove.crystal.symmetry import NEAR_SYMMETRY, StandardizedCrystal, standardize
 from vanhove.errors import ConfigError, StructureError
+from vanhove.memory import require_memory
 from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
 from vanhove.models.ensemble import Ensemble
@@ -46,6 +47,10 @@ Where the memory of a GPU does not suffice, it is halved until it does.
 """
 BANDS_COST = 8
 """A batch of bands holds so many times fewer: each atom is seen from every k-point."""
+BYTES_PER_NUMBER = 160
+"""Of the dynamical matrix of whole phonons, in double precision with what is computed beside it."""
+BYTES_PER_PAIR = 600
+"""Memory of a prediction for each pair of edges at an atom, measured with vanhove-phonon."""
 STRUCTURES_PER_ROUND = 256
 """Structures read before any is predicted: bounds the memory, whatever their number."""
 
@@ -156,6 +161,12 @@ class Predictor(Generic[Made]):
         return found if is_many else found[0]
 
     def _phonons(self, item: _Prepared) -> Phonons:
+        require_memory(
+            BYTES_PER_NUMBER * (3 * item.graph.n_atoms) ** 2,
+            item.graph.n_atoms,
+            item.given.name or None,
+            ", or ask for the density of states alone",
+        )
         phonons = predict_phonons(self.model, item.graph, item.cell)
         name = item.given.name or item.given.formula
         return replace(phonons, name=name, metadata=self._metadata(item))
@@ -198,6 +209,8 @@ class Predictor(Generic[Made]):
         if self.has_bands:
             return self._prepare_bands(crystal, standard, settings, said)
         graph = graph_of_standardized(standard, crystal, settings)
+        pairs = torch.bincount(graph.edge_index[1]).square().sum()
+        require_memory(BYTES_PER_PAIR * int(pairs), graph.n_atoms, crystal.name or None)
         return _Prepared(
             crystal, standard, graph, standard.primitive if primitive else crystal, said
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -31,10 +33,16 @@ from vanhove.physics.harmonic import (
     softened,
     squared_frequency,
 )
+from vanhove.physics.kernel_polynomials import weighted_diagonals
+from vanhove.physics.large_cells import GammaMatrix
 from vanhove.spectra.quantities import PHONON_DOS
 from vanhove.spectra.thermodynamics import GAS_CONSTANT, KELVIN_PER_CM1
 
 _TINY = 1e-4
+MOST_DIAGONALISED = 500
+"""Atoms: of larger cells densities are estimated (`vanhove.physics.kernel_polynomials`)."""
+_SAMPLES, _LEAST_VECTORS = 120_000, 4
+"""Random numbers of an estimate, and vectors of these at least."""
 _NUMBERS_AT_ONCE = 100_000
 """Of dynamical matrices that are made together: these stay in the processor's cache."""
 _SOFT_CM1, _SOFTEST_CM1, _ROOM = 30.0, 15.0, 300.0
@@ -189,6 +197,11 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
             along: dict[int, Tensor] = {}
             for rows in _of_like_size(crystals):
                 own = [crystals[row] for row in rows]
+                if path is None and not torch.is_grad_enabled() and mesh_size(own[0].n_atoms) == 1:
+                    at_gamma = (self.density_at_gamma(crystals[i], numbers[i]) for i in rows)
+                    density |= {i: self.scaled(x) for i, x in zip(rows, at_gamma, strict=True)}
+                    along |= {i: x.new_zeros(0) for i in rows for x in numbers[:1]}
+                    continue
                 kpoints, weight = mesh_of(torch.stack([c.lattice for c in own]), own[0].n_atoms)
                 directions = None
                 if path is not None and towards is not None:
@@ -202,22 +215,55 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
                 channels = share @ torch.stack([numbers[row] for row in rows])[:, None]
                 channels = (channels * weight[:, None, None]).flatten(1, 2)
                 found = self.broadened(frequency[:, :n].flatten(1), channels) / own[0].n_atoms
-                # The maximum on the training grid, whatever other energies are asked for.
-                largest = found[:, :, :: self.parts, :1].amax(dim=2, keepdim=True)
-                found = (found / largest.clamp(min=_TINY)).transpose(1, 2)
-                density |= zip(rows, found, strict=True)
+                density |= zip(rows, self.scaled(found), strict=True)
         everyone = range(len(crystals))
         return torch.stack([density[row] for row in everyone]), [along[row] for row in everyone]
+
+    def scaled(self, density: Tensor) -> Tensor:
+        """``[..., n_widths, n_points, n_channels]`` -> ``[..., n_points, n_widths, n_channels]``,
+        the first channel with maximum 1 on the training grid, whatever grid is asked for."""
+        largest = density[..., :: self.parts, :1].amax(dim=-2, keepdim=True)
+        return (density / largest.clamp(min=_TINY)).transpose(-3, -2)
 
     def broadened(self, frequency: Tensor, weight: Tensor) -> Tensor:
         """Modes ``[n, n_modes]`` with weights ``[n, n_modes, n_channels]`` as Gaussians.
 
         ``[n, n_widths, n_points, n_channels]``.
         """
+        return self.gaussians(frequency) @ weight[:, None]
+
+    def gaussians(self, frequency: Tensor) -> Tensor:
+        """At each point of the grid: ``[..., n_widths, n_points, n_modes]``."""
         width = self.log_width.exp()[:, None, None]
-        distance = (self.grid[:, None] - frequency[:, None, None]) / width
+        distance = (self.grid[:, None] - frequency[..., None, None, :]) / width
         # exp is many times slower where its result is too small for a float32.
-        return torch.exp((-0.5 * distance**2).clamp(min=-60)) @ weight[:, None]
+        return torch.exp((-0.5 * distance**2).clamp(min=-60))
+
+    def density_at_gamma(self, crystal: HarmonicCrystal, numbers: Tensor) -> Tensor:
+        """Of a large cell, whose mesh is Gamma alone, ``[n_widths, n_points, n_channels]``.
+
+        Without the matrix of all atoms where these are many: then it is an estimate, whose noise
+        is about one percent of the maximum (of several members together less).
+
+        Args:
+            crystal: no gradient comes back to it.
+            numbers: of its atoms, ``[n_atoms, n_channels]``.
+        """
+        matrix = GammaMatrix(crystal)
+        if matrix.matrix is not None and crystal.n_atoms <= MOST_DIAGONALISED:
+            squared, vectors = torch.linalg.eigh(matrix.matrix)
+            share = vectors.square().unflatten(0, (-1, 3)).sum(dim=1).T.to(numbers)
+            found = self.gaussians(softened(squared.to(numbers))) @ (share @ numbers)
+        else:
+            on_cpu = copy.deepcopy(self).cpu() if numbers.device.type != "cpu" else self
+            found = weighted_diagonals(
+                matrix,
+                lambda squared: on_cpu.gaussians(softened(squared)),
+                numbers.cpu().float().repeat_interleave(3, dim=0),
+                max(_LEAST_VECTORS, math.ceil(_SAMPLES / (3 * crystal.n_atoms))),
+                int(1e6 * abs(float(self.log_width[0]))),  # members of an ensemble: other noise
+            ).to(numbers)
+        return found / crystal.n_atoms
 
     def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
         densities, _ = self.densities(atoms, batch, self.crystals(atoms, batch))
