@@ -34,4 +34,4 @@ def test_the_service_does_what_its_document_says(server):
             )
 
         ask()
-    assert n_operations == 8
+    assert n_operations == 13

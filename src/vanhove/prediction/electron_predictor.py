@@ -131,6 +131,12 @@ class ElectronPredictor(Generic[Made]):
     def __repr__(self) -> str:
         return f"ElectronPredictor({self.name!r}, {self.info.quantity}, {len(self.models)} members)"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from vanhove.spectra.display import predictor_html
+
+        return predictor_html(self.name, self.info)
+
     @overload
     def electrons(  # type: ignore[overload-overlap]
         self, structures: StructureLike, *, primitive: bool = False, mesh_density: float = ...

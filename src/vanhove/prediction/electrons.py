@@ -325,6 +325,28 @@ class Electrons:
             return float(self.dos(grid).values[1])
         return 0.0
 
+    def plot(self, interactive: bool = False) -> Any:
+        """Bands, of plotly also the density of states and the share of each element beside them.
+
+        Args:
+            interactive: a plotly ``Figure`` in place of matplotlib's.
+
+        Raises:
+            StructureError: no path found.
+            MissingExtraError: ``interactive``, and plotly is not installed.
+        """
+        if not interactive:
+            return self.bands().plot()
+        from vanhove.spectra.interactive import bands_figure
+
+        return bands_figure(self.bands(), {"total": self.dos(), **self.projected_dos()})
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from vanhove.spectra.display import bands_html
+
+        return bands_html(self.bands().aligned())
+
     # For other programs
 
     def hamiltonian(self, cutoff_eV: float = 1e-5) -> tuple[np.ndarray, np.ndarray]:

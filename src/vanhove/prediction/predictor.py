@@ -102,6 +102,12 @@ class Predictor(Generic[Made]):
     def __repr__(self) -> str:
         return f"Predictor({self.name!r}, {self.info.quantity}, {len(self.grid)} points)"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from vanhove.spectra.display import predictor_html
+
+        return predictor_html(self.name, self.info)
+
     @overload
     def predict(  # type: ignore[overload-overlap]
         self, structures: StructureLike, *, primitive: bool = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from vanhove.spectra.spectrum import Spectrum
 __all__ = ["BandGap", "BandStructure"]
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from pandas import DataFrame
     from pymatgen.electronic_structure.bandstructure import BandStructureSymmLine
     from pymatgen.phonon.bandstructure import PhononBandStructureSymmLine
@@ -69,16 +68,27 @@ class BandStructure(Dispersion):
 
     # Files and other libraries
 
-    def plot(self, path: str | Path | None = None, title: str | None = None) -> Figure:
+    def plot(
+        self,
+        path: str | Path | None = None,
+        title: str | None = None,
+        interactive: bool = False,
+    ) -> Any:
         """The bands as lines, with labels, the Fermi level and the gap; see `band_plotting`.
 
         Args:
             path: also save there, as ``.png``, ``.svg`` or ``.pdf``.
             title: instead of the formula or the name.
+            interactive: a plotly ``Figure``, in place of matplotlib's.
 
         Raises:
             ConfigError: another ending of ``path``.
+            MissingExtraError: ``interactive``, and plotly is not installed.
         """
+        if interactive:
+            from vanhove.spectra.interactive import bands_figure
+
+            return bands_figure(self, title=title)
         from vanhove.spectra.band_plotting import figure
         from vanhove.spectra.plotting import save
 

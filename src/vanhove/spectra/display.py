@@ -9,16 +9,21 @@ from __future__ import annotations
 import html
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from vanhove.errors import DataError
 from vanhove.spectra.plotting import COLOUR, TEXT_COLOUR
+from vanhove.spectra.quantities import quantity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vanhove.spectra.density import Density
     from vanhove.spectra.dispersion import Dispersion
+    from vanhove.spectra.phonons import Phonons
+    from vanhove.spectra.thermal_table import ThermalProperties
 
 SIZE = (5.0, 2.8)
 """Inches."""
@@ -70,6 +75,43 @@ def bands_html(bands: Dispersion) -> str:
     return _card(bands.kind.title, rows, figure(bands, size=(SIZE[0], 3.4)))
 
 
+def phonons_html(phonons: Phonons) -> str:
+    """Modes, stability and heat capacity, and bands beside the density of states."""
+    meta, stability = phonons.metadata, phonons.stability
+    rows = _first_rows(phonons.name, phonons, meta)
+    at = ", ".join(f"{x:g}" for x in np.round(stability.qpoint, 3))
+    capacity = phonons.thermal_properties([300.0]).heat_capacity[0]
+    rows += [
+        ("modes", f"{phonons.n_modes}, up to {phonons.grid()[-1]:.0f} cm⁻¹"),
+        ("softest", f"{stability.frequency:.1f} cm⁻¹ at q = ({at}); imaginary is negative"),
+        ("C_V(300 K)", f"{capacity:.2f} J/(K mol of atoms)"),
+    ]
+    rows += [("warning", text) for text in meta.get("warnings", ())]
+    return _card("phonons", rows, phonons.plot())
+
+
+def thermal_html(thermal: ThermalProperties) -> str:
+    """The table of temperatures; of many, every few."""
+    table = thermal.to_pandas()
+    step = max(1, len(table) // 20)
+    return str(table.iloc[::step].to_html(float_format=lambda value: f"{value:.3f}"))
+
+
+def predictor_html(name: str, info: Any) -> str:
+    """What is known of a model, from its ``info``."""
+    kind, grid, data = quantity(info.quantity), info.grid, info.trained.dataset
+    unit = kind.axis_unit.label
+    return _table(
+        name,
+        [
+            ("predicts", kind.title),
+            ("grid", f"{len(grid)} points, {grid[0]:g} to {grid[-1]:g} {unit}"),
+            ("trained on", f"{data.n_train} crystals of {data.name}"),
+            ("elements", str(len(info.elements))),
+        ],
+    )
+
+
 def _gap(bands: Dispersion) -> str:
     try:
         gap = bands.gap
@@ -81,7 +123,7 @@ def _gap(bands: Dispersion) -> str:
 
 
 def _first_rows(
-    name: str, of: Density | Dispersion, metadata: dict[str, object]
+    name: str, of: Density | Dispersion | Phonons, metadata: dict[str, object]
 ) -> list[tuple[str, str]]:
     rows = [("name", name)] if name else []
     if of.crystal is not None:
@@ -93,17 +135,20 @@ def _first_rows(
 
 
 def _card(title: str, rows: list[tuple[str, str]], drawing: Figure) -> str:
+    return (
+        '<div style="display: flex; flex-wrap: wrap; align-items: center; gap: 16px">'
+        f"{_table(title, rows)}{_svg(drawing, title)}</div>"
+    )
+
+
+def _table(title: str, rows: list[tuple[str, str]]) -> str:
     cell = 'style="text-align: left; padding: 1px 12px 1px 0"'
     body = "".join(
         f"<tr><th {cell}>{html.escape(key)}</th><td {cell}>{html.escape(value)}</td></tr>"
         for key, value in rows
     )
-    return (
-        '<div style="display: flex; flex-wrap: wrap; align-items: center; gap: 16px">'
-        f'<table style="color: inherit"><caption {cell}><b>{html.escape(title)}</b></caption>'
-        f"{body}</table>"
-        f"{_svg(drawing, title)}</div>"
-    )
+    head = f"<caption {cell}><b>{html.escape(title)}</b></caption>"
+    return f'<table style="color: inherit">{head}{body}</table>'
 
 
 def _svg(drawing: Figure, title: str) -> str:

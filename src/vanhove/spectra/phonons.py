@@ -46,7 +46,6 @@ from vanhove.spectra.stability import UNSTABLE_BELOW, Stability
 from vanhove.spectra.thermal_table import TEMPERATURES, ThermalProperties, thermal_properties
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from phonopy import Phonopy
 
 _STEP = 1.0
@@ -320,16 +319,28 @@ class Phonons(PhononModes):
         """
         return mean_square_displacements(self, temperatures, self.mesh(mesh))
 
-    def plot(self, path: PathConvention | KPoints = "setyawan_curtarolo") -> Figure:
+    def plot(
+        self, path: PathConvention | KPoints = "setyawan_curtarolo", interactive: bool = False
+    ) -> Any:
         """Bands beside the density of states, as a matplotlib ``Figure``.
+
+        Args:
+            path: as `bands`.
+            interactive: a plotly ``Figure``, which also has the share of each element.
 
         Raises:
             StructureError: no path found.
+            MissingExtraError: ``interactive``, and plotly is not installed.
         """
-        from vanhove.spectra.phonon_plotting import figure
+        from vanhove.spectra.phonon_plotting import picture
 
-        own = self.primitive if not isinstance(path, KPoints) else self
-        return figure(own.bands(path), own.dos())
+        return picture(self, path, interactive)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from vanhove.spectra.display import phonons_html
+
+        return phonons_html(self)
 
     # Other programs
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vanhove.errors import ConfigError, MissingExtraError
+from vanhove.errors import ConfigError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vanhove.spectra.density import Density
+    from vanhove.spectra.dispersion import Dispersion
 
 FORMATS = (".png", ".svg", ".pdf")
 COLOUR = "#1f5fa8"
@@ -54,16 +55,16 @@ def figure(
 
     drawing = Figure(figsize=size, layout="constrained")
     axes = drawing.add_subplot()
-    label, reference_label = _labels(spectrum, reference)
+    label, reference_label = labels_of(spectrum, reference)
     lowest = min(0.0, float(spectrum.values.min()))
     if reference is not None:
-        reference = _comparable(reference, spectrum)
+        reference = comparable(reference, spectrum)
         lowest = min(lowest, float(reference.values.min()))
         x, y = reference.grid, reference.values
         axes.fill_between(x, y, color=REFERENCE_COLOUR, alpha=0.25, linewidth=0)
         axes.plot(x, y, color=REFERENCE_COLOUR, linewidth=1.2, label=reference_label)
     if spectrum.std is not None:
-        low, high = _band(spectrum)
+        low, high = band_of(spectrum)
         axes.fill_between(
             spectrum.grid,
             low,
@@ -79,15 +80,15 @@ def figure(
     top = axes.get_ylim()[1]
     axes.set_ylim(lowest, top if top > lowest else lowest + 1)
     axes.set_xlabel(spectrum.kind.axis_label, color=TEXT_COLOUR)
-    axes.set_ylabel(_y_label(spectrum), color=TEXT_COLOUR)
+    axes.set_ylabel(y_label(spectrum), color=TEXT_COLOUR)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(TEXT_COLOUR)
     axes.tick_params(colors=TEXT_COLOUR, labelsize=9)
-    heading = _title(spectrum, r"$_{\1}$") if title is None else title
-    if heading:
+    above = heading(spectrum, r"$_{\1}$") if title is None else title
+    if above:
         # A dollar sign in a name is no mathematics.
         is_name = title is None and spectrum.crystal is None
-        axes.set_title(heading, loc="left", color=TEXT_COLOUR, parse_math=not is_name)
+        axes.set_title(above, loc="left", color=TEXT_COLOUR, parse_math=not is_name)
     if len(axes.get_legend_handles_labels()[0]) > 1:
         axes.legend(frameon=False, fontsize=9, labelcolor=TEXT_COLOUR)
     return drawing
@@ -119,50 +120,10 @@ def html(spectrum: Density, reference: Density | None = None, title: str | None 
     Raises:
         MissingExtraError: plotly is not installed.
     """
-    try:
-        import plotly.graph_objects as go
-    except ImportError as error:
-        raise MissingExtraError("plotly", "html", "an interactive plot") from error
+    from vanhove.spectra.interactive import density_figure
 
-    chart = go.Figure()
-    label, reference_label = _labels(spectrum, reference)
-    if reference is not None:
-        reference = _comparable(reference, spectrum)
-        chart.add_scatter(
-            x=reference.grid.tolist(),
-            y=reference.values.tolist(),
-            name=reference_label,
-            line={"color": REFERENCE_COLOUR, "width": 1.5},
-            fill="tozeroy",
-            fillcolor="rgba(138, 138, 138, 0.25)",
-        )
-    if spectrum.std is not None:
-        low, high = _band(spectrum)
-        chart.add_scatter(
-            x=np.concatenate([spectrum.grid, spectrum.grid[::-1]]).tolist(),
-            y=np.concatenate([high, low[::-1]]).tolist(),
-            name=shade_label(spectrum.metadata),
-            line={"width": 0},
-            fill="toself",
-            fillcolor="rgba(31, 95, 168, 0.22)",
-            hoverinfo="skip",
-        )
-    chart.add_scatter(
-        x=spectrum.grid.tolist(),
-        y=spectrum.values.tolist(),
-        name=label,
-        line={"color": COLOUR, "width": 2.5},
-    )
-    chart.update_layout(
-        template="simple_white",
-        title=_title(spectrum, r"<sub>\1</sub>") if title is None else title,
-        xaxis_title=spectrum.kind.axis_label,
-        yaxis_title=_y_label(spectrum),
-        xaxis_range=[float(spectrum.grid[0]), float(spectrum.grid[-1])],
-        hovermode="x unified",
-        showlegend=len(chart.data) > 1,
-    )
-    return chart.to_html(include_plotlyjs=True, full_html=True)
+    figure: Any = density_figure(spectrum, reference, title)
+    return str(figure.to_html(include_plotlyjs=True, full_html=True))
 
 
 def terminal_plot(spectrum: Density, width: int = 72, height: int = 10) -> str:
@@ -207,19 +168,20 @@ def terminal_plot(spectrum: Density, width: int = 72, height: int = 10) -> str:
     ticks = f"{left}{middle:^{n_columns - 2 * max(len(left), len(right))}}"
     ticks = f"{ticks:<{n_columns - len(right)}}{right}"
     lines.append(" " * (margin + 1) + ticks)
-    caption = f"{spectrum.kind.axis_label}; {_y_label(spectrum)}"
+    caption = f"{spectrum.kind.axis_label}; {y_label(spectrum)}"
     lines.append(" " * (margin + 1) + caption.center(n_columns).rstrip())
-    title = _title(spectrum, None)
+    title = heading(spectrum, None)
     return "\n".join([" " * (margin + 1) + title, *lines] if title else lines)
 
 
-def _labels(spectrum: Density, reference: Density | None) -> tuple[str, str]:
+def labels_of(spectrum: Density, reference: Density | None) -> tuple[str, str]:
+    """What a legend calls the spectrum and its reference."""
     label = spectrum.metadata.get("model") or ("prediction" if reference is not None else "DOS")
     other = reference.metadata.get("model") if reference is not None else None
     return str(label), str(other or "reference")
 
 
-def _comparable(reference: Density, spectrum: Density) -> Density:
+def comparable(reference: Density, spectrum: Density) -> Density:
     """The reference on the vertical scale of the spectrum."""
     if reference.unit != spectrum.unit:
         raise ConfigError(
@@ -240,7 +202,8 @@ def shade_label(metadata: Mapping[str, Any]) -> str:
     return "90 % interval" if SHADED in metadata.get("interval_factors", {}) else "± 1σ"
 
 
-def _band(spectrum: Density) -> tuple[np.ndarray, np.ndarray]:
+def band_of(spectrum: Density) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper end of what is shaded, ``[n_points]`` each."""
     assert spectrum.std is not None
     if shade_label(spectrum.metadata) != "± 1σ":
         low, high = spectrum.interval(float(SHADED))
@@ -250,7 +213,7 @@ def _band(spectrum: Density) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(low, np.minimum(spectrum.values, 0.0)), high
 
 
-def _title(spectrum: Density, subscript: str | None) -> str:
+def heading(spectrum: Density | Dispersion, subscript: str | None) -> str:
     """The formula with its numbers as subscripts (unicode ones when ``subscript`` is None)."""
     if spectrum.crystal is None:
         return spectrum.name
@@ -260,5 +223,6 @@ def _title(spectrum: Density, subscript: str | None) -> str:
     return re.sub(r"(\d+)", subscript, formula)
 
 
-def _y_label(spectrum: Density) -> str:
+def y_label(spectrum: Density) -> str:
+    """The vertical axis in words."""
     return f"{spectrum.kind.title} ({spectrum.kind.normalisations[spectrum.normalisation].label})"

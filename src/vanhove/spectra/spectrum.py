@@ -13,7 +13,6 @@ from vanhove.spectra.density import Density
 if TYPE_CHECKING:
     from ase import Atoms
     from ase.spectrum.dosdata import GridDOSData
-    from matplotlib.figure import Figure
     from pandas import DataFrame
     from pymatgen.electronic_structure.dos import Dos
     from pymatgen.phonon.dos import PhononDos
@@ -273,7 +272,8 @@ class Spectrum(Density):
         path: str | Path | None = None,
         reference: Spectrum | None = None,
         title: str | None = None,
-    ) -> Figure:
+        interactive: bool = False,
+    ) -> Any:
         """Plot with its 90 % interval, over an optional reference spectrum.
 
         Args:
@@ -281,11 +281,19 @@ class Spectrum(Density):
             reference: a spectrum in the same unit, for example the calculated one; brought to this
                 one's normalisation.
             title: the formula, or the name, by default.
+            interactive: a plotly ``Figure``, in place of matplotlib's; not for ``path``, see
+                `plot_html`.
 
         Raises:
             ConfigError: another file type, or a reference in another unit.
+            MissingExtraError: ``interactive``, and plotly is not installed.
         """
         from vanhove.spectra import plotting
+
+        if interactive:
+            from vanhove.spectra.interactive import density_figure
+
+            return density_figure(self, reference, title)
 
         figure = plotting.figure(self, reference, title)
         if path is not None:

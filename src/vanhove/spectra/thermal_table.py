@@ -84,6 +84,12 @@ class ThermalProperties:
 
         return read_thermal_properties(ThermalProperties, path)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from vanhove.spectra.display import thermal_html
+
+        return thermal_html(self)
+
     def to_pandas(self) -> DataFrame:
         """One row for each temperature; the columns name their units."""
         import pandas as pd
