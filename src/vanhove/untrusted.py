@@ -22,6 +22,13 @@ LIMIT_VARIABLE = "VANHOVE_FILE_LIMIT"
 """Environment variable: bytes that one file may have, unpacked."""
 _LIMIT = 2**30
 _DEPTH = 100
+TYPOGRAPHIC = str.maketrans(
+    dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe58\ufe63\uff0d", "-")
+    | dict.fromkeys("\u00a0\u2002\u2003\u2004\u2005\u2007\u2008\u2009\u200a\u202f\u3000", " ")
+    | dict.fromkeys("\u200b\u2060\ufeff", "")
+    | {chr(0xFF10 + digit): str(digit) for digit in range(10)}
+)
+"""For `str.translate`: minus signs, dashes, blanks and digits of papers, as they are typed."""
 
 
 def file_limit() -> int:

@@ -158,6 +158,7 @@ def written(separator: str, comma: bool = False, end: str = "\n") -> str:
         written(";").replace("\n", ";\n") + ";",
         written(";").replace("\n", "\n-;1/cm;1/cm;1/cm\n", 1),
         written(";").replace("\n", "\n\n") + "\n;;;\n",
+        written(";").replace("200", "\u2007200").replace("Si;0", "Si;\u22120"),
     ],
 )
 def test_spreadsheets(tmp_path, text):
@@ -171,6 +172,7 @@ def test_spreadsheets(tmp_path, text):
     [
         (written(";", comma=True).replace("1\n", "1.5\n", 1), "decimal commas and decimal points"),
         (written(";").replace("100.5", "1.000,5"), "separators of thousands"),
+        (written("|"), r"one column, .*the separator is a comma, semicolon or tab"),
         ("# unit: THz\n" + written(","), "unit 'THz'; allowed: cm-1, eV"),
         ("# normalisation: sum\n" + written(","), "sum not 1 as stated"),
         ("# normalisation: 3N\n" + written(","), "modes, but 1 atoms have 3"),

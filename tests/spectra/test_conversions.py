@@ -360,3 +360,19 @@ def test_electronvolts_are_those_of_ase():
     from ase.units import invcm
 
     assert pytest.approx(invcm, rel=1e-6) == EV_PER_CM1
+
+
+def test_csv_says_how_far_to_trust_it():
+    said = [
+        "Na is rare: in 2 crystals of the training data",
+        "density 30 g/cm3: trained on 1 to 20",
+    ]
+    metadata = {"familiarity": 0.031, "warnings": said, "interval_factors": {"0.9": 1.7}}
+    spectrum = Spectrum(
+        np.arange(3.0), np.ones(3), "cm-1", "max", std=np.full(3, 0.1), metadata=metadata
+    )
+    text = spectrum.to_csv()
+    assert "# half width of the 90 % interval: 1.7 times std" in text
+    again = Spectrum.from_csv(text)
+    assert again.warnings == tuple(said)
+    assert again.metadata["familiarity"] == 0.031

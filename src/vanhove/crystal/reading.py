@@ -22,6 +22,7 @@ from vanhove.crystal.objects import crystal_of_atoms, crystal_of_structure
 from vanhove.crystal.poscar import parse_poscar
 from vanhove.errors import StructureError
 from vanhove.results import Json
+from vanhove.untrusted import TYPOGRAPHIC
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -139,14 +140,6 @@ def _natural_order(path: Path) -> list[tuple[int, int, str]]:
     return [(0, int(w), w) if w.isdecimal() else (1, 0, w) for w in words if w]
 
 
-# Text copied from papers: minus signs and dashes, blanks and digits that are not ASCII.
-_PLAIN = str.maketrans(
-    dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe58\ufe63\uff0d", "-")
-    | dict.fromkeys("\u00a0\u2002\u2003\u2004\u2005\u2007\u2008\u2009\u200a\u202f\u3000", " ")
-    | dict.fromkeys("\u200b\u2060\ufeff", "")
-    | {chr(0xFF10 + digit): str(digit) for digit in range(10)}
-)
-
 # A source is opened into its items and a function that makes a crystal of one of them with a name.
 Converter = Callable[[Any, str], Crystal]
 Made = TypeVar("Made")
@@ -227,7 +220,7 @@ def _text(content: bytes, name: str) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("latin-1")  # authors' names in old CIFs
-    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_PLAIN)
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(TYPOGRAPHIC)
 
 
 def guarded(function: Callable[[Any, str], Made], item: Any, name: str) -> Made:

@@ -180,6 +180,10 @@ def _read_csv(path: Path) -> _Table:
     if not rows:
         raise DataError(f"{path} is empty; the first row must be id and the grid")
     columns = rows[0]
+    if len(columns) < 2:
+        raise DataError(
+            f"{path}: one column, {columns[0][:40]!r}; the separator is a comma, semicolon or tab"
+        )
     units = {cell for cell in rows[1] if cell} if len(rows) > 1 else set()
     if units and units <= _UNIT_WORDS:  # a second line of headings
         header.setdefault("unit", _unit_among(units))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,12 @@ def spectrum_to_csv(spectrum: Density, path: str | Path | None) -> str:
         f"# normalisation: {spectrum.normalisation}",
         f"# name: {' '.join(spectrum.name.split())}",
     ]
+    factor = spectrum.metadata.get("interval_factors", {}).get("0.9")
+    if factor is not None:
+        lines.append(f"# half width of the 90 % interval: {factor:g} times std")
+    if "familiarity" in spectrum.metadata:
+        lines.append(f"# familiarity: {spectrum.metadata['familiarity']}")
+    lines += [f"# warning {i}: {text}" for i, text in enumerate(spectrum.warnings, 1)]
     columns = {spectrum.kind.axis_unit.column: spectrum.grid, "values": spectrum.values}
     if spectrum.std is not None:
         columns["std"] = spectrum.std
@@ -110,7 +117,17 @@ def spectrum_from_csv(
         normalisation=normalisation,
         quantity=kind.name,
         name=header.get("name", ""),
+        metadata=_trust(header),
     )
+
+
+def _trust(header: dict[str, str]) -> Json:
+    """Familiarity and warnings, as a prediction has them."""
+    warnings = [text for key, text in header.items() if key.startswith("warning ")]
+    found: Json = {"warnings": warnings} if warnings else {}
+    with suppress(KeyError, ValueError):
+        found["familiarity"] = float(header["familiarity"])
+    return found
 
 
 def bands_to_csv(bands: Dispersion, path: str | Path | None) -> str:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from vanhove.errors import DataError
-from vanhove.untrusted import read_file
+from vanhove.untrusted import TYPOGRAPHIC, read_file
 
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?")
@@ -48,6 +48,7 @@ def rows(text: str, name: str) -> list[list[str]]:
     Raises:
         DataError: decimal commas between commas, or commas and points mixed in numbers.
     """
+    text = text.translate(TYPOGRAPHIC)
     lines = [x for x in text.splitlines() if x.strip(';,\t "') and x.lstrip(' "')[:1] != "#"]
     if not lines:
         return []
