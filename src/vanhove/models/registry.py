@@ -19,6 +19,7 @@ DEFAULT_ENCODER, DEFAULT_DECODER = "graph_network", "dostransformer"
 
 E = TypeVar("E", bound=type[Encoder])
 D = TypeVar("D", bound=type[Decoder])
+Part = TypeVar("Part", bound=type[Encoder] | type[Decoder])
 
 
 def register_encoder(settings: type[EncoderSettings]) -> Callable[[E], E]:
@@ -27,13 +28,7 @@ def register_encoder(settings: type[EncoderSettings]) -> Callable[[E], E]:
     Raises:
         ConfigError: another encoder has the name.
     """
-
-    def register(encoder: E) -> E:
-        encoder.settings_type = settings
-        ENCODERS.add(_name(settings), encoder)
-        return encoder
-
-    return register
+    return _registering(ENCODERS, settings)
 
 
 def register_decoder(settings: type[DecoderSettings]) -> Callable[[D], D]:
@@ -42,11 +37,14 @@ def register_decoder(settings: type[DecoderSettings]) -> Callable[[D], D]:
     Raises:
         ConfigError: another decoder has the name.
     """
+    return _registering(DECODERS, settings)
 
-    def register(decoder: D) -> D:
-        decoder.settings_type = settings
-        DECODERS.add(_name(settings), decoder)
-        return decoder
+
+def _registering(registry: Registry[Any], settings: Any) -> Callable[[Part], Part]:
+    def register(part: Part) -> Part:
+        part.settings_type = settings
+        registry.add(str(settings.model_fields["name"].default), part)
+        return part
 
     return register
 
@@ -54,10 +52,6 @@ def register_decoder(settings: type[DecoderSettings]) -> Callable[[D], D]:
 def band_decoders() -> list[str]:
     """Names of the decoders that give bands."""
     return [name for name, decoder in DECODERS.items() if decoder.gives_bands]
-
-
-def _name(settings: type[Settings]) -> str:
-    return str(settings.model_fields["name"].default)
 
 
 def _chosen_by_name(registry: Registry[Any], default: str) -> Any:

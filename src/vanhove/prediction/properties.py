@@ -166,7 +166,7 @@ class Properties:
         """
         found: dict[str, Value] = {}
         for item in map(self.__getitem__, self.derived(kelvin)):
-            value, half = item.of(outcome), item.half_width(outcome, calibration)
+            value, half = item.with_half_width(outcome, calibration)
             if value is not None:
                 found[item.name] = value
             if half is not None:

@@ -69,16 +69,21 @@ class Property:
 
         A prediction that brings it in its metadata (``NAME_half_width_90``) needs no calibration.
         """
+        return self.with_half_width(outcome, calibration)[1]
+
+    def with_half_width(self, outcome: Outcome, calibration: Errors) -> tuple[Value, float | None]:
+        """`of` and `half_width`, computed once."""
+        value = self.of(outcome)
         own = outcome.metadata.get(f"{self.name}_half_width_90")
         if own is not None:
-            return float(own)
-        if self.half is None or calibration is None or self.of(outcome) is None:
-            return None
-        return self.half(outcome, calibration)
+            return value, float(own)
+        if self.half is None or calibration is None or value is None:
+            return value, None
+        return value, self.half(outcome, calibration)
 
     def shown(self, outcome: Outcome, calibration: Errors = None) -> str:
         """Value, half width and unit in words: ``7.25 ± 0.11 J/(K mol of atoms)``."""
-        value, half = self.of(outcome), self.half_width(outcome, calibration)
+        value, half = self.with_half_width(outcome, calibration)
         if isinstance(value, bool):
             return "yes" if value else "no"
         if value is None or isinstance(value, str | list):

@@ -164,7 +164,7 @@ class View:
         if outcome.kind.thermal:
             names += [f"{name}_{ROOM:g}K" for name in THERMAL]
         found = [
-            _property(item, item.of(outcome), item.half_width(outcome, calibration))
+            _property(item, *item.with_half_width(outcome, calibration))
             for item in map(known.__getitem__, names)
         ]
         return [answer for answer in found if answer.value is not None]
