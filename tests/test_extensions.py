@@ -66,7 +66,7 @@ assert again.kind.axis_label == "photon energy (eV)"
 
 worker = ModelWorker(ServerSettings(models=(str(run),)))
 (model,) = [m for m in worker.catalog().models if m.quantity == "optical_absorption"]
-order = PredictOrder(name="a.cif", models=[model.name])
+order = PredictOrder(id="1", name="a.cif", models=[model.name])
 status, answer = worker.answer(order, Path("absorption/" + names[0] + ".cif").read_bytes())
 assert status == 200, answer
 (said,) = answer.predictions
