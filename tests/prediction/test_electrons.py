@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from pymatgen.electronic_structure.core import OrbitalType, Spin
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.errors import ConfigError
@@ -173,3 +174,23 @@ def test_error_bars_of_densities_follow_how_networks_differ(models, silicon):
     assert np.ptp(many.dos_half_widths(grid)) > 0
     with pytest.raises(ConfigError, match="not calibrated"):
         silicon.dos_half_widths(grid)
+
+
+def test_complete_dos_of_pymatgen(models):
+    electrons = Electrons(models, HYDRIDE)
+    grid = np.arange(-6, 8, 0.05)
+    dos = electrons.to_complete_dos(grid)
+    total = dos.densities[Spin.up]
+    np.testing.assert_allclose(total, electrons.dos(grid).values)
+    by_element = dos.get_element_dos()
+    summed = sum(part.densities[Spin.up] for part in by_element.values())
+    np.testing.assert_allclose(summed, total, atol=1e-4 * total.max())
+    shells = electrons.projected_dos(grid, "shell")
+    found = dos.get_element_spd_dos("Li")[OrbitalType.p].densities[Spin.up]
+    np.testing.assert_allclose(found, shells["Li p"].values, atol=1e-9)
+    assert dos.efermi == electrons.fermi_level
+
+
+def test_equal_sites_have_equal_densities(silicon):
+    parts = silicon.projected_dos(by="site")
+    np.testing.assert_allclose(parts["Si1"].values, parts["Si2"].values, atol=1e-9)

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
-from vanhove.crystal.elements import SYMBOLS
 from vanhove.crystal.kpath import KPath, KPoints, PathConvention, high_symmetry_path
 from vanhove.errors import ConfigError, StructureError
 from vanhove.models.tight_binding.error_bars import HalfWidths
 from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
 from vanhove.models.tight_binding.network import TightBinding
-from vanhove.physics.tetrahedra import states_below
 from vanhove.prediction.electron_files import real_space, write_bxsf, write_wannier90
 from vanhove.prediction.electron_mesh import (
     MESH_DENSITY,
@@ -25,6 +23,11 @@ from vanhove.prediction.electron_mesh import (
     mesh_shape,
     mesh_states,
     same_cell,
+)
+from vanhove.prediction.electron_projections import (
+    Projection,
+    complete_dos,
+    projected_densities,
 )
 from vanhove.spectra.bands import BandGap, BandStructure
 from vanhove.spectra.eigenvalues import SPIN_DEGENERACY, BandEdges, Eigenvalues, band_edges
@@ -39,8 +42,9 @@ _BELOW = 25.0
 _FINER = 4
 """Meshes of Fermi surfaces, against those of densities."""
 _PATH_POINTS = 96
-Projection = Literal["element", "site", "shell"]
-SHELLS = "spd"
+
+if TYPE_CHECKING:
+    from pymatgen.electronic_structure.dos import CompleteDos
 
 
 class Electrons:
@@ -292,8 +296,8 @@ class Electrons:
 
         Args:
             grid: as of `dos`.
-            by: ``"element"`` (``"Si"``), ``"site"`` (``"Si1"``, in the order of the atoms), or
-                ``"shell"`` of each element (``"Si p"``).
+            by: ``"element"`` (``"Si"``), ``"site"`` (``"Si1"``, in the order of the atoms),
+                ``"shell"`` of each element (``"Si p"``), or ``"site shell"`` (``"Si1 p"``).
 
         Raises:
             ConfigError: another ``by``.
@@ -301,22 +305,26 @@ class Electrons:
         if by not in get_args(Projection):
             raise ConfigError(f"by {by!r}; allowed: {', '.join(get_args(Projection))}")
         grid = default_grid() if grid is None else check_grid(grid)
-        names = self._names(by)
         states, points = self._mesh
-        tetrahedra = states.tetrahedra
-        assert tetrahedra is not None
-        energies, shares = self.solver.states(points)
-        energies = energies - self._edges.vbm
-        corners = energies[tetrahedra.corners]  # [n_tetrahedra, 4, n_bands]
-        rows = np.sort(corners.transpose(0, 2, 1).reshape(-1, 4), axis=1)
-        edges = cell_edges(grid)
-        found = {}
-        for name in dict.fromkeys(names):
-            share = shares[:, [n == name for n in names]].sum(axis=1)  # [n_k, n_bands]
-            weight = share[tetrahedra.corners].mean(axis=1) * tetrahedra.weights[:, None]
-            counted = SPIN_DEGENERACY * states_below(rows, weight.ravel(), edges)
-            found[name] = self._spectrum(grid, np.diff(counted) / np.diff(edges), name)
-        return found
+        assert states.tetrahedra is not None
+        edges = cell_edges(grid) + self._edges.vbm
+        parts = projected_densities(self.solver, points, states.tetrahedra, edges, by)
+        return {name: self._spectrum(grid, values, name) for name, values in parts.items()}
+
+    def to_complete_dos(self, grid: np.ndarray | None = None) -> CompleteDos:
+        """pymatgen ``CompleteDos``: the density of states and its parts by site, s, p and d.
+
+        The orbitals of a shell share its density equally: three p or five d are not told apart. Its
+        Fermi level is `fermi_level`.
+
+        Args:
+            grid: as of `dos`.
+        """
+        grid = default_grid() if grid is None else check_grid(grid)
+        parts = self.projected_dos(grid, "site shell")
+        values = {name: part.values for name, part in parts.items()}
+        total = self.dos(grid).values
+        return complete_dos(self.crystal, grid, total, values, self.fermi_level)
 
     def fermi_level_density(self) -> float:
         """States at the Fermi level, states/eV/cell; 0 for an insulator."""
@@ -437,17 +445,6 @@ class Electrons:
             **self._gap_bar(),
             **({"warnings": said} if said else {}),
         }
-
-    def _names(self, by: Projection) -> list[str]:
-        """What each state of the basis counts for."""
-        numbers = self.crystal.atomic_numbers
-        atoms, shells = self.solver.orbital_atom, self.solver.orbital_shell
-        elements = [SYMBOLS[numbers[atom]] for atom in atoms]
-        if by == "element":
-            return elements
-        if by == "site":
-            return [f"{e}{atom + 1}" for e, atom in zip(elements, atoms, strict=True)]
-        return [f"{e} {SHELLS[shell]}" for e, shell in zip(elements, shells, strict=True)]
 
     def _spectrum(self, grid: np.ndarray, values: np.ndarray, part: str = "") -> Spectrum:
         return Spectrum(
