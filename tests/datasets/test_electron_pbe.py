@@ -217,9 +217,12 @@ def test_parts_of_the_first_materials_never_change(states):
     text = "".join(first["valid"] + first["test"])
     assert hashlib.sha256(text.encode()).hexdigest()[:12] == "d11458e1a2a8"
     seen = {formulas[row] for row in parts["train"]}
-    for part in ("valid", "test", "later_valid", "second_test"):
+    for part in ("valid", "test", "later_valid", "second_test", "later_test"):
         assert not seen & {formulas[row] for row in parts[part]}
     assert len(parts["second_test"]) > 5
+    second = json.loads(electron_pbe.SECOND_TEST.read_text())
+    assert set(ids["second_test"]) <= set(second)
+    assert set(ids["later_test"]).isdisjoint(second)
 
 
 # Literature PBE gaps, eV. Silicon, GaAs, NaCl and TiO2 are not there in their usual structures.

@@ -9,8 +9,10 @@ import typer
 
 from vanhove.cli.options import QuietOption, ResumeOption, SeedOption, SetOption, SizeOption
 from vanhove.cli.root import app
+from vanhove.errors import ConfigError
 
 if TYPE_CHECKING:
+    from vanhove.training.electron_run import ElectronRun
     from vanhove.training.train import TrainingResult
 
 
@@ -20,7 +22,7 @@ def train(
         str,
         typer.Argument(
             help="What to train: a YAML run file, a named model (vanhove models), or shipped "
-            "weights, whose settings are taken."
+            "weights, whose settings are taken; vanhove-electron: one member of it."
         ),
     ],
     output: Annotated[
@@ -48,11 +50,19 @@ def train(
     \b
     Example: vanhove train dostransformer --seed 1
     Example: vanhove train mlp-energy --size published
+    Example: vanhove train vanhove-electron --quick
     Example: torchrun --nproc-per-node 2 -m vanhove train dostransformer
     """
     from vanhove.runs.config import parse_overrides
+    from vanhove.training.electron_run import electron_run
     from vanhove.training.train import train as run
 
+    electrons = electron_run(config, seed=seed or 0)
+    if electrons is not None:
+        if set_ or size or log:
+            raise ConfigError(f"--set, --size and --log of {config}: write a run file instead")
+        _train_electrons(electrons, output, resume=resume, quick=quick)
+        return
     settings = parse_overrides(set_ or [])
     if log:
         settings["training.loggers"] = log
@@ -67,6 +77,15 @@ def train(
         quiet=quiet,
     )
     report_training(result)
+
+
+def _train_electrons(run: ElectronRun, output: Path | None, *, resume: bool, quick: bool) -> None:
+    from vanhove.training.electron_run import quick_run, train_member
+
+    out = output or Path("runs") / f"{run.name}-seed{run.seed}"
+    if (out / "run.json").exists() and not resume:
+        raise ConfigError(f"{out} holds a training; --resume goes on with it, or take another -o")
+    typer.echo(train_member(quick_run(run) if quick else run, out))
 
 
 def report_training(result: TrainingResult) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from vanhove.atomic import write_text
 from vanhove.datasets.electron_pbe import (
@@ -43,23 +43,24 @@ class ElectronRun(Settings):
     """A run file of the tight-binding model."""
 
     name: str = "vanhove-electron"
-    model: TightBindingSettings = TightBindingSettings()
+    model: TightBindingSettings = TightBindingSettings(dropout=0.05)
     start: Path | None = Field(
         None,
         description="file of weights to go on from, in place of the first stage: of its members "
         "the one that is numbered as the seed",
     )
     teacher: BandTraining | None = Field(
-        BandTraining(epochs=12, learning_rate=3e-3, n_kpoints=4),
+        BandTraining(epochs=8, learning_rate=3e-3, n_kpoints=4),
         description="first stage, on electron_tb3; none leaves it out",
     )
     teacher_crystals: int = Field(
-        6000, ge=1, description="number of crystals of electron_tb3, at random"
+        4000, ge=1, description="number of crystals of electron_tb3, at random"
     )
     pbe: BandTraining = Field(
-        BandTraining(epochs=60, gap_batch=4), description="second stage, on electron_pbe"
+        BandTraining(epochs=100, gap_batch=8, gap_kpoints=2, gap=0.5, six_bands=0.3, edges=0.3),
+        description="second stage, on electron_pbe",
     )
-    gap_atoms: int = Field(6, ge=0, description="largest cell of gaps_mp in training; 0: none")
+    gap_atoms: int = Field(8, ge=0, description="largest cell of gaps_mp in training; 0: none")
     seed: int = 0
 
 
@@ -73,7 +74,37 @@ def read_run(path: str | Path, **changes: object) -> ElectronRun:
         content = yaml.safe_load(Path(path).read_text()) or {}
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: {error}") from error
-    return ElectronRun(**(content | changes))
+    try:
+        return ElectronRun(**(content | changes))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{path}: {where}: {first['msg']}") from None
+
+
+def electron_run(config: str, **changes: object) -> ElectronRun | None:
+    """The run of the shipped model by its name, or a run file; None for other models.
+
+    Raises:
+        ConfigError: as `read_run`.
+    """
+    if config == ElectronRun().name:
+        return ElectronRun(**changes)
+    path = Path(config)
+    if path.suffix not in (".yaml", ".yml") or not path.is_file():
+        return None
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError):
+        return None  # whoever reads it as another run file says what is wrong with it
+    is_one = isinstance(content, dict) and {"pbe", "teacher", "gap_atoms"} & set(content)
+    return read_run(path, **changes) if is_one else None
+
+
+def quick_run(run: ElectronRun) -> ElectronRun:
+    """Two epochs of the second stage without gaps: all that it needs is in the package."""
+    pbe = run.pbe.model_copy(update={"epochs": 2, "gap_batch": 0})
+    return run.model_copy(update={"pbe": pbe, "teacher": None, "start": None, "gap_atoms": 0})
 
 
 def held_formulas() -> set[str]:
