@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # are one atom: coordinates are often given with three or four digits (0.333 for 1/3). Two sites
 # of the list that close are no rounding, and refused.
 _SITE_TOLERANCE = 2e-3
+_MOST_COMPARED = 200
+"""Atoms that are all compared; of more a tree tells those that are near."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +109,8 @@ def check_coinciding(atoms: Atoms, sites: Sites, name: str) -> None:
     """
     if len(sites.labels) < 2:
         return
-    places = atoms.coordinates % 1.0 % 1.0
-    distances, found = _periodic_tree(places).query(
-        places, k=2, p=np.inf, distance_upper_bound=_SITE_TOLERANCE
-    )
-    for i in np.flatnonzero(np.isfinite(distances[:, 1])):
-        one, other = sorted(atoms.site[j] for j in found[i])
+    for i, j in _coinciding(atoms.coordinates % 1.0 % 1.0):
+        one, other = sorted(atoms.site[k] for k in (i, j))
         if one != other:
             elements = dict.fromkeys(SYMBOLS[sites.numbers[k]] for k in (one, other))
             occupancy = " and ".join(elements) + (" 2" if len(elements) == 1 else "")
@@ -121,3 +119,20 @@ def check_coinciding(atoms: Atoms, sites: Sites, name: str) -> None:
                 f"(occupancy {occupancy}), or images of each other; only one may be listed",
                 name,
             )
+
+
+def _coinciding(places: np.ndarray) -> list[tuple[int, int]]:
+    """Places within the tolerance of each other, each with the nearest one."""
+    if len(places) <= _MOST_COMPARED:
+        apart = places[:, None] - places
+        distance = np.abs(apart - np.rint(apart)).max(axis=2)
+        np.fill_diagonal(distance, np.inf)
+        nearest = distance.argmin(axis=1)
+        near = distance.min(axis=1) < _SITE_TOLERANCE
+        return [(int(i), int(nearest[i])) for i in np.flatnonzero(near)]
+    distances, found = _periodic_tree(places).query(
+        places, k=2, p=np.inf, distance_upper_bound=_SITE_TOLERANCE
+    )
+    return [
+        (int(found[i, 0]), int(found[i, 1])) for i in np.flatnonzero(np.isfinite(distances[:, 1]))
+    ]

@@ -17,6 +17,9 @@ MAXIMUM_VOLUME_PER_ATOM = 1e4
 MAXIMUM_LATTICE_COMPONENT = 1e6
 """Angstrom. Strongly skewed cells are fine, numbers that overflow are not."""
 
+_MOST_PAIRS = 20_000
+"""Of atoms that are all compared; of more a tree tells those that are near."""
+
 
 def check_crystal(crystal: Crystal) -> None:
     """Refuse a crystal that cannot exist. The number of atoms is not limited.
@@ -68,7 +71,6 @@ def _check_volume(crystal: Crystal, source: str | None) -> None:
 
 def _check_distances(crystal: Crystal, source: str | None) -> None:
     from ase.geometry import minkowski_reduce
-    from scipy.spatial import KDTree
 
     # Not vesin: it imports torch, and with so short a cutoff it crashes the process (division by
     # zero) on thin wide cells. In the reduced cell the shortest vector is the shortest distance
@@ -91,15 +93,29 @@ def _check_distances(crystal: Crystal, source: str | None) -> None:
         near = (images[:, axis] >= -margin) & (images[:, axis] <= 1 + margin)
         images, atoms = images[near], atoms[near]
 
-    distances, found = KDTree(images @ reduced).query(
-        home @ reduced, k=2, distance_upper_bound=MINIMUM_DISTANCE
-    )
-    distance = distances[:, 1]  # the first of the two is the atom itself, or another right on it
+    distance, other = _nearest_other(home @ reduced, images @ reduced)
     i = int(np.argmin(distance))
     if distance[i] < MINIMUM_DISTANCE:
-        other = found[i, 1] if found[i, 0] == i else found[i, 0]
-        j = int(atoms[other])
+        j = int(atoms[other[i]])
         raise _too_close(crystal, min(i, j), max(i, j), float(distance[i]), source)
+
+
+def _nearest_other(home: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each atom of the cell the nearest image of any but itself: its distance and number.
+
+    ``images`` begins with ``home``. Distances beyond `MINIMUM_DISTANCE` may be infinite.
+    """
+    everyone = np.arange(len(home))
+    if len(home) * len(images) <= _MOST_PAIRS:
+        apart = np.linalg.norm(images - home[:, None], axis=2)
+        apart[everyone, everyone] = np.inf
+        other = apart.argmin(axis=1)
+        return apart[everyone, other], other
+    from scipy.spatial import KDTree
+
+    distances, found = KDTree(images).query(home, k=2, distance_upper_bound=MINIMUM_DISTANCE)
+    # The first of the two is the atom itself, or another right on it.
+    return distances[:, 1], np.where(found[:, 0] == everyone, found[:, 1], found[:, 0])
 
 
 def _too_close(

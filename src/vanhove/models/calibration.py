@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, field_validator
-from scipy.ndimage import maximum_filter1d
-from scipy.optimize import nnls
 
 from vanhove.errors import ConfigError
 from vanhove.spectra import quantities
@@ -123,7 +121,7 @@ def error_terms(members: np.ndarray) -> np.ndarray:
             members.std(axis=0),
             mean,
             np.abs(np.gradient(mean, axis=-1)),
-            maximum_filter1d(mean, _NEARBY, axis=-1),
+            _highest_nearby(mean),
         ],
         axis=-1,
     )
@@ -156,6 +154,13 @@ def fit_calibration(
     )
 
 
+def _highest_nearby(values: np.ndarray) -> np.ndarray:
+    """The largest of `_NEARBY` points around each, ``[..., n_points]``."""
+    side = _NEARBY // 2
+    padded = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(side, side)], mode="edge")
+    return np.lib.stride_tricks.sliding_window_view(padded, _NEARBY, axis=-1).max(axis=-1)
+
+
 def fit_weights(
     terms: np.ndarray, error: np.ndarray, shares: np.ndarray | None = None
 ) -> np.ndarray:
@@ -170,6 +175,8 @@ def fit_weights(
     """
     shares = np.ones(len(error)) if shares is None else shares
     root = np.sqrt(shares)
+    from scipy.optimize import nnls
+
     weights, _ = nnls(terms * root[:, None], error * root)
     scale = np.maximum(terms @ weights, SMALLEST)
     return weights * np.sqrt((shares @ error**2) / (shares @ scale**2))
@@ -199,6 +206,8 @@ def _fit_properties(
     kept = (members.max(axis=-1) > 0).all(axis=0) & (target.max(axis=-1) > 0)
     members, target = members[:, kept], target[kept]
     mean = members.mean(axis=0)
+
+    from scipy.optimize import nnls
 
     def fit(name: str) -> PropertyCalibration:
         of, floors, slopes = CALIBRATED[name], [], []

@@ -6,7 +6,6 @@ Ewald, Ann. Phys. 369, 253 (1921); de Leeuw, Perram and Smith, Proc. R. Soc. A 3
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import erfc
 
 COULOMB = 14.399645478
 """eV angstrom, of two elementary charges: e^2 / (4 pi epsilon_0)."""
@@ -43,6 +42,8 @@ def charge_matrix(lattice: np.ndarray, positions: np.ndarray) -> np.ndarray:
     Returns:
         eV per squared elementary charge, ``[n_atoms, n_atoms]``, symmetric.
     """
+    from scipy.special import erfc
+
     n, volume = len(positions), abs(np.linalg.det(lattice))
     alpha = np.sqrt(np.pi) / volume ** (1 / 3)  # both sums are as long
     difference = positions[:, None] - positions[None]

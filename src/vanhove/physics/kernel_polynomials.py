@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from scipy.fft import dct
 from torch import Tensor
 
 _LANCZOS_STEPS = 100
@@ -47,6 +46,8 @@ def weighted_diagonals(
     Returns:
         ``[..., n_weights]``.
     """
+    from scipy.fft import dct
+
     generator = torch.Generator().manual_seed(seed)
     n = len(weights)
     low, high = _bounds(apply, torch.randn(n, 1, generator=generator).to(weights))
