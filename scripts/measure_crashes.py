@@ -22,8 +22,8 @@ EVERY = {
     "screen": 1,
     "data import": 1,
     "sweep": 12,
-    "tune": 10,
-    "reproduce": 3,
+    "tune": 40,
+    "reproduce": 4,
 }
 """Each so-manyeth write, by the time that a command takes."""
 
