@@ -96,8 +96,8 @@ def test_format_1_to_2():
         ({"format": "two"}, "format 'two' was never written by vanhove"),
         ({"format": 0}, "format 0 was never written"),
         ({"format": None}, "format None was never written"),
-        ({"colour": "red"}, "not a model that this version knows .colour: Extra inputs"),
-        ({"grid": ["a"]}, r"not a model that this version knows .grid\.0: "),
+        ({"colour": "red"}, "not a model checkpoint that this version knows .colour: Extra inputs"),
+        ({"grid": ["a"]}, r"not a model checkpoint that this version knows .grid\.0: "),
         (
             {"model": {"decoder": {"name": "tomorrow"}}},
             f"model.decoder: must be a section whose name is one of {', '.join(DECODERS)}",

@@ -84,7 +84,7 @@ def test_the_first_format_is_read_and_predicts(tmp_path):
     [
         ({"format": 9, "version": "2.0"}, r"written in format 9 by a newer vanhove \(2\.0\)"),
         ({"format": "vanhove tight-binding 0"}, "was never written by vanhove"),
-        ({"colour": "red"}, "no tight-binding weights that this version knows .colour"),
+        ({"colour": "red"}, "not tight-binding weights that this version knows .colour"),
         ({"n_members": 3}, "weights that do not fit its settings .'2"),
         ({"model": {"hidden_dim": 17}}, "weights that do not fit its settings"),
     ],

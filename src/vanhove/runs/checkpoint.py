@@ -11,8 +11,9 @@ import os
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -27,6 +28,7 @@ from vanhove.results import Json
 from vanhove.runs.config import RunConfig, with_overrides
 from vanhove.runs.description import ModelInfo
 from vanhove.runs.folder import BEST, RUN_FILE
+from vanhove.runs.formats import Format
 from vanhove.runs.upgrades import MODEL_FORMAT
 from vanhove.weights import find_weights, shipped_weights
 
@@ -173,16 +175,35 @@ def _parse_info(path: Path, header: str) -> ModelInfo:
             f"{path}: tight-binding weights, which predict but cannot be measured or tuned by this "
             "command"
         )
+    return described(path, header, ModelInfo, MODEL_FORMAT, "a model checkpoint")
+
+
+Described = TypeVar("Described", bound=BaseModel)
+
+
+def described(path: Path, header: str, kind: type[Described], form: Format, what: str) -> Described:
+    """The description in a JSON header, of whatever format.
+
+    Args:
+        path: of the file, for messages.
+        header: of the file.
+        kind: of the description.
+        form: its formats.
+        what: it should be, for messages.
+
+    Raises:
+        CheckpointError: not JSON, of a newer format, or something else.
+    """
     try:
-        return ModelInfo.model_validate(MODEL_FORMAT.upgraded(json.loads(header)))
+        return kind.model_validate(form.upgraded(json.loads(header)))
     except ValidationError as error:
         first = error.errors()[0]
         raise CheckpointError(
-            f"{path}: not a model that this version knows "
+            f"{path}: not {what} that this version knows "
             f"({'.'.join(map(str, first['loc']))}: {first['msg']})"
         ) from None
     except (ValueError, KeyError, AttributeError) as error:
-        raise CheckpointError(f"{path}: not a model checkpoint: {error}") from None
+        raise CheckpointError(f"{path}: not {what}: {error}") from None
 
 
 def build(info: ModelInfo, tensors: Mapping[str, Tensor]) -> SpectrumModel | Ensemble:

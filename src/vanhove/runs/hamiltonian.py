@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from vanhove.crystal.domain import Domain
@@ -15,7 +15,7 @@ from vanhove.errors import CheckpointError
 from vanhove.models.tight_binding.error_bars import HalfWidths
 from vanhove.models.tight_binding.network import TightBinding, TightBindingSettings
 from vanhove.results import Json
-from vanhove.runs.checkpoint import read_safetensors, write_safetensors
+from vanhove.runs.checkpoint import described, read_safetensors, write_safetensors
 from vanhove.runs.formats import Format
 from vanhove.version import __version__
 
@@ -116,7 +116,8 @@ def load_hamiltonian(path: Path) -> tuple[list[TightBinding], HamiltonianInfo]:
         CheckpointError: the file cannot be read, is of a newer format, or holds something else.
     """
     tensors, header = read_safetensors(path)
-    info = _parsed(path, header)
+    header = header.replace(f'"format": "{_FIRST}"', '"format": 1')
+    info = described(path, header, HamiltonianInfo, HAMILTONIAN_FORMAT, "tight-binding weights")
     models = []
     for i in range(info.n_members):
         model = TightBinding(info.model)
@@ -138,24 +139,6 @@ def is_hamiltonian(path: Path) -> bool:
         content = json.loads(read_safetensors(path, tensors=False)[1])
     except (CheckpointError, ValueError):  # whatever it is, `load` says what is wrong with it
         return False
-    return isinstance(content, dict) and KIND in (content.get("kind"), _kind_of_first(content))
-
-
-def _kind_of_first(content: Json) -> str | None:
-    return KIND if content.get("format") == _FIRST else None
-
-
-def _parsed(path: Path, header: str) -> HamiltonianInfo:
-    try:
-        content = json.loads(header)
-        if isinstance(content, dict) and content.get("format") == _FIRST:
-            content["format"] = 1
-        return HamiltonianInfo.model_validate(HAMILTONIAN_FORMAT.upgraded(content))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise CheckpointError(
-            f"{path}: no tight-binding weights that this version knows "
-            f"({'.'.join(map(str, first['loc']))}: {first['msg']})"
-        ) from None
-    except (ValueError, KeyError, AttributeError) as error:
-        raise CheckpointError(f"{path}: no tight-binding weights: {error}") from None
+    if not isinstance(content, dict):
+        return False
+    return content.get("kind") == KIND or content.get("format") == _FIRST

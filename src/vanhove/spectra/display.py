@@ -19,11 +19,12 @@ from vanhove.spectra.quantities import quantity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
     from vanhove.spectra.density import Density
     from vanhove.spectra.dispersion import Dispersion
-    from vanhove.spectra.phonons import Phonons
-    from vanhove.spectra.thermal_table import ThermalProperties
+    from vanhove.spectra.phonon_modes import PhononModes
+    from vanhove.spectra.stability import Stability
 
 SIZE = (5.0, 2.8)
 """Inches."""
@@ -75,24 +76,32 @@ def bands_html(bands: Dispersion) -> str:
     return _card(bands.kind.title, rows, figure(bands, size=(SIZE[0], 3.4)))
 
 
-def phonons_html(phonons: Phonons) -> str:
-    """Modes, stability and heat capacity, and bands beside the density of states."""
-    meta, stability = phonons.metadata, phonons.stability
+def phonons_html(
+    phonons: PhononModes, stability: Stability, highest: float, capacity: float, drawing: Figure
+) -> str:
+    """Modes, stability and heat capacity, and bands beside the density of states.
+
+    Args:
+        phonons: of the crystal.
+        stability: of it.
+        highest: where its spectrum ends, 1/cm.
+        capacity: C_V(300 K), J/(K mol of atoms).
+        drawing: of bands and density.
+    """
+    meta = phonons.metadata
     rows = _first_rows(phonons.name, phonons, meta)
     at = ", ".join(f"{x:g}" for x in np.round(stability.qpoint, 3))
-    capacity = phonons.thermal_properties([300.0]).heat_capacity[0]
     rows += [
-        ("modes", f"{phonons.n_modes}, up to {phonons.grid()[-1]:.0f} cm⁻¹"),
+        ("modes", f"{phonons.n_modes}, up to {highest:.0f} cm⁻¹"),
         ("softest", f"{stability.frequency:.1f} cm⁻¹ at q = ({at}); imaginary is negative"),
         ("C_V(300 K)", f"{capacity:.2f} J/(K mol of atoms)"),
     ]
     rows += [("warning", text) for text in meta.get("warnings", ())]
-    return _card("phonons", rows, phonons.plot())
+    return _card("phonons", rows, drawing)
 
 
-def thermal_html(thermal: ThermalProperties) -> str:
+def thermal_html(table: DataFrame) -> str:
     """The table of temperatures; of many, every few."""
-    table = thermal.to_pandas()
     step = max(1, len(table) // 20)
     return str(table.iloc[::step].to_html(float_format=lambda value: f"{value:.3f}"))
 
@@ -123,7 +132,7 @@ def _gap(bands: Dispersion) -> str:
 
 
 def _first_rows(
-    name: str, of: Density | Dispersion | Phonons, metadata: dict[str, object]
+    name: str, of: Density | Dispersion | PhononModes, metadata: dict[str, object]
 ) -> list[tuple[str, str]]:
     rows = [("name", name)] if name else []
     if of.crystal is not None:

@@ -38,6 +38,18 @@ def _plotly() -> Any:
     return go
 
 
+def html(spectrum: Density, reference: Density | None = None, title: str | None = None) -> str:
+    """An interactive page that holds all it needs (about 5 MB of it is plotly's script).
+
+    Arguments and errors as `vanhove.spectra.plotting.figure`.
+
+    Raises:
+        MissingExtraError: plotly is not installed.
+    """
+    figure: Any = density_figure(spectrum, reference, title)
+    return str(figure.to_html(include_plotlyjs=True, full_html=True))
+
+
 def density_figure(
     spectrum: Density, reference: Density | None = None, title: str | None = None
 ) -> Figure:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vanhove.crystal.kpath import KPoints, PathConvention
 from vanhove.spectra.band_plotting import figure as band_figure
 from vanhove.spectra.plotting import COLOUR, REFERENCE_COLOUR, TEXT_COLOUR
 
@@ -12,19 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vanhove.spectra.dispersion import Dispersion
-    from vanhove.spectra.phonons import Phonons
     from vanhove.spectra.spectrum import Spectrum
-
-
-def picture(phonons: Phonons, path: PathConvention | KPoints, interactive: bool) -> Any:
-    """See `Phonons.plot`."""
-    own = phonons if isinstance(path, KPoints) else phonons.primitive
-    bands = own.bands(path)
-    if not interactive:
-        return figure(bands, own.dos())
-    from vanhove.spectra.interactive import bands_figure
-
-    return bands_figure(bands, {"total": own.dos(broadening=4.0), **own.projected_dos()})
 
 
 def figure(

@@ -25,14 +25,17 @@ from vanhove.physics.gaussians import gaussian_counts
 from vanhove.physics.meshes import irreducible_mesh, time_reversed_mesh
 from vanhove.physics.tetrahedra import mesh_tetrahedra, states_below
 from vanhove.spectra.bands import BandStructure
+from vanhove.spectra.conversions.force_constants import to_phonopy as as_phonopy
 from vanhove.spectra.conversions.phonon_files import (
     band_yaml,
     moving_atoms,
     website_json,
     write_extxyz,
 )
+from vanhove.spectra.display import phonons_html
 from vanhove.spectra.grids import cell_edges, check_grid, even_grid
 from vanhove.spectra.infrared import Infrared, infrared
+from vanhove.spectra.interactive import bands_figure
 from vanhove.spectra.long_waves import (
     debye_temperature,
     mean_square_displacements,
@@ -40,6 +43,7 @@ from vanhove.spectra.long_waves import (
 )
 from vanhove.spectra.phonon_errors import TEMPERATURES as CALIBRATED
 from vanhove.spectra.phonon_modes import PhononModes
+from vanhove.spectra.phonon_plotting import figure
 from vanhove.spectra.quantities import PHONON_BANDS, PHONON_DOS
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.spectra.stability import UNSTABLE_BELOW, Stability
@@ -48,8 +52,7 @@ from vanhove.spectra.thermal_table import TEMPERATURES, ThermalProperties, therm
 if TYPE_CHECKING:
     from phonopy import Phonopy
 
-_STEP = 1.0
-"""1/cm, of the default grid of densities."""
+_STEP = 1.0  # 1/cm, of the default grid of densities
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -332,15 +335,16 @@ class Phonons(PhononModes):
             StructureError: no path found.
             MissingExtraError: ``interactive``, and plotly is not installed.
         """
-        from vanhove.spectra.phonon_plotting import picture
-
-        return picture(self, path, interactive)
+        own = self if isinstance(path, KPoints) else self.primitive
+        bands = own.bands(path)
+        if interactive:
+            return bands_figure(bands, {"total": own.dos(broadening=4.0), **own.projected_dos()})
+        return figure(bands, own.dos())
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        from vanhove.spectra.display import phonons_html
-
-        return phonons_html(self)
+        capacity = self.thermal_properties([300.0]).heat_capacity[0]
+        return phonons_html(self, self.stability, self.grid()[-1], capacity, self.plot())
 
     # Other programs
 
@@ -433,9 +437,7 @@ class Phonons(PhononModes):
         Args:
             reach: the supercell holds a sphere of this radius, angstrom.
         """
-        from vanhove.spectra.conversions.force_constants import to_phonopy
-
-        return to_phonopy(self, reach)
+        return as_phonopy(self, reach)
 
     def write_force_constants(self, path: str | Path, reach: float = 9.0) -> None:
         """Write phonopy's ``FORCE_CONSTANTS`` of the supercell of `to_phonopy`."""

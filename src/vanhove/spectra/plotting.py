@@ -112,20 +112,6 @@ def png(drawing: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def html(spectrum: Density, reference: Density | None = None, title: str | None = None) -> str:
-    """An interactive page that holds all it needs (about 5 MB of it is plotly's script).
-
-    Arguments and errors as ``figure``.
-
-    Raises:
-        MissingExtraError: plotly is not installed.
-    """
-    from vanhove.spectra.interactive import density_figure
-
-    figure: Any = density_figure(spectrum, reference, title)
-    return str(figure.to_html(include_plotlyjs=True, full_html=True))
-
-
 def terminal_plot(spectrum: Density, width: int = 72, height: int = 10) -> str:
     """The spectrum drawn with block characters, for a terminal.
 

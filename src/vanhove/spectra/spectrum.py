@@ -312,10 +312,10 @@ class Spectrum(Density):
             MissingExtraError: plotly is not installed.
             ConfigError: a reference in another unit.
         """
-        from vanhove.spectra import plotting
+        from vanhove.spectra import interactive
         from vanhove.spectra.conversions.files import write_text
 
-        write_text(plotting.html(self, reference, title), path)
+        write_text(interactive.html(self, reference, title), path)
 
     def _repr_png_(self) -> bytes:
         from vanhove.spectra import plotting

@@ -88,7 +88,7 @@ class ThermalProperties:
         """What a notebook shows."""
         from vanhove.spectra.display import thermal_html
 
-        return thermal_html(self)
+        return thermal_html(self.to_pandas())
 
     def to_pandas(self) -> DataFrame:
         """One row for each temperature; the columns name their units."""
