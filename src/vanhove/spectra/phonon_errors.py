@@ -54,12 +54,11 @@ class ErrorScale(BaseModel):
 
 
 class StabilityOdds(BaseModel):
-    """Logistic regression of instability on `PhononFeatures.odds` and the elements of a crystal.
+    """Logistic regression of instability on `PhononFeatures.odds`.
 
     Attributes:
         mean, scale: of the features, ``[n]``.
         weights: of these, ``[n]``.
-        elements: of the elements, by atomic number.
         bias: of the sum.
         threshold: the probability from which a crystal is called unstable: chosen for the mean of
             sensitivity and specificity.
@@ -70,15 +69,13 @@ class StabilityOdds(BaseModel):
     mean: list[float]
     scale: list[float]
     weights: list[float]
-    elements: dict[int, float]
     bias: float
     threshold: float
 
     def probability(self, features: PhononFeatures, softest: float) -> float:
         """That DFPT finds imaginary modes."""
         scaled = (features.odds(softest) - np.array(self.mean)) / np.array(self.scale)
-        held = sum(self.elements.get(int(z), 0.0) for z in np.unique(features.atomic_numbers))
-        return float(1 / (1 + np.exp(-(scaled @ np.array(self.weights) + held + self.bias))))
+        return float(1 / (1 + np.exp(-(scaled @ np.array(self.weights) + self.bias))))
 
 
 class PhononCalibration(BaseModel):
