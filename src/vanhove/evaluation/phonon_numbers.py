@@ -8,6 +8,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy.stats import spearmanr
 
+NEAR_GAMMA = 0.15
+"""Of the edge of a cubic Brillouin zone of the same volume: interpolated acoustic branches of DFPT
+often dip below zero here."""
 HIGH = 1000.0
 """1/cm: where the papers' window ends."""
 
@@ -29,6 +32,8 @@ class PhononErrors:
         probability: predicted, that it is unstable; of models that know it.
         called_unstable: by the model, 1 or 0; of these models.
         is_unstable: according to DFPT, 1 or 0.
+        softest_truth: the lowest frequency of DFPT along the path, 1/cm.
+        softest_truth_away: the same further from Gamma than `NEAR_GAMMA`.
         charge_error: mean absolute error of the Born charges, e.
         dielectric_error: of a third of the trace, relative.
         bands_std: predicted standard deviation of the bands, mean over the path, 1/cm.
@@ -52,6 +57,8 @@ class PhononErrors:
     probability: float
     called_unstable: float
     is_unstable: float
+    softest_truth: float
+    softest_truth_away: float
     charge_error: float
     dielectric_error: float
     bands_std: float

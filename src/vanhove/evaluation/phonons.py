@@ -18,6 +18,7 @@ from vanhove.datasets.crystal_phonons import CrystalPhonons
 from vanhove.errors import ConfigError
 from vanhove.evaluation.phonon_numbers import (
     CONVENTIONS,
+    NEAR_GAMMA,
     PhononErrors,
     best_threshold,
     number,
@@ -209,6 +210,8 @@ def phonon_errors(
         probability=np.nan if stability.probability is None else 1 - stability.probability,
         called_unstable=np.nan if stability.probability is None else float(not stability.is_stable),
         is_unstable=float(truth.is_unstable),
+        softest_truth=float(truth.frequencies.min()),
+        softest_truth_away=_softest_away(truth, crystal),
         charge_error=np.abs(phonons.born_charges - truth.charges).mean() if known else np.nan,
         dielectric_error=_dielectric_error(phonons, truth) if known else np.nan,
         **_coverage(phonons, bands, error, truth),
@@ -249,6 +252,12 @@ def _coverage(
         "bands_covered": float((error <= scale.half_width(terms, features.kind)).mean()),
         "highest_covered": float(abs(top - truth.frequencies.max()) <= half),
     }
+
+
+def _softest_away(truth: CrystalPhonons, crystal: Crystal) -> float:
+    edge = 2 * np.pi / crystal.volume ** (1 / 3)
+    away = np.linalg.norm(truth.kpoints, axis=1) > NEAR_GAMMA * edge
+    return float(truth.frequencies[away].min()) if away.any() else np.nan
 
 
 def _dielectric_error(phonons: Phonons, truth: CrystalPhonons) -> float:
