@@ -96,7 +96,8 @@ and a familiarity that is not close to 0. Elements that neither data set holds a
 Molecular crystals, defects, surfaces or strongly distorted structures. The density on the 51 points
 ends at 1000 1/cm (stretching of light atoms is cut off) and is relative; the whole spectrum, bands
 and stability come from the force constants (`vanhove.phonons`; `docs/phonons.md` tells what they
-are worth: stability hardly more than a guess). The data hold no metals: their charges mean nothing.
+are worth: stability is a probability, often wrong). The data hold no metals: their charges mean
+nothing.
 The error bars hold on average over materials like the validation ones, not for each material.
 """
 

@@ -102,3 +102,19 @@ def test_the_command_tabulates_thermodynamics(tmp_path):
     assert len(rows) == 102
     wrong = CliRunner().invoke(app, [*arguments, "--html"])
     assert wrong.exit_code != 0
+
+
+def test_error_bars_and_odds_of_the_shipped_weights():
+    phonons = vanhove.phonons(SALT, primitive=True)
+    bands = phonons.bands(n_points=20)
+    lower, upper = bands.interval(0.9)
+    assert (upper - lower > 1).all()
+    assert (upper - lower < 100).all()
+    thermal = phonons.thermal_properties([100.0, 300.0])
+    assert set(thermal.half_widths) == {"heat_capacity", "entropy", "free_energy"}
+    assert (thermal.half_widths["heat_capacity"] > 0).all()
+    top, half = phonons.highest_frequency
+    assert half is not None
+    assert 0 < half < top
+    assert phonons.stability.is_stable
+    assert 0.7 < phonons.stability.probability <= 1
