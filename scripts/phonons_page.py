@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from vanhove.results import read_result
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "phonons.md"
 RESULT = ROOT / "results" / "vanhove-phonon" / "phonons.json"
 
 
 def table() -> str:
-    result = json.loads(RESULT.read_text())
+    result = read_result(RESULT)
     members = result["members"]
     lines = [
         f"Test split of `phonon_petretto_full`, {result['n_materials']} crystals that no stage of "

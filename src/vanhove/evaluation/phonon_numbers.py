@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -106,7 +106,8 @@ CONVENTIONS = {
 
 
 def best_threshold(found: Sequence[PhononErrors]) -> float:
-    """The frequency below which crystals are best called unstable, 1/cm."""
+    """The frequency below which crystals are best called unstable, 1/cm, without odds."""
+    found = [replace(error, called_unstable=np.nan) for error in found]
     candidates = np.unique(np.round([error.softest for error in found]))
     candidates = np.append(candidates[candidates < 0], -0.5)
     scores = [balanced_accuracy(found, at) for at in candidates]
