@@ -33,7 +33,7 @@ from vanhove.runs.hamiltonian import (
 from vanhove.training.band_labels import gap_labels
 from vanhove.training.electron_run import ElectronRun, gap_rows, pbe_rows, teacher_rows
 
-N_GAPS = 400
+N_GAPS = 250
 """Of the crystals with gaps to choose by, in their random order."""
 
 

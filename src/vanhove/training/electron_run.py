@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from vanhove.atomic import write_text
 from vanhove.datasets.electron_pbe import (
@@ -74,12 +74,7 @@ def read_run(path: str | Path, **changes: object) -> ElectronRun:
         content = yaml.safe_load(Path(path).read_text()) or {}
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: {error}") from error
-    try:
-        return ElectronRun(**(content | changes))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{path}: {where}: {first['msg']}") from None
+    return ElectronRun.parse(content | changes, str(path))
 
 
 def electron_run(config: str, **changes: object) -> ElectronRun | None:
