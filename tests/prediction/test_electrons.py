@@ -194,3 +194,17 @@ def test_complete_dos_of_pymatgen(models):
 def test_equal_sites_have_equal_densities(silicon):
     parts = silicon.projected_dos(by="site")
     np.testing.assert_allclose(parts["Si1"].values, parts["Si2"].values, atol=1e-9)
+
+
+def test_the_fermi_surface_of_sodium_is_nearly_a_sphere(models, silicon, tmp_path):
+    electrons = Electrons(models, SODIUM)
+    surface = electrons.fermi_surface([16, 16, 16])
+    volume = abs(np.linalg.det(SODIUM.lattice))
+    radius = np.cbrt(3 * np.pi**2 / volume)
+    assert surface.area == pytest.approx(4 * np.pi * radius**2, rel=0.1)
+    (corners,) = surface.triangles.values()
+    assert np.ptp(np.linalg.norm(corners, axis=2)) < 0.35 * radius
+    surface.plot(tmp_path / "na.png")
+    assert (tmp_path / "na.png").stat().st_size > 5000
+    with pytest.raises(ConfigError, match="no Fermi surface"):
+        silicon.fermi_surface([4, 4, 4])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
+from vanhove.errors import ConfigError
 from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
 from vanhove.physics.meshes import irreducible_mesh
 from vanhove.physics.tetrahedra import Tetrahedra, mesh_tetrahedra
-from vanhove.spectra.eigenvalues import Eigenvalues
+from vanhove.spectra.eigenvalues import SPIN_DEGENERACY, BandEdges, Eigenvalues, band_edges
 from vanhove.spectra.grids import cell_edges
 
 MESH_DENSITY = 3.0
@@ -19,6 +23,44 @@ DENSITY_BROADENING = 0.1
 """eV, standard deviation: of densities with error bars."""
 WINDOW = (-6.0, 4.0)
 """eV from the valence band maximum or Fermi level: where error bars are calibrated."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """States of a mesh, and along a path where there is one; energies as the solver gives them.
+
+    Attributes:
+        mesh: eigenvalues.
+        points: of the mesh, fractional, ``[n_k, 3]``.
+        path: more points, where band edges may lie that the mesh misses.
+    """
+
+    solver: CrystalHamiltonian
+    mesh: Eigenvalues
+    points: np.ndarray
+    path: np.ndarray | None = None
+
+    @cached_property
+    def along(self) -> np.ndarray | None:
+        """Energies at the points of the path."""
+        return None if self.path is None else self.solver.energies(self.path)
+
+    @cached_property
+    def edges(self) -> BandEdges:
+        """Of mesh and path together."""
+        return band_edges(self.mesh, self.along)
+
+    @property
+    def gap_spread(self) -> float:
+        """Standard deviation over the networks of the energy between the band edges, eV."""
+        n = self.solver.n_electrons // SPIN_DEGENERACY
+        energies, every = self.mesh.energies, self.points
+        if self.along is not None and self.path is not None:
+            energies = np.concatenate([energies, self.along])
+            every = np.concatenate([every, self.path])
+        at = [int(energies[:, max(n - 1, 0)].argmax()), int(energies[:, n].argmin())]
+        found = self.solver.member_energies(every[at])
+        return float((found[:, 1, n] - found[:, 0, n - 1]).std())
 
 
 def mesh_shape(crystal: Crystal, density: float) -> np.ndarray:
@@ -67,3 +109,11 @@ def density_spread(
 def default_grid() -> np.ndarray:
     """-10 to 6 eV every 0.05."""
     return np.arange(-200, 121) * 0.05
+
+
+def checked_kpoints(kpoints: np.ndarray) -> np.ndarray:
+    """Fractional k-points ``[n_k, 3]``, as numbers; anything else is refused."""
+    points = np.asarray(kpoints, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
+        raise ConfigError(f"kpoints of shape {points.shape}; fractional ones [n_k, 3] are needed")
+    return points

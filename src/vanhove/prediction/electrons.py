@@ -18,6 +18,8 @@ from vanhove.models.tight_binding.network import TightBinding
 from vanhove.prediction.electron_files import real_space, write_bxsf, write_wannier90
 from vanhove.prediction.electron_mesh import (
     MESH_DENSITY,
+    Sampled,
+    checked_kpoints,
     default_grid,
     density_spread,
     mesh_shape,
@@ -29,8 +31,9 @@ from vanhove.prediction.electron_projections import (
     complete_dos,
     projected_densities,
 )
+from vanhove.prediction.fermi_surface import FermiSurface, fermi_surface
 from vanhove.spectra.bands import BandGap, BandStructure
-from vanhove.spectra.eigenvalues import SPIN_DEGENERACY, BandEdges, Eigenvalues, band_edges
+from vanhove.spectra.eigenvalues import SPIN_DEGENERACY, BandEdges, Eigenvalues
 from vanhove.spectra.grids import cell_edges, check_grid
 from vanhove.spectra.quantities import ELECTRON_DOS
 from vanhove.spectra.spectrum import Spectrum
@@ -99,14 +102,14 @@ class Electrons:
         Raises:
             ConfigError: an array of another shape.
         """
-        return self.solver.energies(_checked(kpoints)) - self._edges.vbm
+        return self.solver.energies(checked_kpoints(kpoints)) - self._edges.vbm
 
     def energy_spread(self, kpoints: np.ndarray) -> np.ndarray:
         """Standard deviation over the networks, eV, of the shape of `energies`.
 
         How much networks that were trained apart differ: not yet an error bar.
         """
-        return self.solver.member_energies(_checked(kpoints)).std(axis=0)
+        return self.solver.member_energies(checked_kpoints(kpoints)).std(axis=0)
 
     def energy_half_widths(self, kpoints: np.ndarray, level: float = 0.9) -> np.ndarray:
         """Half widths of the intervals that hold an energy with probability ``level``, eV.
@@ -124,15 +127,7 @@ class Electrons:
 
         Calibrated between -6 and 4 eV, where the density is at least a twentieth of its maximum.
 
-        Args:
-            grid: as of `dos`.
-            level: probability that an interval holds the density.
-
-        Returns:
-            ``[n_points]``.
-
-        Raises:
-            ConfigError: as `energy_half_widths`.
+        Args, raises: as `dos` and `energy_half_widths`; returns ``[n_points]``.
         """
         grid = default_grid() if grid is None else check_grid(grid)
         states, points = self._mesh
@@ -170,10 +165,7 @@ class Electrons:
     @property
     def gap_spread(self) -> float:
         """Standard deviation over the networks of the energy between the band edges, eV."""
-        solver, edges = self._edge_points
-        n = solver.n_electrons // SPIN_DEGENERACY
-        found = solver.member_energies(edges)
-        return float((found[:, 1, n] - found[:, 0, n - 1]).std())
+        return self._looked_at.gap_spread
 
     def _calibrated(self, kind: str) -> HalfWidths:
         if kind not in self._half_widths:
@@ -328,10 +320,7 @@ class Electrons:
 
     def fermi_level_density(self) -> float:
         """States at the Fermi level, states/eV/cell; 0 for an insulator."""
-        if self.is_metal:
-            grid = np.linspace(-0.1, 0.1, 3)
-            return float(self.dos(grid).values[1])
-        return 0.0
+        return float(self.dos(np.linspace(-0.1, 0.1, 3)).values[1]) if self.is_metal else 0.0
 
     def plot(self, interactive: bool = False) -> Any:
         """Bands, of plotly also the density of states and the share of each element beside them.
@@ -396,38 +385,34 @@ class Electrons:
             divisions = mesh_shape(self.crystal, _FINER * self.mesh_density).tolist()
         return write_bxsf(self.energies, self.fermi_level, self.crystal, divisions, Path(path))
 
+    def fermi_surface(self, divisions: Sequence[int] | None = None) -> FermiSurface:
+        """Where bands cross the Fermi level, as triangles, which can be drawn.
+
+        Args, raises: as of `to_bxsf`.
+        """
+        if divisions is None:
+            divisions = mesh_shape(self.crystal, _FINER * self.mesh_density).tolist()
+        return fermi_surface(self.energies, self.fermi_level, self.crystal, divisions)
+
     # How
 
-    @cached_property
-    def _edges(self) -> BandEdges:
-        """On the absolute axis of the solver, from mesh and path of the primitive cell."""
-        _, mesh, _, along, _ = self._looked_at
-        return band_edges(mesh, along)
-
     @property
-    def _edge_points(self) -> tuple[CrystalHamiltonian, np.ndarray]:
-        """Highest point of the last band that is filled, lowest of the next, ``[2, 3]``."""
-        solver, mesh, points, along, path = self._looked_at
-        n = solver.n_electrons // SPIN_DEGENERACY
-        energies = mesh.energies if along is None else np.concatenate([mesh.energies, along])
-        every = points if along is None else np.concatenate([points, path])
-        at = [int(energies[:, max(n - 1, 0)].argmax()), int(energies[:, n].argmin())]
-        return solver, every[at]
+    def _edges(self) -> BandEdges:
+        """On the absolute axis of the solver."""
+        return self._looked_at.edges
 
     @cached_property
-    def _looked_at(
-        self,
-    ) -> tuple[CrystalHamiltonian, Eigenvalues, np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """Mesh and path of the standard primitive cell, with energies; without a path, a mesh."""
+    def _looked_at(self) -> Sampled:
+        """Where the edges are looked for: mesh and path of the standard primitive cell."""
         try:
             path = high_symmetry_path(self.crystal)
         except StructureError:
-            return self.solver, *self._mesh, None, None
+            return Sampled(self.solver, *self._mesh)
         points = path.sample(_PATH_POINTS).fractional
         if same_cell(path.crystal, self.crystal):
-            return self.solver, *self._mesh, self.solver.energies(points), points
+            return Sampled(self.solver, *self._mesh, points)
         solver = CrystalHamiltonian(self._models, path.crystal)
-        return solver, *mesh_states(solver, self.mesh_density), solver.energies(points), points
+        return Sampled(solver, *mesh_states(solver, self.mesh_density), points)
 
     @cached_property
     def _mesh(self) -> tuple[Eigenvalues, np.ndarray]:
@@ -457,10 +442,3 @@ class Electrons:
             name=" ".join(filter(None, (self.crystal.name or self.crystal.formula, part))),
             metadata=self._metadata,
         )
-
-
-def _checked(kpoints: np.ndarray) -> np.ndarray:
-    points = np.asarray(kpoints, dtype=np.float64)
-    if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
-        raise ConfigError(f"kpoints of shape {points.shape}; fractional ones [n_k, 3] are needed")
-    return points
