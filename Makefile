@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test lint docs bench wheel clean
 
 demo: .venv/run.stamp  ## predict a shipped example: a table here, a plot in demo/
 	$(BIN)/vanhove predict examples/structures/NaCl.cif --output demo
@@ -22,6 +22,9 @@ lint: .venv/dev.stamp
 
 docs: .venv/docs.stamp  ## the documentation as a site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+wheel:  ## build the wheel, try README's commands from it in an empty environment in dist/
+	TORCH_INDEX=$(TORCH_INDEX) $(PYTHON) scripts/try_wheel.py dist/try $(PYTHON)
 
 bench: .venv/run.stamp
 	$(BIN)/python benchmarks/run.py

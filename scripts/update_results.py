@@ -24,6 +24,7 @@ import jarvis_page
 import model_pages
 import paper_pages
 import phonons_page
+import readme_top
 import results_page
 import tuning_page
 
@@ -246,7 +247,10 @@ def main(check: bool) -> int:
     shipped = results_page.measured(found)
     readme, page = ROOT / "README.md", ROOT / "docs" / "dostransformer.md"
     new = {
-        readme: between_markers(readme.read_text(), readme_table(family, *flagship_page.results())),
+        readme: readme_top.between(
+            between_markers(readme.read_text(), readme_table(family, *flagship_page.results())),
+            readme_top.table(published_beside()),
+        ),
         page: between_markers(page.read_text(), study_table()),
         CARD: model_card(measured, family),
         PAGE: results_page.page(found),
