@@ -1,11 +1,12 @@
 """How much noise on the positions, and another cell, change what the shipped models predict.
 
-Usage: python scripts/measure_noise.py results/reliability/noise.json
+Usage: python scripts/measure_noise.py results/reliability/noise.json [MODEL ...]
 Needs the data set phonon_petretto (VANHOVE_DATA).
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -74,7 +75,10 @@ def main() -> None:
     copies["other cell"] = [other_cell(c) for c in structures]
     near = [standardize(c, near=3.0).tolerance > 0.01 for c in structures]
     content = {"seed": SEED, "n_crystals": len(structures), "near": int(sum(near)), "models": {}}
-    for name in [*shipped_weights(), NAME]:
+    path, asked = Path(sys.argv[1]), sys.argv[2:]
+    if asked:  # the others stay as they were measured
+        content["models"] = json.loads(path.read_text(encoding="utf-8"))["models"]
+    for name in asked or [*shipped_weights(), NAME]:
         predictor = load(name)
         known = set(predictor.info.elements)
         chosen = [i for i, c in enumerate(structures) if set(c.atomic_numbers.tolist()) <= known]
@@ -84,7 +88,7 @@ def main() -> None:
             for what, moved in copies.items()
         }
         print(name, content["models"][name], flush=True)
-    write_result(content, Path(sys.argv[1]))
+    write_result(content, path)
 
 
 if __name__ == "__main__":
