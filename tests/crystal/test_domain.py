@@ -12,6 +12,8 @@ from vanhove.crystal.domain import Domain, environments, material_hash
 from vanhove.crystal.symmetry import standardize
 from vanhove.datasets import load_tiny
 from vanhove.datasets.graph_store import domain_of
+from vanhove.runs.checkpoint import read_info
+from vanhove.weights import find_weights, shipped_weights
 
 TINY = load_tiny()
 TRAIN = TINY.split("train").tolist()
@@ -99,3 +101,14 @@ def test_of_two_trainings(domain):
     half = len(TRAIN) // 2
     one, two = (domain_of(TINY.crystals, rows, quiet=True) for rows in (TRAIN[:half], TRAIN[half:]))
     assert one.joined(two) == two.joined(one) == domain
+
+
+@pytest.mark.parametrize("name", shipped_weights())
+def test_shipped_weights_know_their_materials_and_ranges(name):
+    info = read_info(find_weights(name))
+    known = info.trained.domain
+    assert known is not None
+    # Of materials that are listed twice, one hash.
+    assert 0.98 * info.trained.dataset.n_train <= len(known.materials) / 8
+    assert set(known.elements) <= set(info.elements)
+    assert known.n_atoms[0] >= 1
