@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vanhove.atomic import clean, held, replacing, temporary, whole_folder, write_text
-from vanhove.cli import app
+from vanhove.cli import app, main
 from vanhove.errors import ConfigError, OutputError
 
 
@@ -53,6 +54,18 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path):
     with pytest.raises(OutputError, match=r"a\.txt: cannot be written \(No space left on device\)"):
         write_text(path, "new")
     assert path.read_text() == "old"
+
+
+def test_a_full_disk_is_a_sentence_wherever_it_is_written_to(monkeypatch, capsys):
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "picture.png")
+
+    monkeypatch.setattr("vanhove.cli.app", full)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said == "vanhove: picture.png: cannot be written (No space left on device)\n"
 
 
 def test_clean_takes_away_what_a_kill_left(tmp_path):

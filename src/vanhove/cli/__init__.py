@@ -5,6 +5,7 @@ Only typer is imported up front, so that ``vanhove --help`` answers at once.
 
 from __future__ import annotations
 
+import errno
 import sys
 
 # In the order in which --help lists them.
@@ -38,6 +39,8 @@ __all__ = [
     "tune",
 ]
 
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
 
 def main() -> None:
     """Run the command; an expected error is one line on stderr and exit status 2."""
@@ -45,4 +48,10 @@ def main() -> None:
         app()
     except VanhoveError as error:
         print(f"vanhove: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:  # a disk that is full, or over its quota, wherever it was written to
+        if error.errno not in _NO_SPACE:
+            raise
+        place = "" if error.filename is None else f"{error.filename}: "
+        print(f"vanhove: {place}cannot be written ({error.strerror})", file=sys.stderr)
         sys.exit(2)
