@@ -259,6 +259,28 @@ def screening(measured: list[dict]) -> list[str]:
     ]
 
 
+def large_cells(found: dict) -> list[str]:
+    rows: list[list[object]] = [
+        [f"`{model}`", f"{run['n_atoms']:,}", f"{run['core_seconds']:.3g}", run["memory_MB"]]
+        for model, runs in found["models"].items()
+        for run in runs
+    ]
+    return [
+        "## Large cells",
+        "`python benchmarks/large_cells.py`: density of states of rock salt whose atoms are moved "
+        "at random, so that no symmetry is left; processor seconds of one thread with the model "
+        "loaded, and the memory beyond that of the loaded model. Up to 500 atoms modes are found "
+        "by diagonalisation. Densities of larger cells are estimated with random vectors (kernel "
+        "polynomials): the noise is about one percent of the maximum, for several members together "
+        "less. A cell of more than 40 atoms has Gamma as its only wave vector. Whole phonons "
+        "(`vanhove.phonons`) and electrons need matrices of all atoms: cells that would not fit "
+        "into the memory are refused. A supercell of a perfect crystal is reduced to its primitive "
+        "cell first, whatever its size.",
+        table(["model", "atoms", "core-seconds", "memory, MB"], rows),
+        f"Load average before: {found['load_average_before'][0]:.1f}.",
+    ]
+
+
 def todays_route(result: dict, others: dict) -> list[str]:
     names = [
         name for name in result["from_files"]["core_ms"] if (WEIGHTS / f"{name}.json").exists()
@@ -351,7 +373,8 @@ def page() -> str:
         "<!-- Written by scripts/performance_page.py from results/speed: do not edit. -->",
         "# Speed",
         "`make bench` (`python benchmarks/run.py`) measures everything here but the screening "
-        "(`python benchmarks/screening.py`), the server (`python benchmarks/server.py`), a "
+        "(`python benchmarks/screening.py`), large cells (`python benchmarks/large_cells.py`), the "
+        "server (`python benchmarks/server.py`), a "
         "newcomer's path (`python benchmarks/newcomer.py`) and the figures of other codes "
         "(`results/speed/others.json`). Times are processor time of one thread, medians; all that "
         "is compared takes turns with a float32 matrix product of 1024 by 1024, the yardstick, so "
@@ -361,6 +384,7 @@ def page() -> str:
         *against_released(result, others),
         *precision(result),
         *screening(screened),
+        *(large_cells(read("large-cells")) if (SPEED / "large-cells.json").exists() else []),
         *server(read("server")),
         *todays_route(result, others),
         *graphs(result),
