@@ -108,7 +108,7 @@ def about_training(members: list[MemberInfo]) -> dict[str, object]:
         "runs": [
             {
                 "seed": seed,
-                "seconds": {stage: h["seconds"] for stage, h in member.history.items()},
+                "seconds": {k: h["seconds"] for k, h in member.history.items() if "seconds" in h},
                 "n_crystals": member.history["pbe"]["n_crystals"],
                 "n_gaps": member.history["pbe"]["n_gaps"],
                 "teacher_epochs": len(member.history.get("teacher", {}).get("losses", [])),
