@@ -12,7 +12,7 @@ import numpy as np
 
 from vanhove.datasets import band_structure_of, load_electron_pbe_bands, load_electron_states
 from vanhove.datasets.electron_pbe import ElectronStates, electron_data_hash
-from vanhove.results import to_json, write_result
+from vanhove.results import json_text, write_result
 from vanhove.spectra.band_metrics import band_gaps, crosses_fermi
 from vanhove.version import circumstances
 
@@ -86,7 +86,7 @@ def main() -> None:
         },
         **circumstances(),
     }
-    print(to_json(result))
+    print(json_text(result))
     if arguments.output:
         write_result(result, arguments.output)
 

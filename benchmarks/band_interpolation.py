@@ -13,7 +13,7 @@ from star_functions import interpolate_bands
 
 from vanhove.datasets import band_structure_of, load_electron_states
 from vanhove.datasets.electron_pbe import electron_data_hash
-from vanhove.results import to_json, write_result
+from vanhove.results import json_text, write_result
 from vanhove.version import circumstances
 
 
@@ -61,7 +61,7 @@ def main() -> None:
         "largest_error": float(found["max"].max()),
         **circumstances(),
     }
-    print(to_json(result))
+    print(json_text(result))
     if arguments.output:
         write_result(result, arguments.output)
 

@@ -20,7 +20,7 @@ import torch
 from vanhove.crystal.crystal import Crystal
 from vanhove.prediction.loading import load
 from vanhove.prediction.predictor import Predictor
-from vanhove.results import to_json, write_result
+from vanhove.results import json_text, write_result
 from vanhove.version import circumstances
 from vanhove.weights import default_weights
 
@@ -84,7 +84,7 @@ def main() -> None:
         **measure(predictor, arguments.rounds),
         **circumstances(),
     }
-    print(to_json(result))
+    print(json_text(result))
     if arguments.output:
         write_result(result, arguments.output)
 

@@ -35,7 +35,7 @@ import numpy as np
 import torch
 
 import vanhove
-from vanhove.results import to_json, write_result
+from vanhove.results import json_text, write_result
 from vanhove.weights import DEFAULT_WEIGHTS
 
 SIZES = (1_000, 10_000, 78_974)
@@ -197,7 +197,7 @@ def main() -> None:
             "python": platform.python_version(),
         },
     }
-    print(to_json(result))
+    print(json_text(result))
     if options.output is not None:
         write_result(result, options.output)
 

@@ -32,7 +32,7 @@ import numpy as np
 from clock import machine, say
 
 from screening import family, memory
-from vanhove.results import to_json, write_result
+from vanhove.results import json_text, write_result
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "results" / "speed" / "server.json"
@@ -178,7 +178,7 @@ def main() -> None:
         "short_queue": asyncio.run(part(options, options.seconds / 4, queue=8)),
     }
     write_result(result, options.output)
-    print(to_json(result))
+    print(json_text(result))
 
 
 if __name__ == "__main__":
