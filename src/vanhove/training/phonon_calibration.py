@@ -30,6 +30,8 @@ _MOST_QPOINTS = 30
 """Of each path."""
 _FEWEST = 8
 """Crystals of a kind, of validation, that are told apart."""
+_ENOUGH = 40
+"""With so many the training part does not help."""
 _PENALTY = 100.0
 """Of the weights of the odds; chosen on validation."""
 _EVERY = 2
@@ -168,6 +170,9 @@ def _fit_scale(train: Sequence[_Errors], valid: Sequence[_Errors]) -> ErrorScale
     for kind in sorted({own.kind for own in valid}):
         own = [s for s, crystal in zip(of_valid, valid, strict=True) if crystal.kind == kind]
         if len(own) < _FEWEST:
+            continue
+        if len(own) >= _ENOUGH:
+            factors[kind] = _quantiles(own)
             continue
         helped = [
             stretch * s for s, crystal in zip(of_train, train, strict=True) if crystal.kind == kind
