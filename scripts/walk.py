@@ -93,7 +93,7 @@ def walk(browser: Any, address: str, out: Path, scratch: Path) -> None:
     page.locator("#file").set_input_files(STRUCTURES / "NaCl.cif")
     done(page, "NaCl.cif: 2 predictions")
     phonons.locator("input[type=file]").set_input_files(phonopy_folder(scratch))
-    expect(phonons).to_contain_text("is drawn dashed")
+    expect(phonons).to_contain_text("Drawn dashed")
     page.wait_for_timeout(800)
     phonons.scroll_into_view_if_needed()
     save(phonons.screenshot(), out / "walk-compare.png")

@@ -43,7 +43,7 @@ export function figure(label, make, { tall = false, onClick = null } = {}) {
     window.Plotly.react(box, data, shape, { displayModeBar: false, responsive: true });
     if (onClick && !box.dataset.clicks) {
       box.dataset.clicks = "yes";
-      box.on("plotly_click", (event) => onClick(event.points[0]));
+      box.on("plotly_click", (event) => onClick(event.points.find((point) => point.customdata) ?? event.points[0]));
     }
   });
   return box;

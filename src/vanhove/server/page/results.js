@@ -236,7 +236,7 @@ function overlay(family, items, view) {
         throw new Error(`${reference.name} is in ${unitOf(reference.unit)}; this plot is in ${unitOf(prediction.unit)}`);
       }
       view.update(reference);
-      note.textContent = `${reference.name} is drawn dashed. ${difference(reference, items) ?? ""}`;
+      note.textContent = `Drawn dashed: ${reference.name}. ${difference(reference, items) ?? ""}`;
       remove.hidden = false;
     } catch (error) {
       problem.textContent = error.message;

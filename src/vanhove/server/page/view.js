@@ -159,7 +159,7 @@ export function sideBySide(family, items, onMode) {
     const first = entries.find(({ bands }) => bands)?.bands;
     const length = first?.distances.at(-1) ?? 1;
     const ticks = first ? ticksOf(first) : new Map();
-    const data = visible.flatMap((entry) => entry.traces(length, factor)).map((trace) => ({
+    const data = visible.flatMap((entry) => entry.traces(length, factor)).map((trace) => (trace.hoverinfo ? trace : {
       hovertemplate: `%{y:.4~g} ${unit()}<extra>${trace.name ?? ""}</extra>`, ...trace,
     }));
     const zero = first?.zero ?? "valence band maximum; Fermi level of a metal";
