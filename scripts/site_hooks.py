@@ -23,5 +23,7 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
+    if "/" in page.file.src_uri and page.file.src_uri not in SHOWN:
+        return markdown  # of a folder in docs: it links to docs alone
     below = "docs/" if page.file.src_uri in SHOWN else "../"
     return re.sub(rf"\]\({re.escape(below)}", "](", markdown)
