@@ -40,6 +40,7 @@ BLOCK = re.compile(
 SKIP_REASONS = (
     "builds a virtual environment",
     "a long training on downloaded data",
+    "a training of some minutes",
     "measures on downloaded data",
     "serves until it is stopped",
     "asks a running server",  # tests/server/test_docs.py

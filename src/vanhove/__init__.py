@@ -27,6 +27,7 @@ _HOME = {
     "data_info": "vanhove.datasets.catalog",
     "data_label": "vanhove.screening.labelling:label",
     "data_list": "vanhove.datasets.catalog",
+    "doctor": "vanhove.prediction.doctor:examine",
     "Electrons": "vanhove.prediction.electrons",
     "electrons": "vanhove.prediction.electron_predictor",
     "embed": "vanhove.embeddings.embedding",
@@ -63,6 +64,7 @@ __all__ = [
     "data_info",
     "data_label",
     "data_list",
+    "doctor",
     "electrons",
     "embed",
     "ensemble",
@@ -95,6 +97,7 @@ if TYPE_CHECKING:
     from vanhove.evaluation.evaluate import evaluate
     from vanhove.experiments.reproduce import reproduce
     from vanhove.experiments.sweep import sweep
+    from vanhove.prediction.doctor import examine as doctor
     from vanhove.prediction.electron_predictor import electrons
     from vanhove.prediction.electrons import Electrons
     from vanhove.prediction.loading import load, phonons, predict

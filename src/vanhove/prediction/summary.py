@@ -25,7 +25,11 @@ class Summary:
     """
 
     def __init__(self, known: Properties, kelvin: float):
-        names = _OF_ELECTRONS if known.kind.name == ELECTRON_DOS.name else known.derived(kelvin)
+        names = known.derived(kelvin)
+        if known.kind.name == ELECTRON_DOS.name:
+            own = tuple(name for name in known.own if name != "familiarity")
+            # Spectra of maximum 1 count no states and hold no gap.
+            names = tuple(name for name in _OF_ELECTRONS if name in own) or own[:2]
         self.items: list[Property] = [known[name] for name in names]
         self.has_familiarity = "familiarity" in known.own
         self._rows: list[list[str | float | None]] = []

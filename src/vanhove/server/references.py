@@ -26,6 +26,7 @@ from vanhove.server.orders import ReferenceOrder
 from vanhove.server.settings import ServerSettings
 from vanhove.server.views import bands_answer, spectrum_answer
 from vanhove.spectra.bands import BandStructure
+from vanhove.spectra.quantities import ELECTRON_DOS
 from vanhove.spectra.spectrum import Spectrum
 
 BANDS = "band.yaml"
@@ -176,7 +177,7 @@ def _electrons(dos: ElectronDOS) -> Spectrum:
         values=np.maximum(dos.densities, 0),
         unit="eV",
         normalisation="states/eV/cell",
-        quantity="electron_dos",
+        quantity=ELECTRON_DOS.name,
         crystal=dos.crystal,
     )
 
