@@ -45,6 +45,7 @@ SKIP_REASONS = (
     "serves until it is stopped",
     "asks a running server",  # tests/server/test_docs.py
     "needs a folder of calculations",
+    "needs the extra jobflow",  # tests/prediction/test_calculator.py
 )
 NO_WEIGHTS = f"no weights '{DEFAULT_WEIGHTS}'"
 

@@ -7,6 +7,7 @@ from typing import assert_type
 
 import vanhove
 from vanhove.evaluation.evaluate import Evaluation
+from vanhove.prediction.calculator import Calculation
 from vanhove.prediction.electron_predictor import ElectronPredictor
 from vanhove.prediction.electrons import Electrons
 from vanhove.prediction.loading import AnyPredictor
@@ -38,6 +39,8 @@ def predictions() -> None:
     assert_type(vanhove.phonons([STRUCTURE]), list[Phonons])
     assert_type(vanhove.electrons(STRUCTURE), Electrons)
     assert_type(vanhove.electrons([STRUCTURE]), list[Electrons])
+    assert_type(vanhove.Calculator().calculate(STRUCTURE), Calculation)
+    assert_type(vanhove.Calculator().calculate([STRUCTURE]), list[Calculation])
 
 
 def results() -> None:

@@ -16,6 +16,7 @@ from vanhove.version import __version__ as __version__
 
 _HOME = {
     "BandStructure": "vanhove.spectra.bands",
+    "Calculator": "vanhove.prediction.calculator",
     "Crystal": "vanhove.crystal.crystal",
     "Predictor": "vanhove.prediction.predictor",
     "RunConfig": "vanhove.runs.config",
@@ -52,6 +53,7 @@ _HOME = {
 """Public name -> its module, with the name there where it is another one."""
 __all__ = [
     "BandStructure",
+    "Calculator",
     "Crystal",
     "Electrons",
     "Predictor",
@@ -97,6 +99,7 @@ if TYPE_CHECKING:
     from vanhove.evaluation.evaluate import evaluate
     from vanhove.experiments.reproduce import reproduce
     from vanhove.experiments.sweep import sweep
+    from vanhove.prediction.calculator import Calculator
     from vanhove.prediction.doctor import examine as doctor
     from vanhove.prediction.electron_predictor import electrons
     from vanhove.prediction.electrons import Electrons

@@ -149,6 +149,22 @@ def model_name(path: Path) -> str:
     return path.parent.name if path.stem == "best" else path.stem
 
 
+def load_for(
+    property: str,
+    model: str | PathLike[str] | None = None,
+    *,
+    grid: Grid = None,
+    precision: Precision = "auto",
+) -> AnyPredictor:
+    """The predictor that `predict` takes; its arguments are those of `predict`."""
+    if model is None and property in ELECTRON_PROPERTIES:
+        return load_electrons(property=property, grid=grid)
+    if model is None:
+        model = default_weights(property)
+    wants_bands = property == PHONON_BANDS.asked_as
+    return load(model, grid=grid, precision=precision, phonon_bands=wants_bands)
+
+
 @overload
 def predict(  # type: ignore[overload-overlap]
     structures: StructureLike,
@@ -219,13 +235,7 @@ def predict(
         grid: as `load`.
         precision: as `load`.
     """
-    if model is None and property in ELECTRON_PROPERTIES:
-        loaded = load_electrons(property=property, grid=grid)
-        return loaded.predict(structures, primitive=primitive)
-    if model is None:
-        model = default_weights(property)
-    wants_bands = property == PHONON_BANDS.asked_as
-    predictor = load(model, grid=grid, precision=precision, phonon_bands=wants_bands)
+    predictor = load_for(property, model, grid=grid, precision=precision)
     return predictor.predict(structures, primitive=primitive)
 
 

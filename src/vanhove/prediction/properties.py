@@ -112,6 +112,12 @@ class Properties:
         return tuple(name for name in self._known if name not in of_crystal)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """All, thermal ones at the temperature that is meant where none is asked for."""
+        thermal = [f"{name}_{ROOM:g}K" for name in THERMAL] if self.kind.thermal else []
+        return (*self._known, *thermal)
+
+    @property
     def listed(self) -> str:
         """All names, for messages."""
         names = list(self._known)
