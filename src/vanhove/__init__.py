@@ -23,6 +23,7 @@ _HOME = {
     "Spectrum": "vanhove.spectra.spectrum",
     "SpectrumDataset": "vanhove.datasets",
     "ThermalProperties": "vanhove.spectra",
+    "data_fetch": "vanhove.datasets.catalog",
     "data_fetch_mp": "vanhove.datasets.materials_project:fetch_materials_project",
     "data_import": "vanhove.datasets.importing:import_calculations",
     "data_info": "vanhove.datasets.catalog",
@@ -61,6 +62,7 @@ __all__ = [
     "Spectrum",
     "SpectrumDataset",
     "ThermalProperties",
+    "data_fetch",
     "data_fetch_mp",
     "data_import",
     "data_info",
@@ -92,7 +94,7 @@ if TYPE_CHECKING:
     from vanhove.crystal.crystal import Crystal
     from vanhove.crystal.reading import read_crystal, read_crystals
     from vanhove.datasets import SpectrumDataset, load_dataset
-    from vanhove.datasets.catalog import data_info, data_list
+    from vanhove.datasets.catalog import data_fetch, data_info, data_list
     from vanhove.datasets.importing import import_calculations as data_import
     from vanhove.datasets.materials_project import fetch_materials_project as data_fetch_mp
     from vanhove.embeddings.embedding import embed

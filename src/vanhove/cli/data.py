@@ -40,6 +40,22 @@ def data_info(
             typer.echo(f"{key:16s} {item}")
 
 
+@data_app.command("fetch")
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="A named data set.")],
+) -> None:
+    """Fetch the files of a named data set from their public source into the cache, and check them.
+
+    What is there already is not fetched again; a download that was stopped goes on.
+
+    Example: vanhove data fetch phonon_petretto_full
+    """
+    from vanhove.datasets.catalog import data_fetch as fetched
+
+    result = fetched(name)
+    typer.echo(f"{name}: {result.materials} materials, SHA-256 {result.data_hash}")
+
+
 @data_app.command("label")
 def data_label(
     source: Annotated[Path, typer.Argument(help="Structures, as for vanhove screen.")],

@@ -65,8 +65,32 @@ def data_file(source: RemoteFile) -> Path:
             f"{source.relative_path} has no public url: put the file (SHA-256 {source.sha256}) "
             "into a folder and name that folder in VANHOVE_DATA"
         )
-    _download(source.url, source, target)
+    _download(source.url, target, source)
     return target
+
+
+def data_folder() -> Path | None:
+    """``VANHOVE_DATA``, where it is set.
+
+    Raises:
+        DataError: it names no folder.
+    """
+    named = os.environ.get("VANHOVE_DATA")
+    if not named:
+        return None
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        raise DataError(f"VANHOVE_DATA names {named!r}, which is no folder; correct or unset it")
+    return folder
+
+
+def download_unchecked(url: str, target: Path) -> None:
+    """One of many files whose content the caller checks together: whole or not at all, silently.
+
+    Raises:
+        DataError: the download fails, or the folder cannot be written.
+    """
+    _download(url, target, None)
 
 
 def read_content(path: Path) -> bytes:
@@ -83,12 +107,9 @@ def read_content(path: Path) -> bytes:
 
 
 def _local_copy(source: RemoteFile) -> Path | None:
-    named = os.environ.get("VANHOVE_DATA")
-    if not named:
+    folder = data_folder()
+    if folder is None:
         return None
-    folder = Path(named).expanduser()
-    if not folder.is_dir():
-        raise DataError(f"VANHOVE_DATA names {named!r}, which is no folder; correct or unset it")
     for path in (folder / source.relative_path, folder / f"{source.relative_path}.gz"):
         if path.is_file():
             got = _sha256(path)
@@ -108,7 +129,7 @@ def _sha256(path: Path) -> str:
         return f"none ({error.__cause__})"
 
 
-def _download(url: str, source: RemoteFile, target: Path) -> None:
+def _download(url: str, target: Path, source: RemoteFile | None) -> None:
     # The suffix stays last, so that the hash is taken of the content of a .gz file here too.
     part = target.with_name(f".part-{uuid4().hex}-{target.name}")
     try:
@@ -121,9 +142,8 @@ def _download(url: str, source: RemoteFile, target: Path) -> None:
         ) from error
     try:
         with stream:
-            _fetch(url, stream)
-        got = _sha256(part)
-        if got != source.sha256:
+            _fetch(url, stream, quiet=source is None)
+        if source is not None and (got := _sha256(part)) != source.sha256:
             raise DataError(
                 f"{url}: SHA-256 {got}, expected {source.sha256}; the source has changed "
                 "or the transfer was damaged: try again, or put the right file at "
@@ -134,7 +154,7 @@ def _download(url: str, source: RemoteFile, target: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _fetch(url: str, stream) -> None:
+def _fetch(url: str, stream, quiet: bool) -> None:
     def failed(reason: object) -> DataError:
         return DataError(
             f"cannot download {url}: {reason}; check the network, or set VANHOVE_DATA to a folder "
@@ -149,7 +169,8 @@ def _fetch(url: str, stream) -> None:
             while chunk := response.read(_CHUNK):
                 stream.write(chunk)
                 done += len(chunk)
-                _show_progress(url, done, total)
+                if not quiet:
+                    _show_progress(url, done, total)
     except HTTPError as error:
         raise failed(f"the server answers {error.code} {error.reason}") from error
     except (OSError, HTTPException) as error:

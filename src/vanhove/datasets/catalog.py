@@ -185,6 +185,18 @@ def data_list() -> dict[str, str]:
     return {name: (loader.__doc__ or "").splitlines()[0] for name, loader in DATASETS.items()}
 
 
+def data_fetch(name: str) -> DataInfo:
+    """Fetch the files of a named data set into the cache where they are not there, and check them.
+
+    Raises:
+        DataError: no such data set, or its files cannot be had.
+        OutputError: the cache cannot be written.
+    """
+    if name not in DATASETS:
+        raise DataError(f"data set {name!r}; allowed: {', '.join(sorted(DATASETS))}")
+    return data_info(name)
+
+
 def data_info(name: str) -> DataInfo:
     """Load a data set (fetching it first if need be), check it and describe it.
 

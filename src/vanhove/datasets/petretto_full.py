@@ -6,25 +6,19 @@ as `phonon_petretto`, whose 51 points were made from these densities of states.
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.kpath import reciprocal_lattice
-from vanhove.datasets.cache import RemoteFile, data_file, read_content
 from vanhove.datasets.crystal_phonons import CrystalPhonons
 from vanhove.datasets.dataset import SpectrumDataset
 from vanhove.datasets.petretto import load_phonon_petretto
+from vanhove.datasets.petretto_files import PLACE, original_arrays
 from vanhove.datasets.registry import register_dataset
 from vanhove.errors import DataError
 
-DATA = RemoteFile(
-    None,
-    "fbb2f7b51e0bf646b457de4367182ef9b465b5e06e0aa08056124556a12bad4f",
-    "phonon_petretto_full/petretto_full.npz",
-)
 MOST_POLARISABLE, LARGEST_CHARGE = 60.0, 20.0
 """Beyond these a computed dielectric constant or Born charge is that of a metal."""
 
@@ -39,14 +33,14 @@ def load_phonon_petretto_full() -> SpectrumDataset:
     Spectra and split are those of `phonon_petretto`; lattices are oriented otherwise.
 
     Raises:
-        DataError: a file is not there, or is another one.
+        DataError: a file is not there and cannot be fetched, or is another one.
+        OutputError: the cache cannot be written.
     """
-    with np.load(io.BytesIO(read_content(data_file(DATA))), allow_pickle=False) as archive:
-        data = {key: archive[key] for key in archive.files}
     small = load_phonon_petretto()
+    data = original_arrays(small.ids)
     row_of = {material: row for row, material in enumerate(data["ids"].tolist())}
     if sorted(row_of) != sorted(small.ids):
-        raise DataError(f"{DATA.relative_path}: other materials than phonon_petretto")
+        raise DataError(f"{PLACE}: other materials than phonon_petretto")
     phonons = _all_phonons(data)
     rows = [row_of[material] for material in small.ids]
     return replace(
