@@ -34,7 +34,7 @@ from vanhove.datasets.electron_pbe import (
     electron_parts,
     load_electron_states,
 )
-from vanhove.evaluation.baselines import nearest_copy, training_mean
+from vanhove.evaluation.baselines import nearest_copy, spectrum_constants, training_mean
 from vanhove.evaluation.electron_states import Prediction, Predictor, measure_all
 from vanhove.models.tight_binding.error_bars import HalfWidths
 from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
@@ -172,15 +172,11 @@ def other_rows(ids: set[str]) -> list[dict[str, object]]:
     target = densities.values[rows].astype(float)
     band_rows = np.array([bands.ids.index(densities.ids[row]) for row in rows])
     band_target = bands.values[band_rows].astype(float)
-    train = densities.values[densities.split("train")].astype(float)
     is_metal = crosses_fermi(band_target)
-    copied = nearest_copy(densities, rows)
+    constants = spectrum_constants(densities, rows)
     guesses = {
-        "training mean": (
-            np.broadcast_to(train.mean(axis=0), target.shape),
-            training_mean(bands, band_rows),
-        ),
-        "nearest composition": (copied, nearest_copy(bands, band_rows)),
+        "training mean": (constants["training mean"], training_mean(bands, band_rows)),
+        "nearest composition": (constants["nearest composition"], nearest_copy(bands, band_rows)),
     }
     found: list[dict[str, object]] = []
     for name, (dos, band) in guesses.items():

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.datasets.dos_files import DENSITIES, ENERGIES, FERMI
+from tests.datasets.metal_phonons import metal_phonons
 from vanhove.cli import app
 from vanhove.datasets import load_folder
 from vanhove.spectra.density import THZ_PER_CM1
@@ -23,31 +24,7 @@ METALS = ("Al", "Ni", "Cu", "Ag")
 @pytest.fixture(scope="module")
 def phonons() -> dict[str, Any]:
     """phonopy's objects of face-centred metals, their forces from ASE."""
-    phonopy = pytest.importorskip("phonopy")
-    from ase.build import bulk
-    from ase.calculators.emt import EMT
-    from phonopy.structure.atoms import PhonopyAtoms
-
-    found = {}
-    for metal in METALS:
-        cube = bulk(metal, cubic=True)
-        cell = PhonopyAtoms(symbols=[metal] * 4, cell=cube.cell.array, positions=cube.positions)
-        phonon = phonopy.Phonopy(cell, np.diag([2, 2, 2]), primitive_matrix="F", log_level=0)
-        phonon.generate_displacements(distance=0.01)
-        forces = []
-        for moved in phonon.supercells_with_displacements:
-            atoms = cube.repeat(2)
-            atoms.set_cell(moved.cell)
-            atoms.set_positions(moved.positions)
-            atoms.calc = EMT()
-            forces.append(atoms.get_forces())
-        phonon.forces = forces
-        phonon.produce_force_constants()
-        phonon.run_mesh([8, 8, 8], with_eigenvectors=True, is_mesh_symmetry=False)
-        phonon.run_total_dos()
-        phonon.run_projected_dos()
-        found[metal] = phonon
-    return found
+    return {metal: metal_phonons(metal, 8)[1] for metal in METALS}
 
 
 def structure_beside(phonon: Any, folder: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.datasets.dos_files import complete_dos
+from tests.datasets.metal_phonons import metal_phonons
 from vanhove.cli import app
 from vanhove.datasets import load_electron_folder, load_folder
 from vanhove.datasets.importing import import_calculations
@@ -22,26 +23,9 @@ def phonons(tmp_path_factory):
     """Copper (ASE's EMT) by phonopy, every file in a folder of its own with what belongs to it."""
     phonopy = pytest.importorskip("phonopy")
     from ase.build import bulk
-    from ase.calculators.emt import EMT
-    from phonopy.structure.atoms import PhonopyAtoms
 
+    cube, phonon = metal_phonons("Cu", 12)
     root = tmp_path_factory.mktemp("calculations")
-    cube = bulk("Cu", cubic=True)
-    cell = PhonopyAtoms(symbols=["Cu"] * 4, cell=cube.cell.array, positions=cube.positions)
-    phonon = phonopy.Phonopy(cell, np.diag([2, 2, 2]), primitive_matrix="F", log_level=0)
-    phonon.generate_displacements(distance=0.01)
-    forces = []
-    for moved in phonon.supercells_with_displacements:
-        atoms = cube.repeat(2)
-        atoms.set_cell(moved.cell)
-        atoms.set_positions(moved.positions)
-        atoms.calc = EMT()
-        forces.append(atoms.get_forces())
-    phonon.forces = forces
-    phonon.produce_force_constants()
-    phonon.run_mesh([12, 12, 12], with_eigenvectors=True, is_mesh_symmetry=False)
-    phonon.run_total_dos()
-    phonon.run_projected_dos()
 
     def folder(name):
         (root / name).mkdir()

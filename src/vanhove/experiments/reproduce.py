@@ -22,7 +22,7 @@ from vanhove.experiments.comparison import (
     errors_per_material,
     run_numbers,
 )
-from vanhove.experiments.earlier import Earlier
+from vanhove.experiments.earlier import Earlier, EarlierRow
 from vanhove.experiments.options import Options, TableOptions
 from vanhove.experiments.output import write_table
 from vanhove.experiments.results import (
@@ -131,7 +131,9 @@ def reproduce_table(name: str, rows: Sequence[str], size: Size, options: Options
         earlier = _earlier(experiment, options)
         for row in chosen:
             say(f"row {row.label}", options.quiet)
-            for seed in _wanted_seeds(row, options, earlier):
+            config = options.config(row, 0)
+            kept = earlier.row(row, config) if earlier else None
+            for seed in _wanted_seeds(config, options, kept):
                 _has_runs(row, seed, options)
         with _sole_writer(options):
             earlier = _earlier(experiment, options)
@@ -220,7 +222,7 @@ def _measured_rows(
     for row in rows:
         entry = MeasuredRow(row, options.config(row, 0))
         entry.earlier = earlier.row(row, entry.config) if earlier else None
-        for seed in _wanted_seeds(row, options, earlier) if row in chosen else ():
+        for seed in _wanted_seeds(entry.config, options, entry.earlier) if row in chosen else ():
             if not _has_runs(row, seed, replace(options, measured_only=True)):
                 continue
             measurement = measurer.measure(options.folder(row, seed), row.conditions)
@@ -232,10 +234,8 @@ def _measured_rows(
     return measured
 
 
-def _wanted_seeds(row: Row, options: TableOptions, earlier: Earlier | None) -> list[int]:
+def _wanted_seeds(config: RunConfig, options: TableOptions, kept: EarlierRow | None) -> list[int]:
     """Those asked for that the table does not hold yet."""
-    config = options.config(row, 0)
-    kept = earlier.row(row, config) if earlier else None
     return [s for s in options.seeds_of(config.name) if kept is None or s not in kept.seeds]
 
 
