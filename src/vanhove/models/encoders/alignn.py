@@ -14,6 +14,7 @@ from vanhove.crystal.graph import Batch
 from vanhove.models.atom_features import ATOM_FEATURES
 from vanhove.models.encoders.encoder import Encoder, EncoderSettings
 from vanhove.models.layers import GaussianBasis, cosine_envelope, released_envelope
+from vanhove.models.quotient import close_values, equal_rows, quotient
 from vanhove.models.registry import register_encoder
 
 _FADE = 1e-2  # added to the sum of gates, so that a lone neighbour at the cutoff fades out
@@ -166,7 +167,7 @@ class ALIGNN(Encoder):
 
     def __init__(self, settings: ALIGNNSettings, *, atom_dim: int, cutoff: float):
         super().__init__()
-        self.cutoff = cutoff
+        self.cutoff, self.dropout = cutoff, settings.dropout
         self.line_graph_cutoff = min(settings.line_graph_cutoff, cutoff)
         self.out_dim = dim = settings.hidden_dim
         self.atom_in = _embedding(atom_dim, dim)
@@ -186,20 +187,32 @@ class ALIGNN(Encoder):
         )
 
     def forward(self, features: Tensor, batch: Batch) -> Tensor:
-        source, target = batch.edge_index
         distance = torch.linalg.vector_norm(batch.edge_vector, dim=-1)
-        weight = cosine_envelope(distance, self.cutoff)[:, None]
         pairs = line_graph(batch, self.line_graph_cutoff)
-        x = self.atom_in(features)
-        # Symmetry makes most lengths and angles equal: each is embedded once.
-        lengths, of_bond = torch.unique(distance, return_inverse=True)
-        bonds = self.bond_in(self.distance_basis(lengths)).index_select(0, of_bond)
-        cosines, of_pair = torch.unique(pairs.cosine, return_inverse=True)
-        angles = self.angle_in(self.cosine_basis(1 + cosines)).index_select(0, of_pair)
+        # Symmetry makes most lengths, angles and whole surroundings equal: each is computed once.
+        lengths, of_bond = close_values(distance)
+        cosines, of_pair = close_values(pairs.cosine)
+        # Dropout treats each atom by itself.
+        apart = self.training and self.dropout > 0
+        alike = torch.arange(len(features)) if apart else equal_rows(features)
+        own = quotient(
+            alike.to(features.device),
+            (batch.edge_index[0], batch.edge_index[1]),
+            of_bond,
+            (pairs.source, pairs.target),
+            of_pair,
+            len(self.atom_layers),
+            len(self.line_layers),
+        )
+        weight = cosine_envelope(distance[own.edges], self.cutoff)[:, None] * own.n_edges
+        pair_weight = pairs.weight[own.pairs] * own.n_pairs
+        x = self.atom_in(features[own.atoms])
+        bonds = self.bond_in(self.distance_basis(lengths)).index_select(0, of_bond[own.edges])
+        angles = self.angle_in(self.cosine_basis(1 + cosines)).index_select(0, of_pair[own.pairs])
         for layer, atom_layer in enumerate(self.atom_layers):
             if layer < len(self.line_layers):
                 bonds, angles = self.line_layers[layer](
-                    bonds, angles, pairs.source, pairs.target, pairs.weight
+                    bonds, angles, own.pair_source, own.pair_target, pair_weight
                 )
-            x, bonds = atom_layer(x, bonds, source, target, weight)
-        return x
+            x, bonds = atom_layer(x, bonds, own.source, own.target, weight)
+        return x.index_select(0, own.of_atom)
