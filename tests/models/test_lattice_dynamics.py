@@ -14,6 +14,7 @@ from vanhove.crystal.graph import Batch, GraphSettings, build_graph, collate
 from vanhove.datasets import load_tiny
 from vanhove.models.lattice_dynamics import (
     AngleConstants,
+    Bonds,
     ForceConstants,
     Polarity,
     Springs,
@@ -36,7 +37,8 @@ def springs(batch: Batch, seed: int = 0) -> torch.Tensor:
     torch.manual_seed(seed)
     network = ForceConstants(4, 16, 3, 10, 4.0).double()
     kinds = torch.randn(120, 4, dtype=torch.float64)
-    return network(kinds[batch.atomic_numbers], batch)
+    atoms = kinds[batch.atomic_numbers]
+    return network(atoms, Bonds(atoms, batch))
 
 
 def crystals(constants: torch.Tensor, batch: Batch) -> list[HarmonicCrystal]:
@@ -201,7 +203,8 @@ def angles(batch: Batch, seed: int = 0) -> Springs:
     network = AngleConstants(4, 16, 10, 3.6).double()
     torch.nn.init.normal_(network.scalars[-1].weight)
     kinds = torch.randn(120, 4, dtype=torch.float64)
-    return network(kinds[batch.atomic_numbers], batch)
+    atoms = kinds[batch.atomic_numbers]
+    return network(atoms, Bonds(atoms, batch)).both_ways()
 
 
 def test_angles_do_not_resist_moves_and_bending_no_turns():
@@ -227,7 +230,8 @@ def test_a_water_molecule_has_its_bending_mode():
     with torch.no_grad():
         network.scalars[-1].bias[:] = torch.tensor([1.0, 0, 0, 0])
     with torch.no_grad():
-        found = network(torch.zeros(3, 4, dtype=torch.float64), batch)
+        atoms = torch.zeros(3, 4, dtype=torch.float64)
+        found = network(atoms, Bonds(atoms, batch)).both_ways()
     (own,) = harmonic_crystals(found, batch)
     squared, _ = own.modes(torch.zeros(1, 3, dtype=torch.float64))
     fade = 0.5 * (np.cos(np.pi * bond / 1.2) + 1)
@@ -252,7 +256,8 @@ def test_charges_add_up_to_nothing_and_turn_with_the_crystal():
     for cell in (crystal, turned):
         graph = build_graph(cell, GraphSettings(primitive=False))
         batch = collate([graph]).to("cpu", torch.float64)
-        found.append(network(kinds[batch.atomic_numbers], batch))
+        atoms = kinds[batch.atomic_numbers]
+        found.append(network(atoms, Bonds(atoms, batch), batch))
     (charges, dielectric), (other, of_other) = found
     assert charges.sum(dim=0).abs().max() < 1e-10
     assert charges.abs().max() > 0.1

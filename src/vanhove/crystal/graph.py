@@ -171,10 +171,9 @@ class Batch:
         return dense, mask
 
     def sum_over_atoms(self, atoms: Tensor) -> Tensor:
-        """``[n_atoms_total, d]`` -> ``[n_crystals, d]``."""
-        return atoms.new_zeros(self.n_crystals, atoms.shape[-1]).index_add(
-            0, self.crystal_of_atom, atoms
-        )
+        """``[..., n_atoms_total, d]`` -> ``[..., n_crystals, d]``."""
+        zeros = atoms.new_zeros(*atoms.shape[:-2], self.n_crystals, atoms.shape[-1])
+        return zeros.index_add(-2, self.crystal_of_atom, atoms)
 
 
 def collate(graphs: Sequence[CrystalGraph]) -> Batch:

@@ -18,6 +18,7 @@ from vanhove.models.familiarity import Familiarity
 from vanhove.models.inference import Precision
 from vanhove.models.model import SpectrumModel
 from vanhove.models.output import rescale
+from vanhove.models.stacked import stacked
 from vanhove.spectra.grids import interpolate_rows
 from vanhove.spectra.phonon_errors import PhononCalibration
 
@@ -68,6 +69,7 @@ class Ensemble(nn.Module):
         self.calibration = calibration
         self.phonons = phonons
         self.places: Tensor | None = None
+        self.stacked: SpectrumModel | None = None
 
     @property
     def models(self) -> list[SpectrumModel]:
@@ -75,7 +77,11 @@ class Ensemble(nn.Module):
         return cast("list[SpectrumModel]", list(self.members))
 
     def prepare_inference(self, precision: Precision = "auto") -> None:
-        """As `SpectrumModel.prepare_inference`, of every member."""
+        """As `SpectrumModel.prepare_inference`, of every member, or of all as one network."""
+        if precision in ("auto", "float32"):
+            self.stacked = stacked(self.models)
+        if self.stacked is not None:
+            return
         for member in self.models:
             member.prepare_inference(precision)
 
@@ -84,18 +90,22 @@ class Ensemble(nn.Module):
 
         Error bars are calibrated on the training grid and interpolated from there.
         """
-        for member in self.models:
+        for member in [*self.models, *([] if self.stacked is None else [self.stacked])]:
             member.set_places(places)
         self.places = places
 
     def predict(self, graphs: Sequence[CrystalGraph]) -> Tensor:
         """The mean of the members, as `SpectrumModel.predict`."""
-        return predict_members(self.models, graphs)[0].mean(dim=0)
+        return self.predict_each(graphs)[0].mean(dim=0)
 
     def predict_with_errors(self, graphs: Sequence[CrystalGraph]) -> EnsemblePrediction:
         """The members' predictions, error bars and familiarity."""
-        members, states = predict_members(self.models, graphs)
+        members, states = self.predict_each(graphs)
         return self.assess(members.double().numpy(), states, graphs)
+
+    def predict_each(self, graphs: Sequence[CrystalGraph]) -> tuple[Tensor, Tensor]:
+        """As `predict_members`."""
+        return predict_members(self.models if self.stacked is None else self.stacked, graphs)
 
     def assess(
         self, members: np.ndarray, states: Tensor, graphs: Sequence[CrystalGraph]
@@ -114,7 +124,7 @@ class Ensemble(nn.Module):
         places = self.places.numpy()
         chunks = [graphs[start : start + 32] for start in range(0, len(graphs), 32)]
         with at_places(self, None):
-            own = torch.cat([predict_members(self.models, chunk)[0] for chunk in chunks], dim=1)
+            own = torch.cat([self.predict_each(chunk)[0] for chunk in chunks], dim=1)
         std = self.calibration.std(own.double().numpy())
         return interpolate_rows(np.linspace(0, 1, std.shape[-1]), std, places)
 
@@ -132,26 +142,29 @@ def at_places(model: SpectrumModel | Ensemble, places: Tensor | None) -> Iterato
 
 @torch.inference_mode()
 def predict_members(
-    members: Sequence[SpectrumModel], graphs: Sequence[CrystalGraph]
+    members: Sequence[SpectrumModel] | SpectrumModel, graphs: Sequence[CrystalGraph]
 ) -> tuple[Tensor, Tensor]:
     """Predictions of each member, and the states of the crystals in the first one.
 
     Args:
-        members: in evaluation mode.
+        members: in evaluation mode; or all as one, see `vanhove.models.stacked`.
         graphs: of the crystals.
 
     Returns:
         ``[n_members, n_graphs, n_points]`` as `SpectrumModel.predict` gives them, and the mean atom
         states ``[n_graphs, d]``; both float32 on the CPU.
     """
-    buffer = members[0].atom_features.table
+    models = [members] if isinstance(members, SpectrumModel) else members
+    buffer = models[0].atom_features.table
     batch = collate(graphs).to(buffer.device, buffer.dtype)
     values, states = [], None
-    for member in members:
-        with member.own_precision():
-            atoms, system = member.encode(batch)
-            values.append(rescale(member.decode(atoms, system, batch), member.settings.output))
+    for model in models:
+        with model.own_precision():
+            atoms, system = model.encode(batch)
+            values.append(rescale(model.decode(atoms, system, batch), model.settings.output))
         if states is None:
-            states = batch.sum_over_atoms(atoms.float()) / batch.n_atoms[:, None]
+            first = atoms[0] if isinstance(members, SpectrumModel) else atoms
+            states = batch.sum_over_atoms(first.float()) / batch.n_atoms[:, None]
     assert states is not None
-    return torch.stack(values).float().cpu(), states.float().cpu()
+    each = values[0] if isinstance(members, SpectrumModel) else torch.stack(values)
+    return each.float().cpu(), states.float().cpu()

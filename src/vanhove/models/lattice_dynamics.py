@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from vanhove.crystal.elements import MASSES
 from vanhove.crystal.graph import Batch
 from vanhove.models.layers import GaussianBasis, cosine_envelope
+from vanhove.models.quotient import classes, close_values, equal_rows, first_of_each, mixed
 from vanhove.physics.bloch import is_forward
 from vanhove.physics.harmonic import HarmonicCrystal
 from vanhove.physics.meshes import time_reversed_mesh
@@ -52,8 +53,45 @@ def mesh_of(lattice: Tensor, n_atoms: int) -> tuple[Tensor, Tensor]:
     return lattice.new_tensor(points) @ reciprocal, lattice.new_tensor(weight)
 
 
+class Bonds:
+    """The edges of a batch, and which of them are alike: these share what a network says of them.
+
+    Attributes:
+        edge_index: source and target of each edge, ``[2, n_edges]``.
+        distance: ``[n_edges]``, angstrom.
+        direction: ``[n_edges, 3]``, of length 1.
+        outer: ``r r^T`` of the direction r, ``[n_edges, 9]``.
+        kind_of_atom: the same number for atoms with equal states, ``[n_atoms_total]``.
+        lengths: the distances that occur, ``[n_lengths]``.
+        kind_of_length: which of these each edge has, ``[n_edges]``.
+        chosen: one edge of each kind of bond, ``[n_kinds]``.
+        ends: source and target of the chosen edges.
+        of_edge: the kind of bond of each edge, ``[n_edges]``.
+
+    Args:
+        atoms: their states, ``[..., n_atoms_total, dim]``.
+        batch: the crystals.
+    """
+
+    def __init__(self, atoms: Tensor, batch: Batch):
+        self.edge_index = source, target = batch.edge_index
+        self.distance = torch.linalg.vector_norm(batch.edge_vector, dim=-1)
+        self.direction = batch.edge_vector / self.distance.clamp(min=_SAME_PLACE)[:, None]
+        self.outer = (self.direction[:, :, None] * self.direction[:, None]).flatten(1)
+        self.kind_of_atom = equal_rows(atoms.movedim(-2, 0).flatten(1))
+        self.lengths, self.kind_of_length = close_values(self.distance)
+        ends = self.kind_of_atom[source], self.kind_of_atom[target]
+        n_kinds, self.of_edge = classes(mixed(self.kind_of_length, *ends))
+        self.chosen = first_of_each(self.of_edge, n_kinds)
+        self.ends = source[self.chosen], target[self.chosen]
+
+    def envelope(self, cutoff: float) -> Tensor:
+        """Falls to 0 at a cutoff; 0 for an atom with itself. ``[n_edges]``."""
+        return cosine_envelope(self.distance, cutoff) * (self.distance > _SAME_PLACE)
+
+
 class ForceConstants(nn.Module):
-    """Force constants of neighbours, ``[n_edges, 3, 3]``, eV/angstrom^2, from atom states.
+    """Force constants of neighbours, ``[..., n_edges, 3, 3]``, eV/angstrom^2, from atom states.
 
     A bond is stiff along its own direction, less so across it, and how much also depends on the
     directions of the other bonds at its two ends:
@@ -88,33 +126,34 @@ class ForceConstants(nn.Module):
             nn.LayerNorm(dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU(), last
         )
 
-    def forward(self, atoms: Tensor, batch: Batch) -> Tensor:
-        source, target = batch.edge_index
-        distance = torch.linalg.vector_norm(batch.edge_vector, dim=-1)
-        direction = batch.edge_vector / distance.clamp(min=_SAME_PLACE)[:, None]
+    def forward(self, atoms: Tensor, bonds: Bonds) -> Tensor:
+        source, target = bonds.ends
+        of_length = self.from_distance(self.basis(bonds.lengths))
         added, multiplied = self.added(atoms), self.multiplied(atoms)
         scalars = self.scalars(
-            added.index_select(0, source)
-            + added.index_select(0, target)
-            + multiplied.index_select(0, source) * multiplied.index_select(0, target)
-            + self.from_distance(self.basis(distance))
-        ).to(distance.dtype)
-        envelope = cosine_envelope(distance, self.cutoff) * (distance > _SAME_PLACE)
-        exponent = math.log(_STIFFNESS) - _DECAY * (distance - _BOND) + scalars[:, 0]
+            added.index_select(-2, source)
+            + added.index_select(-2, target)
+            + multiplied.index_select(-2, source) * multiplied.index_select(-2, target)
+            + of_length.index_select(-2, bonds.kind_of_length[bonds.chosen])
+        )
+        scalars = scalars.to(bonds.distance.dtype).index_select(-2, bonds.of_edge)
+        envelope = bonds.envelope(self.cutoff)
+        exponent = math.log(_STIFFNESS) - _DECAY * (bonds.distance - _BOND) + scalars[..., 0]
         stiffness = envelope * torch.exp(exponent.clamp(-12, 5))
-        along = stiffness * (1 + scalars[:, 1])
-        across = stiffness * (0.05 + 0.3 * scalars[:, 2])
-        one = torch.eye(3, dtype=distance.dtype, device=distance.device)
-        outer = direction[:, :, None] * direction[:, None, :]
-        constants = along[:, None, None] * outer + across[:, None, None] * (one - outer)
+        along = stiffness * (1 + scalars[..., 1])
+        across = stiffness * (0.05 + 0.3 * scalars[..., 2])
+        one = torch.eye(3, dtype=along.dtype, device=along.device).flatten()
+        constants = along[..., None] * bonds.outer + across[..., None] * (one - bonds.outer)
         if self.n_tensors == 0:
-            return constants
-        weights, factors = scalars[:, 3:].split(self.n_tensors, dim=1)
-        tensors = (weights * envelope[:, None])[:, :, None] * (outer - one / 3).flatten(1)[:, None]
-        at_atom = tensors.new_zeros(len(atoms), *tensors.shape[1:]).index_add(0, target, tensors)
-        at_bond = at_atom.index_select(0, source) + at_atom.index_select(0, target)
-        mixed = torch.einsum("ec,ecx->ex", factors * stiffness[:, None], at_bond)
-        return constants + mixed.view(-1, 3, 3)
+            return constants.unflatten(-1, (3, 3))
+        weights, factors = scalars[..., 3:].split(self.n_tensors, dim=-1)
+        tensors = (weights * envelope[:, None])[..., None] * (bonds.outer - one / 3)[:, None]
+        source, target = bonds.edge_index
+        at_atom = _zeros_of_atoms(tensors.flatten(-2), len(bonds.kind_of_atom))
+        at_atom = at_atom.index_add(-2, target, tensors.flatten(-2))
+        at_bond = at_atom.index_select(-2, source) + at_atom.index_select(-2, target)
+        turned = (factors * stiffness[..., None])[..., None] * at_bond.view_as(tensors)
+        return (constants + turned.sum(dim=-2)).unflatten(-1, (3, 3))
 
 
 @dataclass(frozen=True)
@@ -124,7 +163,7 @@ class Springs:
     Attributes:
         source, target: atoms, ``[n_springs]``.
         vector: from target to source, angstrom, ``[n_springs, 3]``.
-        constants: eV/angstrom^2, ``[n_springs, 3, 3]``.
+        constants: eV/angstrom^2, ``[..., n_springs, 3, 3]``.
     """
 
     source: Tensor
@@ -132,40 +171,53 @@ class Springs:
     vector: Tensor
     constants: Tensor
 
-    def joined(self, other: Springs) -> Springs:
-        """Both together."""
+    def both_ways(self) -> Springs:
+        """With the opposite direction of each spring beside it."""
         return Springs(
-            *(torch.cat([getattr(own, f.name) for own in (self, other)]) for f in fields(self))
+            source=torch.cat([self.source, self.target]),
+            target=torch.cat([self.target, self.source]),
+            vector=torch.cat([self.vector, -self.vector]),
+            constants=torch.cat([self.constants, self.constants.mT], dim=-3),
         )
 
-    def merged(self, batch: Batch) -> Springs:
-        """The same springs with one for each pair of atoms, in both directions.
+    def merged(self, batch: Batch, angles: Springs | None = None) -> Springs:
+        """One spring for each pair of atoms, in both directions, instead of many.
 
         Most angles share their bonds. Where the two directions of a bond differ (``max_neighbors``
         cuts one of them off), their mean counts.
+
+        Args:
+            batch: the crystals.
+            angles: more springs, in one direction each; the own ones are given in both.
         """
+        if angles is None:
+            return replace(self, constants=self.constants / 2)._merged(batch)
+        joined = Springs(
+            source=torch.cat([self.source, angles.source]),
+            target=torch.cat([self.target, angles.target]),
+            vector=torch.cat([self.vector, angles.vector]),
+            constants=torch.cat([self.constants / 2, angles.constants], dim=-3),
+        )
+        return joined._merged(batch)
+
+    def _merged(self, batch: Batch) -> Springs:
         forward = is_forward(self.source, self.target, self.vector)
         one, two = torch.where(forward, self.source, self.target), self.source + self.target
         two = two - one
         vector = torch.where(forward[:, None], self.vector, -self.vector)
-        turned = self.constants.transpose(1, 2)
-        constants = torch.where(forward[:, None, None], self.constants, turned) / 2
+        constants = torch.where(forward[:, None, None], self.constants, self.constants.mT)
         between = vector - (batch.positions[one] - batch.positions[two])
         inverse = torch.linalg.inv(batch.lattice)[batch.crystal_of_atom[one]]
-        cell = torch.einsum("ex,exy->ey", between, inverse).round().long() + _MOST_CELLS
+        cell = (between[:, None] @ inverse)[:, 0].round().long() + _MOST_CELLS
         size = 2 * _MOST_CELLS
         key = one * len(batch.crystal_of_atom) + two
         key = ((key * size + cell[:, 0]) * size + cell[:, 1]) * size + cell[:, 2]
-        kept, place = torch.unique(key, return_inverse=True)
-        constants = constants.new_zeros(len(kept), 3, 3).index_add(0, place, constants)
-        first = torch.empty_like(kept).index_put((place,), torch.arange(len(key)).to(place))
-        one, two, vector = one[first], two[first], vector[first]
-        return Springs(
-            source=torch.cat([one, two]),
-            target=torch.cat([two, one]),
-            vector=torch.cat([vector, -vector]),
-            constants=torch.cat([constants, constants.transpose(1, 2)]),
-        )
+        n_pairs, pair = classes(key)
+        first = first_of_each(pair, n_pairs)
+        constants = constants.flatten(-2)
+        total = constants.new_zeros(*constants.shape[:-2], n_pairs, 9)
+        total = total.index_add(-2, pair, constants).unflatten(-1, (3, 3))
+        return Springs(one[first], two[first], vector[first], total).both_ways()
 
 
 class AngleConstants(nn.Module):
@@ -207,55 +259,71 @@ class AngleConstants(nn.Module):
             nn.LayerNorm(dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU(), last
         )
 
-    def forward(self, atoms: Tensor, batch: Batch) -> Springs:
-        source, target = batch.edge_index
-        length = torch.linalg.vector_norm(batch.edge_vector, dim=-1)
-        kept = torch.nonzero((length < self.cutoff) & (length > _SAME_PLACE)).squeeze(1)
-        first, second = _pairs_at(target[kept], len(atoms))
+    def forward(self, atoms: Tensor, bonds: Bonds) -> Springs:
+        """Springs ``[..., n_springs]`` in one direction each."""
+        source, target = bonds.edge_index
+        near = (bonds.distance < self.cutoff) & (bonds.distance > _SAME_PLACE)
+        kept = torch.nonzero(near).squeeze(1)
+        first, second = _pairs_at(target[kept], len(bonds.kind_of_atom))
         b, c = kept[first], kept[second]
-        middle, end_b, end_c = target[b], source[b], source[c]
-        vector_b, vector_c = batch.edge_vector[b], batch.edge_vector[c]
-        length_b, length_c = length[b][:, None], length[c][:, None]
-        r_b, r_c = vector_b / length_b, vector_c / length_c
+        r_b, r_c = bonds.direction[b], bonds.direction[c]
         cosine = (r_b * r_c).sum(dim=1, keepdim=True).clamp(-1, 1)
-        states = self.outer(atoms)
-        factors = self.multiplied(atoms)
-        of_length = self.from_distance(self.distance_basis(length))
-        scalars = self.scalars(
-            self.middle(atoms).index_select(0, middle)
-            + states.index_select(0, end_b)
-            + states.index_select(0, end_c)
-            + factors.index_select(0, middle)
-            * (factors.index_select(0, end_b) + factors.index_select(0, end_c))
-            + of_length.index_select(0, b)
-            + of_length.index_select(0, c)
-            + self.from_cosine(self.cosine_basis(1 + cosine[:, 0]))
-        ).to(length.dtype)
-        envelope = cosine_envelope(length, self.cutoff)
+        scalars = self.scalars_of(atoms, bonds, b, c, cosine[:, 0]).to(cosine.dtype)
+        envelope = cosine_envelope(bonds.distance, self.cutoff)
         scalars = scalars * (envelope[b] * envelope[c])[:, None]
-        k, p, s, m = (x[:, None, None] for x in scalars.unbind(1))
+        length_b, length_c = bonds.distance[b][:, None], bonds.distance[c][:, None]
         x_b, x_c = (r_c - cosine * r_b) / length_b, (r_b - cosine * r_c) / length_c
         normal = torch.linalg.cross(r_b, r_c)
 
         def outer(left: Tensor, right: Tensor) -> Tensor:
             return left[:, :, None] * right[:, None]
 
+        k, p, s, m = (x[..., None, None] for x in scalars.unbind(-1))
         both = k * outer(x_b, x_c) + p * outer(r_b, r_c) + s * outer(normal, normal)
         both = both + m * (outer(x_b, r_c) + outer(r_b, x_c))
-        own_b = k * outer(x_b, x_b) + m * (outer(x_b, r_b) + outer(r_b, x_b))
-        own_c = k * outer(x_c, x_c) + m * (outer(x_c, r_c) + outer(r_c, x_c))
-        turned = both.transpose(1, 2)
-        to_b, to_c = own_b + both, own_c + turned
+        mixed_b, mixed_c = outer(x_b, r_b), outer(x_c, r_c)
+        own_b = k * outer(x_b, x_b) + m * (mixed_b + mixed_b.mT)
+        own_c = k * outer(x_c, x_c) + m * (mixed_c + mixed_c.mT)
+        vector_b, vector_c = r_b * length_b, r_c * length_c
         return Springs(
-            source=torch.cat([middle, end_b, middle, end_c, end_c, end_b]),
-            target=torch.cat([end_b, middle, end_c, middle, end_b, end_c]),
-            vector=torch.cat(
-                [-vector_b, vector_b, -vector_c, vector_c, vector_c - vector_b, vector_b - vector_c]
-            ),
-            constants=torch.cat(
-                [to_b, to_b.transpose(1, 2), to_c, to_c.transpose(1, 2), -both, -turned]
-            ),
+            source=torch.cat([target[b], target[c], source[c]]),
+            target=torch.cat([source[b], source[c], source[b]]),
+            vector=torch.cat([-vector_b, -vector_c, vector_c - vector_b]),
+            constants=torch.cat([own_b + both, own_c + both.mT, -both], dim=-3),
         )
+
+    def scalars_of(
+        self, atoms: Tensor, bonds: Bonds, b: Tensor, c: Tensor, cosine: Tensor
+    ) -> Tensor:
+        """k, p, s, m of angles between the edges b and c, ``[..., n_angles, 4]``."""
+        source, target = bonds.edge_index
+        leg_b = mixed(bonds.kind_of_length[b], bonds.kind_of_atom[source[b]])
+        leg_c = mixed(bonds.kind_of_length[c], bonds.kind_of_atom[source[c]])
+        legs = torch.minimum(leg_b, leg_c), torch.maximum(leg_b, leg_c)
+        kind = mixed(bonds.kind_of_atom[target[b]], *legs, close_values(cosine)[1])
+        n_kinds, of_angle = classes(kind)
+        chosen = first_of_each(of_angle, n_kinds)
+        b, c, cosine = b[chosen], c[chosen], cosine[chosen]
+        states, factors, middle = self.outer(atoms), self.multiplied(atoms), self.middle(atoms)
+        at, end_b, end_c = target[b], source[b], source[c]
+        of_length = self.from_distance(self.distance_basis(bonds.lengths))
+        length_b, length_c = bonds.kind_of_length[b], bonds.kind_of_length[c]
+        both_ends = factors.index_select(-2, end_b) + factors.index_select(-2, end_c)
+        scalars = self.scalars(
+            middle.index_select(-2, at)
+            + states.index_select(-2, end_b)
+            + states.index_select(-2, end_c)
+            + factors.index_select(-2, at) * both_ends
+            + of_length.index_select(-2, length_b)
+            + of_length.index_select(-2, length_c)
+            + self.from_cosine(self.cosine_basis(1 + cosine))
+        )
+        return scalars.index_select(-2, of_angle)
+
+
+def _zeros_of_atoms(values: Tensor, n_atoms: int) -> Tensor:
+    """For sums of ``[..., n, d]`` over what belongs to each atom."""
+    return values.new_zeros(*values.shape[:-2], n_atoms, values.shape[-1])
 
 
 def _pairs_at(target: Tensor, n_atoms: int) -> tuple[Tensor, Tensor]:
@@ -302,31 +370,32 @@ class Polarity(nn.Module):
         self.atom = nn.Sequential(nn.Linear(atom_dim, dim), nn.SiLU(), of_atom)
         self.crystal = nn.Sequential(nn.Linear(atom_dim, dim), nn.SiLU(), of_crystal)
 
-    def forward(self, atoms: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Charges ``[n_atoms_total, 3, 3]`` and dielectric tensors ``[n_crystals, 3, 3]``."""
-        source, target = batch.edge_index
-        distance = torch.linalg.vector_norm(batch.edge_vector, dim=-1)
-        direction = batch.edge_vector / distance.clamp(min=_SAME_PLACE)[:, None]
-        bonds = self.bond(
-            self.at_source(atoms).index_select(0, source)
-            + self.at_target(atoms).index_select(0, target)
-            + self.from_distance(self.basis(distance))
-        ).to(distance.dtype)
-        envelope = cosine_envelope(distance, self.cutoff) * (distance > _SAME_PLACE)
-        moved, turned, polarised = (bonds * envelope[:, None]).unbind(1)
-        one = torch.eye(3, dtype=distance.dtype, device=distance.device)
-        tensor = direction[:, :, None] * direction[:, None] - one / 3
-        each = moved[:, None, None] * one + turned[:, None, None] * tensor
-        charges = self.atom(atoms)[:, :, None] * one
-        charges = charges.index_add(0, target, each)
+    def forward(self, atoms: Tensor, bonds: Bonds, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Charges ``[..., n_atoms_total, 3, 3]`` and tensors ``[..., n_crystals, 3, 3]``."""
+        source, target = bonds.ends
+        of_length = self.from_distance(self.basis(bonds.lengths))
+        scalars = self.bond(
+            self.at_source(atoms).index_select(-2, source)
+            + self.at_target(atoms).index_select(-2, target)
+            + of_length.index_select(-2, bonds.kind_of_length[bonds.chosen])
+        )
+        scalars = scalars.to(bonds.distance.dtype).index_select(-2, bonds.of_edge)
+        scalars = scalars * bonds.envelope(self.cutoff)[:, None]
+        moved, turned, polarised = (x[..., None] for x in scalars.unbind(-1))
+        one = torch.eye(3, dtype=scalars.dtype, device=scalars.device).flatten()
+        tensor = bonds.outer - one / 3
+        target = bonds.edge_index[1]
+        charges = self.atom(atoms) * one
+        charges = charges.index_add(-2, target, moved * one + turned * tensor)
         n_atoms = batch.n_atoms[:, None]
-        mean = batch.sum_over_atoms(charges.flatten(1)) / n_atoms
-        charges = charges - mean.index_select(0, batch.crystal_of_atom).view(-1, 3, 3)
-        turns = torch.zeros_like(charges).index_add(0, target, polarised[:, None, None] * tensor)
-        turns = (batch.sum_over_atoms(turns.flatten(1)) / n_atoms).view(-1, 3, 3)
-        size = self.crystal(batch.sum_over_atoms(atoms) / n_atoms)[:, :, None]
+        mean = batch.sum_over_atoms(charges) / n_atoms
+        charges = charges - mean.index_select(-2, batch.crystal_of_atom)
+        turns = torch.zeros_like(charges).index_add(-2, target, polarised * tensor)
+        turns = (batch.sum_over_atoms(turns) / n_atoms).unflatten(-1, (3, 3))
+        size = self.crystal(batch.sum_over_atoms(atoms) / n_atoms)[..., None]
         size = _SUSCEPTIBILITY * torch.exp(size.clamp(-4, 4))
-        return charges, one + size * torch.linalg.matrix_exp(turns.clamp(-2, 2))
+        dielectric = one.view(3, 3) + size * torch.linalg.matrix_exp(turns.clamp(-2, 2))
+        return charges.unflatten(-1, (3, 3)), dielectric
 
 
 def harmonic_crystals(
@@ -344,10 +413,11 @@ def harmonic_crystals(
     crystal = batch.crystal_of_atom[springs.target]
     order = torch.argsort(crystal, stable=True)
     n_springs = torch.bincount(crystal, minlength=len(n_atoms)).tolist()
-    charges = [None] * len(n_atoms) if polarity is None else polarity[0].split(n_atoms)
+    charges, dielectric = polarity or (None, None)
+    nothing = [None] * len(n_atoms)
 
-    def by_crystal(values: Tensor) -> tuple[Tensor, ...]:
-        return values.index_select(0, order).split(n_springs)
+    def by_crystal(values: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+        return values.index_select(dim, order).split(n_springs, dim)
 
     parts = zip(
         masses[batch.atomic_numbers].split(n_atoms),
@@ -356,9 +426,9 @@ def harmonic_crystals(
         by_crystal(batch.position_in_crystal[springs.source]),
         by_crystal(batch.position_in_crystal[springs.target]),
         by_crystal(springs.vector),
-        by_crystal(springs.constants),
-        charges,
-        charges if polarity is None else polarity[1],
+        by_crystal(springs.constants, -3),
+        nothing if charges is None else charges.split(n_atoms, -3),
+        nothing if dielectric is None else dielectric.unbind(-3),
         strict=True,
     )
     for part in parts:

@@ -66,24 +66,24 @@ def quotient(
     """
     source, target = ends
     first, second = pairs
-    atoms, edges = _mixed(atom_kind), _mixed(edge_kind)
+    atoms, edges = mixed(atom_kind), mixed(edge_kind)
     for number in range(n_rounds):
         if number < n_pair_rounds:
-            message = _mixed(pair_kind, edges.index_select(0, first))
-            edges = _mixed(edges, _summed(message, second, len(edges)))
-        edges = _mixed(edges, atoms.index_select(0, source), atoms.index_select(0, target))
-        atoms = _mixed(atoms, _summed(edges, target, len(atoms)))
+            message = mixed(pair_kind, edges.index_select(0, first))
+            edges = mixed(edges, _summed(message, second, len(edges)))
+        edges = mixed(edges, atoms.index_select(0, source), atoms.index_select(0, target))
+        atoms = mixed(atoms, _summed(edges, target, len(atoms)))
     n_atoms, of_atom = classes(atoms)
     chosen = first_of_each(of_atom, n_atoms)
     # Of the edges, one of each class that ends at a chosen atom; of the pairs, at such an edge.
-    n_edges, of_edge = classes(_mixed(edges, of_atom.index_select(0, target)))
+    n_edges, of_edge = classes(mixed(edges, of_atom.index_select(0, target)))
     into = torch.nonzero(is_in(chosen, len(atoms)).index_select(0, target)).squeeze(1)
     edge, n_edge = _counted(of_edge.index_select(0, into), n_edges)
     edge = into.index_select(0, edge)
     into = torch.nonzero(is_in(edge, len(edges)).index_select(0, second)).squeeze(1)
     from_edge = of_edge.index_select(0, first.index_select(0, into))
     to_edge = of_edge.index_select(0, second.index_select(0, into))
-    n_pairs, of_pair = classes(_mixed(pair_kind.index_select(0, into), from_edge, to_edge))
+    n_pairs, of_pair = classes(mixed(pair_kind.index_select(0, into), from_edge, to_edge))
     pair, n_pair = _counted(of_pair, n_pairs)
     return Quotient(
         atoms=chosen,
@@ -118,19 +118,23 @@ def equal_rows(rows: Tensor) -> Tensor:
     """A number for each row ``[n, d]``, the same for rows that are equal in float32."""
     bits = rows.detach().float().contiguous().view(torch.int32).long()
     powers = torch.arange(1, bits.shape[1] + 1, device=rows.device)
-    return (bits * _mixed(powers)).sum(dim=1)
+    return (bits * mixed(powers)).sum(dim=1)
 
 
 def classes(colour: Tensor) -> tuple[int, Tensor]:
-    """How many different ones there are in ``[n]``, and the class of each, ``[n]``."""
+    """How many different ones are in ``[n]``, and the class of each, in order of appearance."""
     order = _order(colour)
     ordered = colour.index_select(0, order)
     starts = torch.zeros_like(ordered)
     starts[1:] = ordered.diff() != 0
-    number = starts.cumsum(0)
     of_each = torch.empty_like(order)
-    of_each[order] = number
-    return int(number[-1]) + 1 if len(number) else 0, of_each
+    of_each[order] = starts.cumsum(0)
+    n_classes = int(starts.sum()) + 1 if len(starts) else 0
+    # Neighbours in memory stay neighbours.
+    place = torch.argsort(first_of_each(of_each, n_classes))
+    rank = torch.empty_like(place)
+    rank[place] = torch.arange(n_classes, device=place.device)
+    return n_classes, rank[of_each]
 
 
 def first_of_each(of_each: Tensor, n_classes: int) -> Tensor:
@@ -157,7 +161,7 @@ def _order(values: Tensor) -> Tensor:
     return torch.argsort(values)
 
 
-def _mixed(*numbers: Tensor) -> Tensor:
+def mixed(*numbers: Tensor) -> Tensor:
     """One number of 64 bits from several, in this order."""
     state = torch.zeros_like(numbers[0])
     for number in numbers:

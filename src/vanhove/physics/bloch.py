@@ -26,18 +26,20 @@ def bloch_matrices(
     of atoms the Hermitian mean counts, so blocks that do not mirror each other do no harm.
 
     Args:
-        block: ``[n_edges, m, m]``, real; rows belong to the target, columns to the source.
+        block: ``[n_edges, m, m]``, real; rows belong to the target, columns to the source. Several
+            sets of blocks, ``[n_sets, n_edges, m, m]``, have a dimension in front.
         source, target: of the edges, ``[n_edges]``; atoms of the second crystal are numbered from
             ``n_atoms`` on, and so forth.
         vector: from target to source, as in `CrystalGraph`, angstrom, ``[n_edges, 3]``.
-        own: of each atom with itself, ``[n_crystals * n_atoms, m, m]``.
+        own: of each atom with itself, ``[n_crystals * n_atoms, m, m]``, of sets as ``block``.
         kpoints: Cartesian with the factor 2 pi, 1/angstrom, ``[n_crystals, n_k, 3]``, or
             ``[n_k, 3]`` of one crystal.
         n_atoms: of each crystal.
 
     Returns:
         Complex, ``[n_crystals, n_k, n_atoms * m, n_atoms * m]``; without the first dimension for
-        k-points of one crystal. Rows and columns run over atoms, then over a block.
+        k-points of one crystal. Of several sets ``[n_crystals, n_sets, n_k, ...]``. Rows and
+        columns run over atoms, then over a block.
     """
     if kpoints.dim() == 2:
         return bloch_matrices(block, source, target, vector, own, kpoints[None], n_atoms)[0]
@@ -46,14 +48,16 @@ def bloch_matrices(
     atoms = torch.arange(n_crystals * n_atoms, device=target.device)
     source, target = torch.cat([source, atoms]), torch.cat([target, atoms])
     vector = torch.cat([vector, vector.new_zeros(len(atoms), 3)])
-    block = torch.cat([block, own]).flatten(1)
+    block = torch.cat([block, own], dim=-3)
+    sets = block.shape[:-3]
+    block = block.movedim(-3, 0).flatten(1)
     phase = torch.einsum("ekx,ex->ek", kpoints.index_select(0, target // n_atoms), vector)
     factor = torch.cat([phase.cos(), phase.sin()], dim=1)
-    flat = block.new_zeros(n_crystals * n_atoms * n_atoms, 2 * n_k, m * m)
+    flat = block.new_zeros(n_crystals * n_atoms * n_atoms, 2 * n_k, block.shape[1])
     pair = target * n_atoms + source % n_atoms
     flat = flat.index_add(0, pair, factor[:, :, None] * block[:, None])
-    both = flat.view(n_crystals, n_atoms, n_atoms, 2, n_k, m, m).permute(3, 0, 4, 1, 5, 2, 6)
-    real, imaginary = both.reshape(2, n_crystals, n_k, n_atoms * m, n_atoms * m)
+    both = flat.view(n_crystals, n_atoms, n_atoms, 2, n_k, -1, m, m).permute(3, 0, 5, 4, 1, 6, 2, 7)
+    real, imaginary = both.reshape(2, n_crystals, *sets, n_k, n_atoms * m, n_atoms * m)
     return hermitian(torch.complex(real, imaginary))
 
 

@@ -44,7 +44,8 @@ def dipole_matrices(
     Args:
         charges: Born effective charges, sum 0, ``[n_atoms, 3, 3]``; the first axis is the field's,
             the second the displacement's. Here and below, of several crystals with one dimension
-            more in front.
+            more in front; charges and dielectric tensor may come in several sets for each crystal,
+            ``[n_crystals, n_sets, ...]``.
         dielectric: electronic dielectric tensor, ``[3, 3]``.
         positions: Cartesian, angstrom, ``[n_atoms, 3]``.
         lattice: row vectors, angstrom, ``[3, 3]``.
@@ -55,7 +56,7 @@ def dipole_matrices(
         accuracy: the sum ends where the damping is ``exp(-accuracy^2)``.
 
     Returns:
-        Complex, eV/angstrom^2, ``[n_k, 3 n_atoms, 3 n_atoms]``.
+        Complex, eV/angstrom^2, ``[n_k, 3 n_atoms, 3 n_atoms]``, after crystals and sets.
     """
     if kpoints.dim() == 2:
         return dipole_matrices(
@@ -68,34 +69,42 @@ def dipole_matrices(
             inverse_range,
             accuracy,
         )[0]
+    if charges.dim() == 4:
+        given = charges[:, None], dielectric[:, None], positions, lattice, kpoints
+        return dipole_matrices(*given, directions, inverse_range, accuracy)[:, 0]
     reach = 2 * inverse_range * accuracy
     # The last one is Gamma without a field: what makes the forces of a rigid shift vanish.
     kpoints = torch.cat([kpoints, torch.zeros_like(kpoints[:, :1])], dim=1)
     waves = _waves(lattice, kpoints, reach)  # [n_crystals, n_waves, 3]
     volume = torch.linalg.det(lattice.double()).abs().to(lattice)
-    scale = (COULOMB * 4 * math.pi / volume)[:, None, None]
-    spread = 4 * inverse_range**2 * dielectric.diagonal(dim1=1, dim2=2).mean(dim=1)
+    scale = (COULOMB * 4 * math.pi / volume)[:, None, None, None]
+    spread = 4 * inverse_range**2 * dielectric.diagonal(dim1=-2, dim2=-1).mean(dim=-1)
+
+    def quadratic(wave: Tensor) -> Tensor:  # [n_crystals, n_sets, n_k, n_waves]
+        both = (wave[..., None] * wave[..., None, :]).flatten(-2)[:, None]
+        return (both @ dielectric.flatten(-2)[:, :, None, :, None])[..., 0]
 
     wave = kpoints[:, :, None] + waves[:, None]  # [n_crystals, n_k, n_waves, 3]
-    quadratic = ((wave @ dielectric[:, None]) * wave).sum(dim=-1)
     length = (wave**2).sum(dim=-1)
     at_zero = length < 1e-10
     # Where the sum ends depends on the wave alone: not on the cell, nor on the other k-points.
-    damping = torch.exp((-quadratic / spread[:, None, None]).clamp(min=-60)) * (length < reach**2)
+    squared = quadratic(wave)
+    damping = torch.exp((-squared / spread[..., None, None]).clamp(min=-60))
+    damping = damping * (length < reach**2)[:, None]
     if directions is not None:
         along = torch.cat([directions, torch.zeros_like(directions[:, :1])], dim=1)
         wave = torch.where(at_zero[..., None], along[:, :, None], wave)
-        quadratic = ((wave @ dielectric[:, None]) * wave).sum(dim=-1)
+        squared = quadratic(wave)
         at_zero = (wave**2).sum(dim=-1) < 1e-10
-    safe = torch.where(at_zero, torch.ones_like(quadratic), quadratic)
-    weight = torch.where(at_zero, torch.zeros_like(safe), scale * damping / safe)
-    summed = _by_pairs if charges.shape[1] <= _MOST_FOR_PAIRS else _by_waves
+    weight = (scale * damping / squared.where(~at_zero[:, None], 1)).where(~at_zero[:, None], 0)
+    summed = _by_pairs if charges.shape[-3] <= _MOST_FOR_PAIRS else _by_waves
     real, imaginary = summed(weight, wave, waves, charges, positions)
-    own = real[:, -1].sum(dim=3)
-    own = (own + own.transpose(2, 3)) / 2
-    one = torch.eye(charges.shape[1], dtype=own.dtype, device=own.device)
-    real = real[:, :-1] - (one[:, None, :, None] * own[:, :, :, None])[:, None]
-    return torch.complex(real, imaginary[:, :-1]).flatten(4).flatten(2, 3)
+    # [n_crystals, n_sets, n_k, n_atoms, 3, n_atoms, 3]
+    own = real[:, :, -1].sum(dim=4)
+    own = (own + own.mT) / 2
+    one = torch.eye(charges.shape[-3], dtype=own.dtype, device=own.device)
+    own = own[:, :, None, :, :, None] * one[:, None, :, None]
+    return torch.complex(real[:, :, :-1] - own, imaginary[:, :, :-1]).flatten(5).flatten(3, 4)
 
 
 def dipole_weights(
@@ -130,41 +139,49 @@ def _by_pairs(
 ) -> tuple[Tensor, Tensor]:
     """Sums of weight (K Z_i) (K Z_j) exp(i G (r_i - r_j)), real and imaginary part.
 
-    Each ``[n_crystals, n_k, n_atoms, 3, n_atoms, 3]``. All pairs of atoms in one product of
+    Each ``[n_crystals, n_sets, n_k, n_atoms, 3, n_atoms, 3]``. All pairs of atoms in one product of
     matrices, since the phases are the same at all k-points.
+
+    Args:
+        weight: ``[n_crystals, n_sets, n_k, n_waves]``.
+        wave: K, ``[n_crystals, n_k, n_waves, 3]``.
+        waves: G, ``[n_crystals, n_waves, 3]``.
+        charges: ``[n_crystals, n_sets, n_atoms, 3, 3]``.
+        positions: ``[n_crystals, n_atoms, 3]``.
     """
-    n, device = charges.shape[1], charges.device
+    n, device = charges.shape[2], charges.device
     a, b = torch.triu_indices(3, 3)
     i, j = torch.triu_indices(n, n)
-    phase = (positions[:, i] - positions[:, j]) @ waves.transpose(1, 2)
-    tensor = ((weight[..., None] * wave)[..., a] * wave[..., b]).transpose(2, 3)
-    # [n_crystals, n_k, 6, 2 n_pairs]
-    phases = torch.cat([phase.cos(), phase.sin()], dim=1).transpose(1, 2)
-    sums = (tensor.flatten(1, 2) @ phases).unflatten(1, (-1, 6))
+    phase = (positions[:, i] - positions[:, j]) @ waves.mT
+    both = (wave[..., a] * wave[..., b]).mT[:, None]  # [n_crystals, 1, n_k, 6, n_waves]
+    tensor = both * weight[..., None, :]
+    # [n_crystals, n_sets, n_k, 6, 2, n_pairs]
+    phases = torch.cat([phase.cos(), phase.sin()], dim=1).mT
+    sums = (tensor.flatten(1, 3) @ phases).view(*tensor.shape[:4], 2, -1)
     component = torch.zeros(3, 3, dtype=torch.long)
     component[a, b] = component[b, a] = torch.arange(6)
     pair = torch.zeros(n, n, dtype=torch.long)
     pair[i, j] = pair[j, i] = torch.arange(len(i))
-    sums = sums[:, :, component.to(device)].unflatten(4, (2, -1))[..., pair.to(device)]
+    sums = sums[:, :, :, component.to(device)][..., pair.to(device)]
     # Rows: displacement of atom i along x; columns: of atom j along y.
-    half = torch.einsum("ziax,zkabcij->zkcixbj", charges, sums)
-    both = torch.einsum("zkcixbj,zjby->zkcixjy", half, charges)
+    half = torch.einsum("zsiax,zskabcij->zskcixbj", charges, sums)
+    both = torch.einsum("zskcixbj,zsjby->zskcixjy", half, charges)
     sign = torch.sign(torch.arange(n)[None] - torch.arange(n)[:, None]).to(both)
-    return both[:, :, 0], both[:, :, 1] * sign[:, None, :, None]
+    return both[:, :, :, 0], both[:, :, :, 1] * sign[:, None, :, None]
 
 
 def _by_waves(
     weight: Tensor, wave: Tensor, waves: Tensor, charges: Tensor, positions: Tensor
 ) -> tuple[Tensor, Tensor]:
     """As `_by_pairs`, whose numbers grow with the cube of the atoms: of large crystals."""
-    n = charges.shape[1]
-    phase = positions @ waves.transpose(1, 2)  # [n_crystals, n_atoms, n_waves]
-    cosines = phase.cos().repeat_interleave(3, dim=1)[:, None]
-    sines = phase.sin().repeat_interleave(3, dim=1)[:, None]
-    moment = charges.transpose(2, 3).flatten(1, 2)[:, None] @ wave.transpose(2, 3)
-    left = weight[:, :, None] * moment  # [n_crystals, n_k, 3 n_atoms, n_waves]
-    real = (left * cosines) @ (moment * cosines).transpose(2, 3)
-    real = real + (left * sines) @ (moment * sines).transpose(2, 3)
-    mixed = (left * sines) @ (moment * cosines).transpose(2, 3)
-    shape = (*real.shape[:2], n, 3, n, 3)
-    return real.view(shape), (mixed - mixed.transpose(2, 3)).view(shape)
+    n = charges.shape[2]
+    phase = positions @ waves.mT  # [n_crystals, n_atoms, n_waves]
+    cosines = phase.cos().repeat_interleave(3, dim=1)[:, None, None]
+    sines = phase.sin().repeat_interleave(3, dim=1)[:, None, None]
+    moment = charges.mT.flatten(2, 3)[:, :, None] @ wave.mT[:, None]
+    left = weight[:, :, :, None] * moment  # [n_crystals, n_sets, n_k, 3 n_atoms, n_waves]
+    real = (left * cosines) @ (moment * cosines).mT
+    real = real + (left * sines) @ (moment * sines).mT
+    mixed = (left * sines) @ (moment * cosines).mT
+    shape = (*real.shape[:3], n, 3, n, 3)
+    return real.view(shape), (mixed - mixed.mT).view(shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -21,6 +21,10 @@ so that it has a gradient everywhere."""
 @dataclass(frozen=True, eq=False)
 class HarmonicCrystal:
     """Masses, springs between them, and dipoles where the crystal is polar.
+
+    It may hold several sets of these for one crystal, such as those of the members of an ensemble:
+    then springs, charges and dielectric tensor have one more dimension in front, and so has what is
+    computed of them, next to the crystal's.
 
     Attributes:
         masses: u, ``[n_atoms]``.
@@ -53,6 +57,13 @@ class HarmonicCrystal:
     def n_atoms(self) -> int:
         return len(self.masses)
 
+    def sets(self) -> Iterator[HarmonicCrystal]:
+        """Of several sets of force constants, a crystal with each."""
+        for n, springs in enumerate(self.springs):
+            charges = None if self.charges is None else self.charges[n]
+            dielectric = None if self.dielectric is None else self.dielectric[n]
+            yield replace(self, springs=springs, charges=charges, dielectric=dielectric)
+
     def dynamical_matrices(self, kpoints: Tensor, directions: Tensor | None = None) -> Tensor:
         """Complex, eV / (angstrom^2 u), ``[n_k, 3 n_atoms, 3 n_atoms]``.
 
@@ -64,7 +75,7 @@ class HarmonicCrystal:
         return dynamical_matrices([self], kpoints[None], along)[0]
 
     def squared_frequencies(self, kpoints: Tensor, directions: Tensor | None = None) -> Tensor:
-        """``[n_k, 3 n_atoms]``, eV / (angstrom^2 u), increasing; arguments as
+        """``[..., n_k, 3 n_atoms]``, eV / (angstrom^2 u), increasing; arguments as
         `dynamical_matrices`."""
         return torch.linalg.eigvalsh(self.dynamical_matrices(kpoints, directions))
 
@@ -88,22 +99,23 @@ def dynamical_matrices(
         directions: ``[n_crystals, n_k, 3]`` or None.
 
     Returns:
-        Complex, eV / (angstrom^2 u), ``[n_crystals, n_k, 3 n_atoms, 3 n_atoms]``.
+        Complex, eV / (angstrom^2 u), ``[n_crystals, n_k, 3 n_atoms, 3 n_atoms]``; of several sets
+        of force constants each ``[n_crystals, n_sets, n_k, 3 n_atoms, 3 n_atoms]``.
     """
     first, n = crystals[0], crystals[0].n_atoms
     source = torch.cat([own.source + n * i for i, own in enumerate(crystals)])
     target = torch.cat([own.target + n * i for i, own in enumerate(crystals)])
     vector = torch.cat([own.vector for own in crystals])
-    springs = torch.cat([own.springs for own in crystals])
+    springs = torch.cat([own.springs for own in crystals], dim=-3)
     masses = torch.cat([own.masses for own in crystals])
     root = masses.rsqrt()
-    own = springs.new_zeros(len(masses), 3, 3).index_add(0, target, springs)
+    own = springs.new_zeros(*springs.shape[:-3], len(masses), 3, 3).index_add(-3, target, springs)
     own = own / masses[:, None, None]
     # The other direction of each spring is the Hermitian conjugate of this one.
     one_way = is_forward(source, target, vector).nonzero()[:, 0]
     source, target = source[one_way], target[one_way]
     scale = 2 * root[source] * root[target]
-    blocks = -springs[one_way] * scale[:, None, None]
+    blocks = -springs.index_select(-3, one_way) * scale[:, None, None]
     matrix = bloch_matrices(blocks, source, target, vector[one_way], own, kpoints, n)
     if first.charges is None or first.dielectric is None:
         return matrix
@@ -121,8 +133,9 @@ def dynamical_matrices(
         first.inverse_range,
         first.accuracy,
     )
-    each = root.view(len(crystals), 1, n, 1).expand(-1, -1, -1, 3).flatten(2)
-    return matrix + dipoles * (each[..., None] * each[:, :, None])
+    each = root.view(len(crystals), n).repeat_interleave(3, dim=1)
+    shape = (len(crystals), *(1,) * (matrix.dim() - 3), 3 * n, 3 * n)
+    return matrix + dipoles * (each[:, :, None] * each[:, None]).view(shape)
 
 
 def balanced(crystal: HarmonicCrystal) -> HarmonicCrystal:

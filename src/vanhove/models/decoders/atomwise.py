@@ -21,6 +21,7 @@ from vanhove.models.decoders.energy_embedding import (
     move_energies,
 )
 from vanhove.models.output import OutputKind
+from vanhove.models.quotient import classes, equal_rows, first_of_each, mixed
 from vanhove.models.registry import register_decoder
 
 
@@ -45,6 +46,8 @@ class AtomwiseSettings(DecoderSettings):
         return size
 
 
+_NUMBERS_AT_ONCE = 400_000
+"""At prediction, so that what is computed of them stays in the processor's cache."""
 MOST_PARTS = 16
 """Into which a step of the training grid can be divided for another grid."""
 
@@ -69,8 +72,8 @@ class EnergyConvolution(nn.Module):
         self.along.dilation, self.along.padding = (parts,), (parts * (size // 2),)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[n_crystals, n_points, dim]`` -> the same."""
-        return x + self.mix(self.along(x.transpose(1, 2)).transpose(1, 2))
+        """``[..., n_crystals, n_points, dim]`` -> the same."""
+        return x + self.mix(self.along(x.transpose(-1, -2)).transpose(-1, -2))
 
 
 @register_decoder(AtomwiseSettings)
@@ -144,19 +147,48 @@ class AtomwiseDecoder(Decoder):
     ) -> Tensor:
         """As `forward`, with what is ``known`` of each energy, ``[n_crystals, n_points, dim]``."""
         crystal = batch.sum_over_atoms(atoms) / batch.n_atoms[:, None]
+        system = system.expand(*crystal.shape[:-1], -1)
         crystal = self.from_crystal(torch.cat([crystal, system], dim=-1))
-        each = self.from_atom(atoms) + crystal.index_select(0, batch.crystal_of_atom)
+        each = self.from_atom(atoms) + crystal.index_select(-2, batch.crystal_of_atom)
         energies = self.from_energy(energy_states(self.energy_embedding))
-        joined = F.silu(self.norm(energies[None] + each[:, None]))
-        summed = batch.sum_over_atoms(joined.flatten(1)) / batch.n_atoms[:, None]
-        x = self.dropout(summed.view(len(summed), *energies.shape))
+        x = self.dropout(self.summed(energies, each, equal_atoms(atoms, batch), batch))
         if known is not None:
             x = x + known
         for layer in self.layers:
             x = layer(x)
         if self.chosen is not None:
-            x = x[:, self.chosen]
+            x = x[..., self.chosen, :]
         return self.out(x).squeeze(-1)
+
+    def summed(self, energies: Tensor, each: Tensor, kind: Tensor, batch: Batch) -> Tensor:
+        """The mean over the atoms of what they answer, ``[..., n_crystals, n_points, dim]``.
+
+        Args:
+            energies: ``[..., n_points, dim]``.
+            each: of the atoms, ``[..., n_atoms_total, dim]``.
+            kind: the same number for atoms of a crystal that are alike, ``[n_atoms_total]``.
+            batch: the crystals.
+        """
+        n_kinds, of_atom = classes(kind)
+        chosen, count = first_of_each(of_atom, n_kinds), torch.bincount(of_atom, minlength=n_kinds)
+        crystal = batch.crystal_of_atom[chosen]
+        weight = (count / batch.n_atoms[crystal]).to(each.dtype)[:, None]
+        each = each.index_select(-2, chosen)
+        shape = (*each.shape[:-2], batch.n_crystals, energies.shape[-2] * energies.shape[-1])
+        total = each.new_zeros(shape)
+        at_once = max(1, _NUMBERS_AT_ONCE * batch.n_crystals // max(1, total.numel()))
+        at_once = n_kinds if torch.is_grad_enabled() else at_once
+        for start in range(0, n_kinds, at_once):
+            part = slice(start, start + at_once)
+            joined = energies[..., None, :, :] + each[..., part, None, :]
+            joined = F.silu(self.norm(joined)).flatten(-2) * weight[part]
+            total = total.index_add_(-2, crystal[part], joined.to(total.dtype))
+        return total.unflatten(-1, energies.shape[-2:])
+
+
+def equal_atoms(atoms: Tensor, batch: Batch) -> Tensor:
+    """The same number for atoms of a crystal with equal states ``[..., n_atoms_total, d]``."""
+    return mixed(equal_rows(atoms.movedim(-2, 0).flatten(1)), batch.crystal_of_atom)
 
 
 def _parts(steps: Tensor) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 from typing import Literal
@@ -17,6 +16,7 @@ from vanhove.models.decoders.atomwise import AtomwiseDecoder, AtomwiseSettings
 from vanhove.models.decoders.decoder import Outputs
 from vanhove.models.lattice_dynamics import (
     AngleConstants,
+    Bonds,
     ForceConstants,
     Polarity,
     Springs,
@@ -171,18 +171,18 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
         """Springs, charges and dielectric tensor of each crystal, in the precision of its graph."""
         with torch.autocast(atoms.device.type, enabled=False):
             atoms = atoms.to(batch.edge_vector.dtype)
-            polarity = None if self.polarity is None else self.polarity(atoms, batch)
-            constants = self.force_constants(atoms, batch)
+            bonds = Bonds(atoms, batch)
+            polarity = None if self.polarity is None else self.polarity(atoms, bonds, batch)
+            constants = self.force_constants(atoms, bonds)
             source, target = batch.edge_index
             springs = Springs(source, target, batch.edge_vector, constants)
-            if self.angles is not None:
-                springs = springs.joined(self.angles(atoms, batch))
-            return list(harmonic_crystals(springs.merged(batch), batch, polarity))
+            angles = None if self.angles is None else self.angles(atoms, bonds)
+            return list(harmonic_crystals(springs.merged(batch, angles), batch, polarity))
 
     def densities(
         self, atoms: Tensor, batch: Batch, crystals: list[HarmonicCrystal]
     ) -> tuple[Tensor, list[Tensor]]:
-        """Densities of states of the modes, ``[n_crystals, n_points, n_widths, 1 + n_channels]``.
+        """Of the modes, ``[..., n_crystals, n_points, n_widths, 1 + n_channels]``.
 
         The first channel counts all modes and has maximum 1. Beside them the frequencies at the
         k-points of the batch's labels, if there are any, each ``[n_k, 3 n_atoms]``, 1/cm.
@@ -191,14 +191,14 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
         # Frequencies to a part in a thousand need more than bfloat16.
         with torch.autocast(atoms.device.type, enabled=False):
             atoms = atoms.to(batch.edge_vector.dtype)
-            of_atom = torch.cat([torch.ones_like(atoms[:, :1]), self.channels(atoms)], dim=1)
-            numbers = of_atom.split(batch.n_atoms.tolist())
+            of_atom = torch.cat([torch.ones_like(atoms[..., :1]), self.channels(atoms)], dim=-1)
+            numbers = of_atom.split(batch.n_atoms.tolist(), dim=-2)
             density: dict[int, Tensor] = {}
             along: dict[int, Tensor] = {}
             for rows in _of_like_size(crystals):
                 own = [crystals[row] for row in rows]
                 if path is None and not torch.is_grad_enabled() and mesh_size(own[0].n_atoms) == 1:
-                    at_gamma = (self.density_at_gamma(crystals[i], numbers[i]) for i in rows)
+                    at_gamma = (self.at_gamma(crystals[i], numbers[i]) for i in rows)
                     density |= {i: self.scaled(x) for i, x in zip(rows, at_gamma, strict=True)}
                     along |= {i: x.new_zeros(0) for i in rows for x in numbers[:1]}
                     continue
@@ -209,15 +209,17 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
                     kpoints = torch.cat([kpoints, path[rows]], dim=1)
                 squared, vectors = eigenvalues(dynamical_matrices(own, kpoints, directions))
                 frequency, n = softened(squared), len(weight)
-                along |= zip(rows, frequency[:, n:], strict=True)
-                share = torch.view_as_real(vectors[:, :n]).square().sum(dim=-1)
-                share = share.unflatten(2, (-1, 3)).sum(dim=3).transpose(2, 3)
-                channels = share @ torch.stack([numbers[row] for row in rows])[:, None]
-                channels = (channels * weight[:, None, None]).flatten(1, 2)
-                found = self.broadened(frequency[:, :n].flatten(1), channels) / own[0].n_atoms
+                along |= zip(rows, frequency[..., n:, :], strict=True)
+                share = torch.view_as_real(vectors[..., :n, :, :]).square().sum(dim=-1)
+                share = share.unflatten(-2, (-1, 3)).sum(dim=-2).mT
+                channels = share @ torch.stack([numbers[row] for row in rows])[..., None, :, :]
+                channels = (channels * weight[:, None, None]).flatten(-3, -2)
+                modes = frequency[..., :n, :].flatten(-2)
+                found = self.broadened(modes, channels) / own[0].n_atoms
                 density |= zip(rows, self.scaled(found), strict=True)
         everyone = range(len(crystals))
-        return torch.stack([density[row] for row in everyone]), [along[row] for row in everyone]
+        found = torch.stack([density[row] for row in everyone], dim=-4)
+        return found, [along[row] for row in everyone]
 
     def scaled(self, density: Tensor) -> Tensor:
         """``[..., n_widths, n_points, n_channels]`` -> ``[..., n_points, n_widths, n_channels]``,
@@ -226,20 +228,22 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
         return (density / largest.clamp(min=_TINY)).transpose(-3, -2)
 
     def broadened(self, frequency: Tensor, weight: Tensor) -> Tensor:
-        """Modes ``[n, n_modes]`` with weights ``[n, n_modes, n_channels]`` as Gaussians.
+        """Modes ``[..., n_modes]`` with weights ``[..., n_modes, n_channels]`` as Gaussians.
 
-        ``[n, n_widths, n_points, n_channels]``.
+        ``[..., n_widths, n_points, n_channels]``.
         """
-        return self.gaussians(frequency) @ weight[:, None]
+        return gaussians(frequency, self.grid, self.log_width) @ weight[..., None, :, :]
 
-    def gaussians(self, frequency: Tensor) -> Tensor:
-        """At each point of the grid: ``[..., n_widths, n_points, n_modes]``."""
-        width = self.log_width.exp()[:, None, None]
-        distance = (self.grid[:, None] - frequency[..., None, None, :]) / width
-        # exp is many times slower where its result is too small for a float32.
-        return torch.exp((-0.5 * distance**2).clamp(min=-60))
+    def at_gamma(self, crystal: HarmonicCrystal, numbers: Tensor) -> Tensor:
+        """As `density_at_gamma`; of several sets of force constants ``[n_sets, ...]``."""
+        if numbers.dim() == 2:
+            return self.density_at_gamma(crystal, numbers, self.log_width)
+        sets = zip(crystal.sets(), numbers, self.log_width, strict=True)
+        return torch.stack([self.density_at_gamma(*one) for one in sets])
 
-    def density_at_gamma(self, crystal: HarmonicCrystal, numbers: Tensor) -> Tensor:
+    def density_at_gamma(
+        self, crystal: HarmonicCrystal, numbers: Tensor, log_width: Tensor
+    ) -> Tensor:
         """Of a large cell, whose mesh is Gamma alone, ``[n_widths, n_points, n_channels]``.
 
         Without the matrix of all atoms where these are many: then it is an estimate, whose noise
@@ -248,20 +252,22 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
         Args:
             crystal: no gradient comes back to it.
             numbers: of its atoms, ``[n_atoms, n_channels]``.
+            log_width: of the Gaussians, ``[n_widths]``.
         """
         matrix = GammaMatrix(crystal)
         if matrix.matrix is not None and crystal.n_atoms <= MOST_DIAGONALISED:
             squared, vectors = torch.linalg.eigh(matrix.matrix)
             share = vectors.square().unflatten(0, (-1, 3)).sum(dim=1).T.to(numbers)
-            found = self.gaussians(softened(squared.to(numbers))) @ (share @ numbers)
+            found = gaussians(softened(squared.to(numbers)), self.grid, log_width)
+            found = found @ (share @ numbers)
         else:
-            on_cpu = copy.deepcopy(self).cpu() if numbers.device.type != "cpu" else self
+            grid, width = self.grid.cpu(), log_width.cpu()
             found = weighted_diagonals(
                 matrix,
-                lambda squared: on_cpu.gaussians(softened(squared)),
+                lambda squared: gaussians(softened(squared), grid, width),
                 numbers.cpu().float().repeat_interleave(3, dim=0),
                 max(_LEAST_VECTORS, math.ceil(_SAMPLES / (3 * crystal.n_atoms))),
-                int(1e6 * abs(float(self.log_width[0]))),  # members of an ensemble: other noise
+                int(1e6 * abs(float(log_width[0]))),  # members of an ensemble: other noise
             ).to(numbers)
         return found / crystal.n_atoms
 
@@ -271,7 +277,7 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
 
     def corrected(self, densities: Tensor, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
         """The prediction from what `densities` gave."""
-        return self.refined(atoms, batch, system, self.from_modes(densities.flatten(2)))
+        return self.refined(atoms, batch, system, self.from_modes(densities.flatten(-2)))
 
     def outputs(self, atoms: Tensor, batch: Batch, system: Tensor, target: Tensor) -> Outputs:
         crystals = self.crystals(atoms, batch)
@@ -304,6 +310,17 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
                 error = error + weights.thermal_weight * thermal
             errors.append(error)
         return torch.stack(errors)
+
+
+def gaussians(frequency: Tensor, grid: Tensor, log_width: Tensor) -> Tensor:
+    """Modes ``[..., n_modes]`` at each point of a grid: ``[..., n_widths, n_points, n_modes]``.
+
+    The widths ``[..., n_widths]`` are standard deviations.
+    """
+    width = log_width.exp()[..., None, None]
+    distance = (grid[:, None] - frequency[..., None, None, :]) / width
+    # exp is many times slower where its result is too small for a float32.
+    return torch.exp((-0.5 * distance**2).clamp(min=-60))
 
 
 def _of_like_size(crystals: list[HarmonicCrystal]) -> list[list[int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -19,7 +20,7 @@ from vanhove.models.registry import register_encoder
 
 _FADE = 1e-2  # added to the sum of gates, so that a lone neighbour at the cutoff fades out
 _SAME_PLACE = 1e-3  # angstrom
-EDGES_AT_ONCE = 4096
+EDGES_AT_ONCE = 2048
 """At prediction, so that what is computed of them stays in the processor's cache."""
 
 
@@ -104,30 +105,32 @@ class EdgeGatedConvolution(nn.Module):
     def forward(
         self, x: Tensor, e: Tensor, source: Tensor, target: Tensor, weight: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Nodes ``[n, dim]``, edges ``[m, dim]``, their ends ``[m]`` and weights ``[m, 1]``."""
-        own, message, source_gate, target_gate = self.from_nodes(x).chunk(4, dim=-1)
-        at_once = len(source) if torch.is_grad_enabled() else EDGES_AT_ONCE
+        """Nodes ``[..., n, dim]``, edges ``[..., m, dim]``; ends ``[m]``, weights ``[m, 1]``."""
+        # index_select copies what is not contiguous, for each part of the edges anew.
+        own, message, source_gate, target_gate = (
+            part.contiguous() for part in self.from_nodes(x).chunk(4, dim=-1)
+        )
+        at_once = EDGES_AT_ONCE // math.prod(x.shape[:-2])
+        at_once = len(source) if torch.is_grad_enabled() else at_once
         received, total = torch.zeros_like(own), torch.zeros_like(own)
         updated: Tensor | None = None
         for start in range(0, len(source), max(1, at_once)):
             part = slice(start, start + at_once)
-            gate = (
-                source_gate.index_select(0, source[part])
-                + target_gate.index_select(0, target[part])
-                + self.from_edge(e[part])
-            )
+            gate = self.from_edge(e[..., part, :])
+            gate += source_gate.index_select(-2, source[part])
+            gate += target_gate.index_select(-2, target[part])
             opened = gate.sigmoid() * weight[part]
-            passed = opened * message.index_select(0, source[part])
-            received = received.index_add_(0, target[part], passed.to(own.dtype))
-            total = total.index_add_(0, target[part], opened.to(own.dtype))
+            passed = opened * message.index_select(-2, source[part])
+            received = received.index_add_(-2, target[part], passed.to(own.dtype))
+            total = total.index_add_(-2, target[part], opened.to(own.dtype))
             if self.edge_norm is None:
                 continue
-            changed = e[part] + F.silu(self.edge_norm(gate))
+            changed = e[..., part, :] + F.silu(self.edge_norm(gate))
             if at_once >= len(source):
                 updated = changed
             else:
                 updated = changed.new_empty(e.shape) if updated is None else updated
-                updated[part] = changed
+                updated[..., part, :] = changed
         change = F.silu(self.node_norm(own + received / (total + _FADE)))
         return x + self.dropout(change), e if updated is None else updated
 
@@ -207,12 +210,12 @@ class ALIGNN(Encoder):
         weight = cosine_envelope(distance[own.edges], self.cutoff)[:, None] * own.n_edges
         pair_weight = pairs.weight[own.pairs] * own.n_pairs
         x = self.atom_in(features[own.atoms])
-        bonds = self.bond_in(self.distance_basis(lengths)).index_select(0, of_bond[own.edges])
-        angles = self.angle_in(self.cosine_basis(1 + cosines)).index_select(0, of_pair[own.pairs])
+        bonds = self.bond_in(self.distance_basis(lengths)).index_select(-2, of_bond[own.edges])
+        angles = self.angle_in(self.cosine_basis(1 + cosines)).index_select(-2, of_pair[own.pairs])
         for layer, atom_layer in enumerate(self.atom_layers):
             if layer < len(self.line_layers):
                 bonds, angles = self.line_layers[layer](
                     bonds, angles, own.pair_source, own.pair_target, pair_weight
                 )
             x, bonds = atom_layer(x, bonds, own.source, own.target, weight)
-        return x.index_select(0, own.of_atom)
+        return x.index_select(-2, own.of_atom)
