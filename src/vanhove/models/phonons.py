@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -51,24 +50,31 @@ def predict_phonons(
             "this model knows densities alone: phonons need one with the decoder lattice_dynamics, "
             "such as vanhove-phonon"
         )
-    found = []
-    for member in members_of(model):
-        batch = collate([graph]).to(member.atom_features.table.device)
-        with member.own_precision():
-            atoms, _ = member.encode(batch)
-            decoder = member.decoder
-            assert isinstance(decoder, LatticeDynamicsDecoder)
-            (own,) = decoder.crystals(atoms, batch)
-        found.append(_exact(own, crystal))
+    if isinstance(model, Ensemble) and model.stacked is not None:
+        found = _force_constants(model.stacked, graph)
+    else:
+        own = [_force_constants(member, graph) for member in members_of(model)]
+        found = HarmonicCrystal.joined(own)
+    found = _exact(found, crystal)
     with torch.inference_mode(False):
-        cloned = [_cloned(own) for own in found]
+        cloned = _cloned(found)
+        members = tuple(cloned.sets())
         return Phonons(
             crystal=crystal,
             harmonic=_mean(cloned),
-            members=tuple(cloned) if len(cloned) > 1 else (),
+            members=members if len(members) > 1 else (),
             calibration=model.phonons if isinstance(model, Ensemble) else None,
             name=name or crystal.name or crystal.formula,
         )
+
+
+def _force_constants(model: SpectrumModel, graph: CrystalGraph) -> HarmonicCrystal:
+    batch = collate([graph]).to(model.atom_features.table.device)
+    with model.own_precision():
+        atoms, _ = model.encode(batch)
+        assert isinstance(model.decoder, LatticeDynamicsDecoder)
+        (found,) = model.decoder.crystals(atoms, batch)
+    return found
 
 
 def _exact(own: HarmonicCrystal, crystal: Crystal) -> HarmonicCrystal:
@@ -99,15 +105,10 @@ def _cloned(own: HarmonicCrystal) -> HarmonicCrystal:
     return replace(own, **tensors)  # type: ignore[arg-type]
 
 
-def _mean(members: Sequence[HarmonicCrystal]) -> HarmonicCrystal:
-    first = members[0]
-
-    def of(name: str) -> Tensor | None:
-        values = [getattr(own, name) for own in members]
-        return None if values[0] is None else torch.stack(values).mean(dim=0)
-
-    springs = of("springs")
-    assert springs is not None
-    return balanced(
-        replace(first, springs=springs, charges=of("charges"), dielectric=of("dielectric"))
-    )
+def _mean(own: HarmonicCrystal) -> HarmonicCrystal:
+    """Of several sets of force constants one."""
+    mean = {
+        name: None if (values := getattr(own, name)) is None else values.mean(dim=0)
+        for name in ("springs", "charges", "dielectric")
+    }
+    return balanced(replace(own, **mean))

@@ -64,6 +64,16 @@ class HarmonicCrystal:
             dielectric = None if self.dielectric is None else self.dielectric[n]
             yield replace(self, springs=springs, charges=charges, dielectric=dielectric)
 
+    @classmethod
+    def joined(cls, sets: Sequence[HarmonicCrystal]) -> HarmonicCrystal:
+        """Undo `sets`: force constants of one crystal, between the same atoms."""
+        names = ("springs", "charges", "dielectric")
+        values = {name: [getattr(own, name) for own in sets] for name in names}
+        return replace(
+            sets[0],
+            **{name: None if of[0] is None else torch.stack(of) for name, of in values.items()},
+        )
+
     def dynamical_matrices(self, kpoints: Tensor, directions: Tensor | None = None) -> Tensor:
         """Complex, eV / (angstrom^2 u), ``[n_k, 3 n_atoms, 3 n_atoms]``.
 
@@ -148,14 +158,15 @@ def balanced(crystal: HarmonicCrystal) -> HarmonicCrystal:
     """
     zero = crystal.positions.new_zeros(1, 3)
     n, each = crystal.n_atoms, crystal.masses.sqrt().repeat_interleave(3)
-    constants = crystal.dynamical_matrices(zero)[0].real * each[:, None] * each
-    left = constants.view(n, 3, n, 3).sum(dim=2)
+    constants = crystal.dynamical_matrices(zero)[..., 0, :, :].real * each[:, None] * each
+    left = constants.unflatten(-2, (n, 3)).unflatten(-1, (n, 3)).sum(dim=-2)  # [..., n, 3, 3]
     weight = torch.exp(-torch.linalg.vector_norm(crystal.vector, dim=1))
     network = weight.new_zeros(n, n)
     network.index_put_((crystal.target, crystal.source), -weight, accumulate=True)
     network = torch.diag(-network.sum(dim=1)) + network
-    turns = -(torch.linalg.pinv(network, hermitian=True) @ left.flatten(1)).view(n, 3, 3)
-    blocks = weight[:, None, None] * (turns[crystal.target] - turns[crystal.source])
+    turns = -(torch.linalg.pinv(network, hermitian=True) @ left.flatten(-2)).unflatten(-1, (3, 3))
+    apart = turns.index_select(-3, crystal.target) - turns.index_select(-3, crystal.source)
+    blocks = weight[:, None, None] * apart
     return replace(crystal, springs=crystal.springs - blocks)
 
 

@@ -96,23 +96,21 @@ class PhononModes:
 
         It ranks how sure the model is, but is no calibrated error bar; None without members.
         """
-        if not self.members:
+        if self._own_members is None:
             return None
-        return np.std(
-            [self.frequencies_of(own, qpoints, directions) for own in self._own_members], axis=0
-        )
+        return np.std(self.frequencies_of(self._own_members, qpoints, directions), axis=0)
 
     @cached_property
     def features(self) -> PhononFeatures:
         """What tells how wrong these phonons may be; of a single model without a spread."""
         points, weight = time_reversed_mesh(COARSE)
-        members = self._own_members or (self.harmonic,)
-        found = [self.frequencies_of(own, points, None) for own in members]
-        return PhononFeatures(self.crystal.atomic_numbers, np.stack(found), weight)
+        members = self._own_members or HarmonicCrystal.joined([self.harmonic])
+        found = self.frequencies_of(members, points, None)
+        return PhononFeatures(self.crystal.atomic_numbers, found, weight)
 
     @cached_property
-    def _own_members(self) -> tuple[HarmonicCrystal, ...]:
-        return tuple(map(balanced, self.members))
+    def _own_members(self) -> HarmonicCrystal | None:
+        return balanced(HarmonicCrystal.joined(self.members)) if self.members else None
 
     def _cartesian(self, qpoints: Any, directions: Any) -> tuple[np.ndarray, Any, Any]:
         """Fractional q-points; Cartesian ones near 0, and directions, as tensors."""
@@ -129,7 +127,10 @@ class PhononModes:
     def frequencies_of(
         self, harmonic: HarmonicCrystal, qpoints: Any, directions: Any
     ) -> np.ndarray:
-        """`frequencies` of other force constants of the same crystal, such as one member's."""
+        """`frequencies` of other force constants of the same crystal, such as one member's.
+
+        Of several sets of force constants ``[n_sets, n_q, 3 n_atoms]``.
+        """
         _, cartesian, towards = self._cartesian(qpoints, directions)
         found = [
             harmonic.squared_frequencies(
@@ -137,7 +138,7 @@ class PhononModes:
             )
             for part in self._parts(len(cartesian))
         ]
-        return signed_frequency(torch.cat(found)).numpy()
+        return signed_frequency(torch.cat(found, dim=-2)).numpy()
 
     def _parts(self, n: int) -> list[slice]:
         size = max(1, _AT_ONCE // self.n_modes**2 // 4)

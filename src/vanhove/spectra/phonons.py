@@ -137,6 +137,15 @@ class Phonons(PhononModes):
             broadening: standard deviation of Gaussians, 1/cm; None: tetrahedra.
             mesh: q-points along each reciprocal axis; see `mesh`.
         """
+        if grid is None and broadening is None and mesh is None:
+            return self._dos
+        return self._counted(grid, broadening, mesh)
+
+    @cached_property
+    def _dos(self) -> Spectrum:
+        return self._counted(None, None, None)
+
+    def _counted(self, grid: Any, broadening: float | None, mesh: Sequence[int] | None) -> Spectrum:
         on = self.grid() if grid is None else check_grid(np.asarray(grid, dtype=np.float64))
         shape = self.mesh(mesh)
         frequencies, whole = self._mesh_frequencies(shape)
