@@ -107,8 +107,7 @@ def _cloned(own: HarmonicCrystal) -> HarmonicCrystal:
 
 def _mean(own: HarmonicCrystal) -> HarmonicCrystal:
     """Of several sets of force constants one."""
-    mean = {
-        name: None if (values := getattr(own, name)) is None else values.mean(dim=0)
-        for name in ("springs", "charges", "dielectric")
-    }
-    return balanced(replace(own, **mean))
+    charges = None if own.charges is None else own.charges.mean(dim=0)
+    dielectric = None if own.dielectric is None else own.dielectric.mean(dim=0)
+    springs = own.springs.mean(dim=0)
+    return balanced(replace(own, springs=springs, charges=charges, dielectric=dielectric))

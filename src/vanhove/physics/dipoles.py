@@ -20,6 +20,8 @@ RANGE = 0.55
 """1/angstrom: beyond 4 angstrom hardly anything of the interaction is left out."""
 ACCURACY = 2.6
 """The sum ends where the damping is ``exp(-x^2)`` of this x."""
+_ROWS, _COLUMNS, _TIMES = [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2], [1, 2, 2, 1, 2, 1]
+"""Of the six components of a symmetric tensor, and how often each counts."""
 _MOST_FOR_PAIRS = 40
 """Atoms."""
 
@@ -80,25 +82,32 @@ def dipole_matrices(
     scale = (COULOMB * 4 * math.pi / volume)[:, None, None, None]
     spread = 4 * inverse_range**2 * dielectric.diagonal(dim1=-2, dim2=-1).mean(dim=-1)
 
-    def quadratic(wave: Tensor) -> Tensor:  # [n_crystals, n_sets, n_k, n_waves]
-        both = (wave[..., None] * wave[..., None, :]).flatten(-2)[:, None]
-        return (both @ dielectric.flatten(-2)[:, :, None, :, None])[..., 0]
+    symmetric = ((dielectric + dielectric.mT) / 2)[..., _ROWS, _COLUMNS]
+    symmetric = symmetric * symmetric.new_tensor(_TIMES)
 
-    wave = kpoints[:, :, None] + waves[:, None]  # [n_crystals, n_k, n_waves, 3]
-    length = (wave**2).sum(dim=-1)
+    def quadratic(both: Tensor) -> Tensor:  # [n_crystals, n_sets, n_k, n_waves]
+        return (symmetric[:, :, None, None] @ both[:, None])[..., 0, :]
+
+    wave = kpoints[..., None] + waves.mT[:, None]  # [n_crystals, n_k, 3, n_waves]
+    both = wave[:, :, _ROWS] * wave[:, :, _COLUMNS]
+    length = (wave**2).sum(dim=2)
     at_zero = length < 1e-10
     # Where the sum ends depends on the wave alone: not on the cell, nor on the other k-points.
-    squared = quadratic(wave)
+    squared = quadratic(both)
     damping = torch.exp((-squared / spread[..., None, None]).clamp(min=-60))
-    damping = damping * (length < reach**2)[:, None]
+    damping = damping * (scale * (length < reach**2)[:, None])
     if directions is not None:
         along = torch.cat([directions, torch.zeros_like(directions[:, :1])], dim=1)
-        wave = torch.where(at_zero[..., None], along[:, :, None], wave)
-        squared = quadratic(wave)
-        at_zero = (wave**2).sum(dim=-1) < 1e-10
-    weight = (scale * damping / squared.where(~at_zero[:, None], 1)).where(~at_zero[:, None], 0)
-    summed = _by_pairs if charges.shape[-3] <= _MOST_FOR_PAIRS else _by_waves
-    real, imaginary = summed(weight, wave, waves, charges, positions)
+        wave = torch.where(at_zero[:, :, None], along[..., None], wave)
+        both = wave[:, :, _ROWS] * wave[:, :, _COLUMNS]
+        squared = quadratic(both)
+        at_zero = (wave**2).sum(dim=2) < 1e-10
+    nowhere = at_zero[:, None]
+    weight = (damping / squared.masked_fill(nowhere, 1)).masked_fill(nowhere, 0)
+    if charges.shape[-3] <= _MOST_FOR_PAIRS:
+        real, imaginary = _by_pairs(weight, both, waves, charges, positions)
+    else:
+        real, imaginary = _by_waves(weight, wave, waves, charges, positions)
     # [n_crystals, n_sets, n_k, n_atoms, 3, n_atoms, 3]
     own = real[:, :, -1].sum(dim=4)
     own = (own + own.mT) / 2
@@ -135,7 +144,7 @@ def _waves(lattice: Tensor, kpoints: Tensor, reach: float) -> Tensor:
 
 
 def _by_pairs(
-    weight: Tensor, wave: Tensor, waves: Tensor, charges: Tensor, positions: Tensor
+    weight: Tensor, both: Tensor, waves: Tensor, charges: Tensor, positions: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Sums of weight (K Z_i) (K Z_j) exp(i G (r_i - r_j)), real and imaginary part.
 
@@ -144,22 +153,20 @@ def _by_pairs(
 
     Args:
         weight: ``[n_crystals, n_sets, n_k, n_waves]``.
-        wave: K, ``[n_crystals, n_k, n_waves, 3]``.
+        both: products of two components of K, ``[n_crystals, n_k, 6, n_waves]``.
         waves: G, ``[n_crystals, n_waves, 3]``.
         charges: ``[n_crystals, n_sets, n_atoms, 3, 3]``.
         positions: ``[n_crystals, n_atoms, 3]``.
     """
     n, device = charges.shape[2], charges.device
-    a, b = torch.triu_indices(3, 3)
     i, j = torch.triu_indices(n, n)
     phase = (positions[:, i] - positions[:, j]) @ waves.mT
-    both = (wave[..., a] * wave[..., b]).mT[:, None]  # [n_crystals, 1, n_k, 6, n_waves]
-    tensor = both * weight[..., None, :]
+    tensor = both[:, None] * weight[..., None, :]
     # [n_crystals, n_sets, n_k, 6, 2, n_pairs]
     phases = torch.cat([phase.cos(), phase.sin()], dim=1).mT
     sums = (tensor.flatten(1, 3) @ phases).view(*tensor.shape[:4], 2, -1)
     component = torch.zeros(3, 3, dtype=torch.long)
-    component[a, b] = component[b, a] = torch.arange(6)
+    component[_ROWS, _COLUMNS] = component[_COLUMNS, _ROWS] = torch.arange(6)
     pair = torch.zeros(n, n, dtype=torch.long)
     pair[i, j] = pair[j, i] = torch.arange(len(i))
     sums = sums[:, :, :, component.to(device)][..., pair.to(device)]
@@ -178,7 +185,7 @@ def _by_waves(
     phase = positions @ waves.mT  # [n_crystals, n_atoms, n_waves]
     cosines = phase.cos().repeat_interleave(3, dim=1)[:, None, None]
     sines = phase.sin().repeat_interleave(3, dim=1)[:, None, None]
-    moment = charges.mT.flatten(2, 3)[:, :, None] @ wave.mT[:, None]
+    moment = charges.mT.flatten(2, 3)[:, :, None] @ wave[:, None]
     left = weight[:, :, :, None] * moment  # [n_crystals, n_sets, n_k, 3 n_atoms, n_waves]
     real = (left * cosines) @ (moment * cosines).mT
     real = real + (left * sines) @ (moment * sines).mT

@@ -67,11 +67,16 @@ class HarmonicCrystal:
     @classmethod
     def joined(cls, sets: Sequence[HarmonicCrystal]) -> HarmonicCrystal:
         """Undo `sets`: force constants of one crystal, between the same atoms."""
-        names = ("springs", "charges", "dielectric")
-        values = {name: [getattr(own, name) for own in sets] for name in names}
+
+        def stacked(values: Sequence[Tensor | None]) -> Tensor | None:
+            known = [value for value in values if value is not None]
+            return torch.stack(known) if known else None
+
         return replace(
             sets[0],
-            **{name: None if of[0] is None else torch.stack(of) for name, of in values.items()},
+            springs=torch.stack([own.springs for own in sets]),
+            charges=stacked([own.charges for own in sets]),
+            dielectric=stacked([own.dielectric for own in sets]),
         )
 
     def dynamical_matrices(self, kpoints: Tensor, directions: Tensor | None = None) -> Tensor:
