@@ -22,7 +22,11 @@ def export(
     \b
     Example: vanhove export runs/dostransformer-seed0 -o my-model.safetensors
     """
+    from vanhove.errors import ConfigError
     from vanhove.runs.checkpoint import export as write
+    from vanhove.weights import SUFFIX
 
+    if output.suffix != SUFFIX:
+        raise ConfigError(f"--output {output}; allowed: a name that ends with {SUFFIX}")
     write(checkpoint, output)
     typer.echo(f"{output}  {output.stat().st_size / 1e6:.1f} MB")

@@ -13,7 +13,11 @@ from vanhove.cli.root import app
 @app.command()
 def models(
     name: Annotated[
-        str | None, typer.Argument(help="A named model: print its settings as a run file.")
+        str | None,
+        typer.Argument(
+            help="A named model: print its settings as a run file; of other shipped "
+            "weights, what was measured."
+        ),
     ] = None,
     size: SizeOption = None,
 ) -> None:
@@ -22,10 +26,15 @@ def models(
     \b
     Example: vanhove models
     Example: vanhove models dostransformer --size published
+    Example: vanhove models vanhove-electron
     """
     from vanhove.experiments.tables import catalog_table, weights_table
-    from vanhove.runs.catalog import run_config
+    from vanhove.runs.catalog import CATALOG, run_config
+    from vanhove.weights import card_of
 
+    if name is not None and name not in CATALOG and card_of(name):
+        typer.echo(card_of(name), nl=False)
+        return
     if name is not None:
         typer.echo(run_config(name, size or "compact").to_yaml(), nl=False)
         return

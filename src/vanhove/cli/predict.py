@@ -18,9 +18,15 @@ def predict(
         typer.Argument(help="Structure files (CIF, POSCAR, extxyz, JSON), or folders of them."),
     ],
     property_name: Annotated[
-        Literal["phonon-dos", "phonon-bands", "thermodynamics", "phonons", "electron-dos", "bands"],
-        typer.Option("--property", "-p", help="What to predict, with the weights shipped for it."),
-    ] = "phonon-dos",
+        Literal["phonon-dos", "phonon-bands", "thermodynamics", "phonons", "electron-dos", "bands"]
+        | None,
+        typer.Option(
+            "--property",
+            "-p",
+            help="What to predict, with the weights shipped for it [phonon-dos, or what --model "
+            "predicts].",
+        ),
+    ] = None,
     model: ModelOption = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for plots and spectra.")
@@ -38,8 +44,9 @@ def predict(
         list[str] | None,
         typer.Option(
             "--format",
-            help="Write each result as csv, json, parquet, pymatgen (its JSON) or phonopy "
-            "(total_dos.dat); may be repeated.",
+            help="Write each result as csv, json, parquet, pymatgen (its JSON), phonopy (its "
+            "files) or, of electrons, wannier90 or bxsf (a metal's Fermi surface); several with "
+            "commas between them, or repeated.",
         ),
     ] = None,
     html: Annotated[
@@ -54,7 +61,10 @@ def predict(
     ] = None,
     given_cell: GivenCellOption = False,
     temperature: Annotated[
-        float, typer.Option("--temperature", min=0.0, help="Temperature of C_V and entropy, in K.")
+        float,
+        typer.Option(
+            "--temperature", min=0.0, max=99999.0, help="Temperature of C_V and entropy, in K."
+        ),
     ] = 300.0,
     temperatures: Annotated[
         str | None,
@@ -96,7 +106,8 @@ def predict(
     Example: vanhove predict crystal.cif --property phonons
     Example: vanhove predict crystal.cif --property bands --json bands.json
     Example: vanhove predict structures/ --csv --temperatures 100:1000:50
-    Example: vanhove predict crystal.cif --format pymatgen --format phonopy
+    Example: vanhove predict crystal.cif --property phonons --format pymatgen,phonopy
+    Example: vanhove predict crystal.cif --property bands --format wannier90
     Example: vanhove predict crystal.cif --grid 0 1000 10
     Example: vanhove predict structures/ --json - | jq '.results[].name'
     """

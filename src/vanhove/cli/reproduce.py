@@ -100,7 +100,7 @@ def reproduce(
         return
     if name is None:
         for known, title in reproducible().items():
-            typer.echo(f"{known:24s} {title}")
+            typer.echo(f"{known:31s} {title}")
         return
     result = run(
         name,

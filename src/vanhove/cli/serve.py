@@ -37,7 +37,7 @@ def serve(
     ] = 500,
     seconds: Annotated[
         float, typer.Option("--seconds", min=0.1, help="Most seconds that a prediction may take.")
-    ] = 30.0,
+    ] = 60.0,
     structures: Annotated[
         str | None,
         typer.Option(

@@ -108,7 +108,8 @@ class Domain(BaseModel):
         found = []
         if not self.n_atoms[0] <= cell.n_atoms <= self.n_atoms[1]:
             found.append(
-                f"{cell.n_atoms} atoms in the primitive cell: trained on {self.n_atoms[0]} to "
+                f"{cell.n_atoms} {'atom' if cell.n_atoms == 1 else 'atoms'} in the primitive "
+                f"cell: trained on {self.n_atoms[0]} to "
                 f"{self.n_atoms[1]}"
             )
         low, high = self.density
@@ -119,8 +120,9 @@ class Domain(BaseModel):
         for z in np.unique(cell.atomic_numbers):
             own = self.elements.get(int(z))
             if own is None or own.n_crystals <= RARE:
-                many = f"{0 if own is None else own.n_crystals} crystals"
-                found.append(f"{SYMBOLS[z]} is rare: in {many} of the training data")
+                n = 0 if own is None else own.n_crystals
+                many = f"{_crystals(n)} of the training data"
+                found.append(f"{SYMBOLS[z]} is {'rare: in' if n else 'in'} {many}")
                 continue
             of_element = cell.atomic_numbers == z
             found += _unlike(SYMBOLS[z], own, neighbors[of_element], nearest[of_element])
@@ -164,6 +166,10 @@ def _unlike(
             f"{own.nearest:.2f} to {own.farthest:.2f}"
         )
     return found
+
+
+def _crystals(n: int) -> str:
+    return {0: "no crystal", 1: "1 crystal"}.get(n, f"{n} crystals")
 
 
 def _density(cell: Crystal) -> float:

@@ -77,6 +77,16 @@ class KPoints:
         """1/angstrom, ``[n_kpoints, 3]``."""
         return self.fractional @ reciprocal_lattice(self.lattice)
 
+    @property
+    def route(self) -> str:
+        """The labels in order, ``Γ-X-W|U-X``: the path jumps at a stroke."""
+        text = ""
+        for first, last in self.segments:
+            start, end = self.labels[first], self.labels[last]
+            is_joined = bool(text) and first - 1 not in self.jumps
+            text += f"-{end}" if is_joined else f"{'|' if text else ''}{start}-{end}"
+        return text
+
     @cached_property
     def jumps(self) -> np.ndarray:
         """Points after which the path jumps, ``[n_jumps]``."""

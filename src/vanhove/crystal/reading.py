@@ -250,7 +250,7 @@ def _chosen(n: int, index: int | str | None, name: str) -> list[int]:
     choice = f'index 0 to {n - 1} for one, ":" for all'
     if index is None:
         if n > 1:
-            raise StructureError(f"holds {n} structures; choose: {choice}", name)
+            raise StructureError(f"holds {n} structures; choose: {choice} (--all)", name)
         return [0]
     if not -n <= index < n:
         raise StructureError(f"has no structure {index}; allowed: {choice}", name or None)

@@ -222,13 +222,13 @@ def catalog_table() -> str:
 def weights_table() -> str:
     """Shipped weights with the test numbers that were measured on them."""
     from vanhove.runs.checkpoint import read_info
-    from vanhove.weights import DEFAULT_WEIGHTS, shipped_weights
+    from vanhove.weights import DEFAULT_WEIGHTS, HAMILTONIANS, shipped_weights
 
     shipped = shipped_weights()
     if not shipped:
         return "no weights are shipped with this installation; train a model: vanhove train --help"
     lines = [
-        f"{'weights':28s} {'quantity':14s} {'trained on':18s} {'MSEx10':>7s} {'MAE':>7s} {'R2':>7s}"
+        f"{'weights':25s} {'quantity':15s} {'trained on':21s} {'MSEx10':>7s} {'MAE':>7s} {'R2':>7s}"
     ]
     for name, path in shipped.items():
         info = read_info(path)
@@ -242,7 +242,11 @@ def weights_table() -> str:
             shown = [f"energies, MAE {metrics['energy_mae']:.2f} eV"]
         default = "  (default)" if name == DEFAULT_WEIGHTS else ""
         lines.append(
-            f"{name:28s} {info.quantity:14s} {info.trained.dataset.name:18s} "
+            f"{name:25s} {info.quantity:15s} {info.trained.dataset.name:21s} "
             f"{' '.join(shown)}{default}"
+        )
+    for name in HAMILTONIANS:
+        lines.append(
+            f"{name:25s} {'electron_bands':15s} {'electron_pbe':21s} errors: vanhove models {name}"
         )
     return "\n".join([*lines, "", "test split, per-material convention"])

@@ -116,7 +116,7 @@ def band_table(bands: BandStructure, properties: Values, written: list[Path]) ->
             f"(No. {meta['space_group_number']})",
         ),
         ("model", meta["model"]),
-        ("path", f"{'-'.join(filter(None, bands.kpoints.labels))} ({meta['path']})"),
+        ("path", f"{bands.kpoints.route} ({meta['path']})"),
     ]
     if "is_metal" in properties:
         rows.append(("kind", _kind(properties)))
@@ -125,12 +125,13 @@ def band_table(bands: BandStructure, properties: Values, written: list[Path]) ->
             rows.append((name, f"{edge.energy_eV:.2f} eV at {edge.at}"))
     for carriers, masses in (("hole", details.hole_masses), ("electron", details.electron_masses)):
         if masses is not None:
-            shown = ", ".join(f"{way} {mass:.2f}" for way, mass in masses.items())
-            rows.append((f"{carriers} masses", shown))
+            shown = ", ".join(f"{way} {abs(mass):.2f}" for way, mass in masses.items())
+            rows.append((f"{carriers} masses", f"{shown} (electron masses)"))
     halves = details.band_half_widths_90
     if halves is not None:
         shown = ", ".join(f"{half:.2f}" for half in halves)
-        rows.append(("± of energies", f"{shown} (bands 1 to {bands.n_bands}, mean over the path)"))
+        what = f"{bands.kind.axis_unit.text} (bands 1 to {bands.n_bands}, mean over the path)"
+        rows.append(("± of bands", f"{shown} {what}"))
         if not properties.get("is_metal", True) and "band_gap_half_width_90" not in properties:
             rows.append(("± of the gap", "not known: too few gaps in the validation data"))
     rows += error_bar_rows(bands)

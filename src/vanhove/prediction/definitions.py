@@ -88,6 +88,8 @@ def _thermal_half(name: str, kelvin: float) -> Callable[[Any, Errors], float | N
             return None
         if name not in calibration.properties:
             return None
+        if kelvin == 0 and name in ("heat_capacity", "entropy"):
+            return 0.0  # whatever the frequencies are
         usable = spectrum.samples[spectrum.samples.max(axis=-1) > 0]
         values = CALIBRATED[name](spectrum.grid, usable, kelvin)
         return float(calibration.property_std(name, values, kelvin)[1])
@@ -233,7 +235,7 @@ for item in (
         "density of states at the zero of the grid over its largest value",
         _zero_over_peak,
         of_quantities=_ELECTRONS,
-        title="DOS at the Fermi level or VBM over its peak",
+        title="DOS at energy 0 over its peak",
     ),
     Property(
         "is_metal",
@@ -306,12 +308,12 @@ for item in (
         "density of states at the zero of the grid",
         fermi_level_density,
         of_quantities=_ELECTRONS,
-        title="DOS at the Fermi level or VBM",
+        title="DOS at energy 0",
     ),
     Property(
         "sommerfeld",
         "number",
-        "mJ/(mol of atoms K^2)",
+        "mJ/(K^2 mol of atoms)",
         "electronic heat capacity coefficient",
         lambda spectrum: sommerfeld_coefficient(spectrum, per="atom"),
         title="Sommerfeld coefficient, electrons alone",
@@ -319,6 +321,27 @@ for item in (
     ),
 ):
     register_property(item)
+
+OF_METALS = ("dos_at_zero_over_peak", "fermi_density", "sommerfeld")
+"""What tables of a single insulator leave out."""
+OF_INSULATORS = (
+    "band_gap",
+    "band_gap_is_lower_bound",
+    "direct_gap",
+    "is_direct",
+    "valence_band_gap",
+    "conduction_band_gap",
+)
+"""What tables of a single metal leave out."""
+
+
+def idle_properties(outcome: Outcome) -> tuple[str, ...]:
+    """Properties that say nothing of this crystal: the gap of a metal, states in that gap."""
+    is_metal = outcome.metadata.get("is_metal")
+    if is_metal is None:
+        return ()
+    return OF_INSULATORS if is_metal else OF_METALS
+
 
 THERMAL: dict[str, tuple[Callable[..., Any], str, str, str]] = {
     "heat_capacity": (heat_capacity, _J, "C_V, harmonic", "C_V"),

@@ -115,6 +115,7 @@ class ElectronPredictor(Generic[Made]):
             allowed = ", ".join(get_args(ElectronProperty))
             raise ConfigError(f"property {property!r} of {name}; allowed: {allowed}")
         self.models, self.name, self.path = models, name, path
+        self._last: Electrons | None = None  # densities, bands and files are of one Hamiltonian
         self.half_widths = info.half_widths
         self.spreads = np.asarray(info.spreads)
         self.gives_bands = property == "bands"
@@ -245,9 +246,14 @@ class ElectronPredictor(Generic[Made]):
             )
         if primitive:
             crystal = standardize(crystal).primitive
+        last = self._last
+        if last is not None and last.crystal is crystal and last.mesh_density == mesh_density:
+            return last
         n_numbers = (9 * crystal.n_atoms) ** 2  # of a matrix, all of whose states are found
         require_memory(BYTES_PER_NUMBER * n_numbers, crystal.n_atoms, crystal.name or None)
-        return Electrons(self.models, crystal, self.name, mesh_density, self.half_widths)
+        found = Electrons(self.models, crystal, self.name, mesh_density, self.half_widths)
+        self._last = found
+        return found
 
 
 def electron_weights(name_or_path: str | PathLike[str] = NAME) -> Path | None:

@@ -37,6 +37,7 @@ from vanhove.spectra.eigenvalues import SPIN_DEGENERACY, BandEdges, Eigenvalues
 from vanhove.spectra.grids import cell_edges, check_grid
 from vanhove.spectra.quantities import ELECTRON_DOS
 from vanhove.spectra.spectrum import Spectrum
+from vanhove.spectra.whole import WholeTables
 
 _ABOVE = 6.0
 """eV above the conduction band minimum (metals: Fermi level); higher bands are not shown."""
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from pymatgen.electronic_structure.dos import CompleteDos
 
 
-class Electrons:
+class Electrons(WholeTables):
     """Electron states of one crystal, by a learned tight-binding Hamiltonian.
 
     Energies in eV. Zero is the valence band maximum, for metals the Fermi level. Everything comes
@@ -236,7 +237,7 @@ class Electrons:
             StructureError: no path found.
         """
         if isinstance(path, str):
-            path = high_symmetry_path(self.crystal, path).continuous()
+            path = high_symmetry_path(self.crystal, path)
         if isinstance(path, KPath):
             kpoints, cell = path.sample(n_points), path.crystal
             same = same_cell(cell, self.crystal)

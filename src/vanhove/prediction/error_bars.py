@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
@@ -40,7 +41,13 @@ def error_bar_rows(outcome: Spectrum | BandStructure) -> list[tuple[str, str]]:
     rows = []
     if outcome.std is not None:
         rows.append(("±", "90 % of materials like the validation data are within"))
-    if "familiarity" in outcome.metadata:
-        score = outcome.metadata["familiarity"]
+    return rows + trust_rows(outcome.metadata)
+
+
+def trust_rows(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Familiarity and warnings."""
+    rows = []
+    if "familiarity" in metadata:
+        score = metadata["familiarity"]
         rows.append(("familiarity", f"{score:.2f} (1 familiar, 0 like nothing seen)"))
-    return rows + [("warning", text) for text in outcome.warnings]
+    return rows + [("warning", text) for text in metadata.get("warnings", ())]

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vanhove.atomic import write_text
 from vanhove.crystal.elements import SYMBOLS
 from vanhove.errors import ConfigError, StructureError
+from vanhove.prediction.definitions import THERMAL
 from vanhove.prediction.electron_predictor import ElectronPredictor
+from vanhove.prediction.error_bars import trust_rows
+from vanhove.prediction.formats import OF_PHONONS, OF_THERMAL, Writer, asked_formats
 from vanhove.prediction.loading import load
-from vanhove.prediction.report import STDOUT, PredictCommand
+from vanhove.prediction.predictor import Predictor
+from vanhove.prediction.report import STDOUT, SUMMARY, PredictCommand
+from vanhove.prediction.summary import Cell, Column, Summary
+from vanhove.prediction.warnings import OF_THE_GRID
 from vanhove.progress import track
 from vanhove.results import Json
 from vanhove.spectra.phonons import Phonons
@@ -25,6 +34,8 @@ WHOLE = ("phonons", "thermodynamics")
 """Values of ``--property`` that these are."""
 _TEMPERATURES = (0, 50, 100, 200, 300, 400, 500, 600, 800, 1000)
 """K, of the table that is printed."""
+_THERMAL = ("heat_capacity", "entropy", "free_energy")
+"""Columns of the table of many structures."""
 
 
 @dataclass
@@ -32,46 +43,60 @@ class PhononsCommand(PredictCommand):
     """``--property phonons`` or ``thermodynamics``; its fields are those of `PredictCommand`."""
 
     def run(self) -> int:
-        if self.html or self.formats or self.grid is not None:
-            raise ConfigError(
-                "--html, --format and --grid are of densities: use --property phonon-dos"
-            )
+        if self.html or self.grid is not None:
+            raise ConfigError("--html and --grid are of densities: use --property phonon-dos")
         self._check_output()
+        writers = OF_PHONONS if self.property_name == "phonons" else OF_THERMAL
+        self.asked = asked_formats(("csv",) * self.csv + self.formats, [*writers, "json"])
         predictor = load(self.model or DEFAULT_WEIGHTS, precision="float32")
         if isinstance(predictor, ElectronPredictor):
             raise ConfigError(f"{predictor.name} knows no force constants: take {DEFAULT_WEIGHTS}")
         sources = list(self._sources())
         single = len(sources) == 1
         plot = single and self.json_path != STDOUT if self.plot is None else self.plot
+        table = Summary(columns(self.property_name or "", self.temperature), True)
         results: list[Json] = []
         errors: list[dict[str, str]] = []
         for source in track(sources, "predicting", quiet=self.quiet or single):
             try:
-                if isinstance(source, StructureError):
-                    raise source
-                phonons = predictor.phonons(source, primitive=self.primitive)
+                phonons = self._predicted(predictor, source)
                 found = self._content(phonons)
-                written = self._write(phonons, plot)
+                written = self._write(phonons, found, plot, writers)
             except StructureError as error:
                 errors.append({"source": error.source or "", "reason": error.reason})
+                table.failed(error.source or "", error.reason)
                 print(f"error: {error}", file=sys.stderr)
                 continue
             results.append(found)
-            if self.json_path != STDOUT:
-                print(self._text(phonons, found, written) if single else line(found), flush=True)
+            if single and self.json_path != STDOUT:
+                print(self._text(phonons, found, written), flush=True)
+            elif not single:
+                is_first = table.is_empty
+                self._print_row(table, is_first, table.row(*self._row(phonons, found)))
+        if self.csv and not single:
+            write_text(self.output / SUMMARY, table.to_csv())
         if self.json_path is not None:
             self._write_json(predictor, results, errors)
         if not single:
             print(f"{len(results)} predicted, {len(errors)} failed", file=sys.stderr)
         return len(errors)
 
+    def _predicted(self, predictor: Predictor[Any], source: Any) -> Phonons:
+        """Phonons, with the familiarity and the warnings of the density."""
+        if isinstance(source, StructureError):
+            raise source
+        phonons = predictor.phonons(source, primitive=self.primitive)
+        meta = predictor.predict(source, primitive=self.primitive).metadata
+        said = [text for text in meta.get("warnings", ()) if OF_THE_GRID not in text]
+        known = {key: meta[key] for key in ("familiarity",) if key in meta}
+        metadata = phonons.metadata | known | ({"warnings": said} if said else {})
+        return replace(phonons, metadata=metadata)
+
     def _content(self, phonons: Phonons) -> Json:
         content = {"name": phonons.name, "metadata": phonons.metadata}
-        shown = sorted({*_TEMPERATURES, self.temperature})
-        thermal = phonons.thermal_properties(
-            shown if self.temperatures is None else self.temperatures
-        )
-        content["thermodynamics"] = thermal_json(thermal)
+        asked = [*_TEMPERATURES, self.temperature]
+        shown = np.unique(asked if self.temperatures is None else self.temperatures)
+        content["thermodynamics"] = thermal_json(phonons.thermal_properties(shown))
         if self.property_name == "phonons":
             content |= summary(phonons)
         return content
@@ -87,23 +112,75 @@ class PhononsCommand(PredictCommand):
         rows.append(
             ("zero point", f"{found['thermodynamics']['zero_point_energy']:.2f} kJ/mol of atoms")
         )
-        rows += [("warning", text) for text in meta.get("warnings", ())]
+        rows += trust_rows(meta)
         rows += [("written", str(path)) for path in written]
         table = "\n".join(f"{name:16s} {value}" for name, value in rows)
         return f"{table}\n\n{thermal_text(found['thermodynamics'])}"
 
-    def _write(self, phonons: Phonons, plot: bool) -> list[Path]:
-        base = f"{self._stem(phonons)}-{self.property_name}"
+    def _row(self, phonons: Phonons, found: Json) -> tuple[str, Json, list[Cell]]:
+        """What `Summary.row` takes, in the order of `columns`."""
+        thermal = thermal_json(phonons.thermal_properties([self.temperature]))
+        halves = thermal["half_widths_90"]
+        cells: list[Cell] = [
+            (thermal[name][0], halves[name][0] if name in halves else None) for name in _THERMAL
+        ]
+        if self.property_name == "phonons":
+            softest = found["softest"]
+            debye, highest = found["debye_temperature_K"], found["highest_frequency_cm1"]
+            cells = [
+                (softest["frequency_cm1"], None),
+                (highest, found["highest_frequency_half_width_90_cm1"]),
+                (softest["probability_stable"], None),
+                (debye, None),
+                *cells,
+            ]
+        else:
+            cells.append((thermal["zero_point_energy"], None))
+        return phonons.name, phonons.metadata, cells
+
+    def _write(
+        self, phonons: Phonons, found: Json, plot: bool, writers: Mapping[str, Writer]
+    ) -> list[Path]:
+        base = str(self.output / f"{self._stem(phonons)}-{self.property_name}")
         written = []
         if plot and self.property_name == "phonons":
-            written.append(self.output / f"{base}.png")
+            written.append(Path(f"{base}.png"))
             save(phonons.plot(self.path), written[-1])
-        if self.csv:
-            written.append(self.output / f"{base}.csv")
-            kelvin = TEMPERATURES if self.temperatures is None else self.temperatures
-            table = phonons.thermal_properties(kelvin).to_pandas().to_csv()
-            write_text(written[-1], table)
+        kelvin = TEMPERATURES if self.temperatures is None else self.temperatures
+        is_whole = self.property_name == "phonons"
+        thermal = None
+        if self.asked or self.temperatures is not None:
+            thermal = phonons.thermal_properties(kelvin)
+        for name in self.asked:
+            if name == "json":
+                written.append(Path(f"{base}.json"))
+                write_text(written[-1], json.dumps(found, allow_nan=False) + "\n")
+            else:
+                written += map(Path, writers[name](phonons if is_whole else thermal, base))
+        if self.temperatures is not None and thermal is not None:
+            path = Path(f"{base.removesuffix('-thermodynamics')}-thermodynamics.csv")
+            write_text(path, thermal.to_pandas().to_csv())
+            written += [path] if path not in written else []
         return written
+
+
+def columns(property_name: str, kelvin: float) -> list[Column]:
+    """Of the table of many structures.
+
+    Args:
+        property_name: ``"phonons"`` or ``"thermodynamics"``.
+        kelvin: of the thermodynamics.
+    """
+    thermal = [Column(f"{THERMAL[name][3]}({kelvin:g} K)", THERMAL[name][1]) for name in _THERMAL]
+    if property_name != "phonons":
+        return [*thermal, Column("zero-point energy", "kJ/(mol of atoms)")]
+    return [
+        Column("softest mode", "1/cm", 1),
+        Column("highest mode", "1/cm", 1),
+        Column("probability of being stable", ""),
+        Column("Debye temperature", "K", 0),
+        *thermal,
+    ]
 
 
 def summary(phonons: Phonons) -> Json:
@@ -200,16 +277,3 @@ def thermal_text(found: Json) -> str:
         lines.append(f"{kelvin:8g}" + "".join(cells))
     units = "C_V and S in J/(K mol of atoms), F and U in kJ/mol of atoms; harmonic"
     return "\n".join([*lines, units])
-
-
-def line(found: Json) -> str:
-    """One line of a crystal among several."""
-    thermal = found["thermodynamics"]
-    at = thermal["temperatures"].index(300) if 300 in thermal["temperatures"] else 0
-    text = f"{found['name']:32s} {found['metadata']['formula']:16s}"
-    if "softest" in found:
-        text += f" {found['softest']['frequency_cm1']:8.1f} to"
-        text += f" {found['highest_frequency_cm1']:7.1f} 1/cm"
-    return (
-        f"{text}  C_V(300 K) {thermal['heat_capacity'][at]:6.2f}  S {thermal['entropy'][at]:6.2f}"
-    )

@@ -100,7 +100,7 @@ class Properties:
         of = name.removesuffix(HALF_WIDTH)
         if of != name and (half := self._half_width(of)) is not None:
             return half
-        thermal = re.fullmatch(r"(\w+?)_(\d{1,5}(?:\.\d+)?)K", name)
+        thermal = re.fullmatch(r"(\w+?)_(\d{1,5}(?:\.\d+)?(?:e-\d+)?)K", name)
         if self.kind.thermal and thermal and thermal[1] in THERMAL:
             return thermal_property(thermal[1], float(thermal[2]))
         raise ConfigError(f"no property {name!r} with this model; allowed: {self.listed}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from vanhove.atomic import write_text
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.kpath import PathConvention
 from vanhove.crystal.reading import find_structure_files, read_crystals
-from vanhove.errors import ConfigError, MissingExtraError, StructureError
+from vanhove.errors import ConfigError, StructureError
 from vanhove.models.inference import Precision
 from vanhove.models.phonons import has_phonons
 from vanhove.physics.meshes import time_reversed_mesh
 from vanhove.prediction.bands import Values, band_details, band_table
+from vanhove.prediction.definitions import idle_properties
 from vanhove.prediction.electron_predictor import (
     ELECTRON_PROPERTIES,
     ElectronPredictor,
@@ -28,21 +29,30 @@ from vanhove.prediction.electron_predictor import (
     load_electrons,
 )
 from vanhove.prediction.error_bars import error_bar_rows
+from vanhove.prediction.formats import (
+    OF_BANDS,
+    OF_HAMILTONIAN,
+    OF_PHONON_DOS,
+    Writer,
+    asked_formats,
+)
 from vanhove.prediction.loading import AnyPredictor, load
 from vanhove.prediction.properties import Properties
-from vanhove.prediction.summary import Summary
+from vanhove.prediction.summary import PropertySummary, Summary
 from vanhove.progress import track
 from vanhove.results import Json
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.phonons import Phonons
-from vanhove.spectra.plotting import terminal_plot
-from vanhove.spectra.quantities import PHONON_BANDS
+from vanhove.spectra.plotting import terminal_plot, zero_of
+from vanhove.spectra.quantities import PHONON_BANDS, PHONON_DOS, quantity
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.version import __version__
 from vanhove.weights import default_weights
 
 STDOUT = "-"
 SUMMARY = "summary.csv"
+_MOST_LINES = 60
+"""Of the numbers that a single structure prints."""
 
 
 @dataclass
@@ -50,7 +60,7 @@ class PredictCommand:
     """One call of the command; the fields are its options."""
 
     structures: list[Path]
-    property_name: str
+    property_name: str | None
     model: str | None
     output: Path
     json_path: str | None
@@ -79,7 +89,7 @@ class PredictCommand:
             raise ConfigError("--html draws spectra; of bands give --plot, --csv or --json")
         self.known = Properties(predictor.info)
         self._check_formats(predictor)
-        summary = Summary(self.known, self.temperature)
+        summary = PropertySummary(self.known, self.temperature)
         results: list[Json] = []
         errors: list[dict[str, str]] = []
         outcomes = predictor.stream(
@@ -91,7 +101,7 @@ class PredictCommand:
                 summary.failed(outcome.source or "", outcome.reason)
                 print(f"error: {outcome}", file=sys.stderr)
                 continue
-            written = self._write_files(outcome, plot)
+            written = self._write_files(outcome, plot, predictor)
             properties = self.known.values(outcome, predictor.calibration, self.temperature)
             if self.json_path is not None:
                 is_bands = isinstance(outcome, BandStructure)
@@ -100,7 +110,8 @@ class PredictCommand:
             if single and self.json_path != STDOUT:
                 print(self._table(outcome, properties, written, predictor), flush=True)
             elif not single:
-                self._print_row(summary, outcome, properties)
+                is_first = summary.is_empty
+                self._print_row(summary, is_first, summary.of(outcome, properties))
         if self.csv and not single:
             write_text(self.output / SUMMARY, summary.to_csv())
         if self.json_path is not None:
@@ -109,18 +120,18 @@ class PredictCommand:
             print(f"{len(sources) - len(errors)} predicted, {len(errors)} failed", file=sys.stderr)
         return len(errors)
 
-    def _print_row(self, summary: Summary, outcome: Any, properties: Values) -> None:
+    def _print_row(self, summary: Summary, is_first: bool, line: str) -> None:
         """A line of the table, its heading before the first; a pipe gets JSON alone."""
-        is_first = summary.is_empty
-        line = summary.row(outcome, properties)
         if self.json_path != STDOUT:
             print(f"{summary.header()}\n{line}" if is_first else line, flush=True)
 
     def _check_formats(self, predictor: AnyPredictor) -> None:
-        allowed = BAND_FORMATS if predictor.gives_bands else tuple(FORMATS)
-        for name in self.formats:
-            if name not in allowed:
-                raise ConfigError(f"--format {name}; allowed here: {', '.join(allowed)}")
+        thermal = self.known.kind.thermal and not predictor.gives_bands
+        self.writers: Mapping[str, Writer] = OF_PHONON_DOS if thermal else OF_BANDS
+        allowed = [*self.writers]
+        if isinstance(predictor, ElectronPredictor):
+            allowed += OF_HAMILTONIAN
+        self.asked = asked_formats(("csv",) * self.csv + self.formats, allowed)
         if self.temperatures is not None and not self.known.kind.thermal:
             raise ConfigError(f"--temperatures are of phonons, not of {self.known.kind.title}")
 
@@ -128,17 +139,26 @@ class PredictCommand:
         asked = self.property_name
         if self.model is None and asked in ELECTRON_PROPERTIES:
             return load_electrons(property=asked, path=self.path, grid=self.grid)
-        model = self.model or default_weights(asked)
+        model = self.model or default_weights(asked or PHONON_DOS.asked_as)
         if electron_weights(model) is not None:
-            kind = asked if asked in ELECTRON_PROPERTIES else "electron-dos"
+            kind = ELECTRON_PROPERTIES[0] if asked is None else asked
+            if kind not in ELECTRON_PROPERTIES:
+                raise ConfigError(
+                    f"{model} predicts {' and '.join(ELECTRON_PROPERTIES)}, not {kind}"
+                )
             return load_electrons(model, property=kind, path=self.path, grid=self.grid)
-        return load(
+        found = load(
             model,
             path=self.path,
             grid=self.grid,
             precision=self.precision,
             phonon_bands=asked == PHONON_BANDS.asked_as,
         )
+        given = PHONON_BANDS if found.gives_bands and asked == PHONON_BANDS.asked_as else None
+        given = given or quantity(found.info.quantity)
+        if asked not in (None, given.asked_as):
+            raise ConfigError(f"{found.name} predicts {given.asked_as or given.title}, not {asked}")
+        return found
 
     def _sources(self) -> Iterator[Path | Crystal | StructureError]:
         found: list[Path | StructureError] = []
@@ -175,9 +195,8 @@ class PredictCommand:
         self.stems.add(stem)
         return stem
 
-    def _write_files(self, spectrum: Any, plot: bool) -> list[Path]:
-        asked = [*self.formats, *(["csv"] if self.csv and "csv" not in self.formats else [])]
-        if not (asked or plot or self.html or self.temperatures is not None):
+    def _write_files(self, spectrum: Any, plot: bool, predictor: AnyPredictor) -> list[Path]:
+        if not (self.asked or plot or self.html or self.temperatures is not None):
             return []
         base = f"{self._stem(spectrum)}-{spectrum.quantity.replace('_', '-')}"
         written: list[Path] = []
@@ -187,10 +206,13 @@ class PredictCommand:
         if self.html:
             written.append(self.output / f"{base}.html")
             spectrum.plot_html(written[-1])
-        for name in asked:
-            suffix, write = FORMATS[name]
-            written.append(self.output / f"{base}{suffix}")
-            write(spectrum, written[-1])
+        for name in self.asked:
+            if isinstance(predictor, ElectronPredictor) and name in OF_HAMILTONIAN:
+                write, source = OF_HAMILTONIAN[name], predictor.electrons(spectrum.crystal)
+                own = base.removesuffix(f"-{spectrum.quantity.replace('_', '-')}")
+            else:
+                write, source, own = self.writers[name], spectrum, base
+            written += map(Path, write(source, str(self.output / own)))
         if self.temperatures is not None:
             written.append(self.output / f"{base}-thermodynamics.csv")
             table = spectrum.thermal_properties(self.temperatures).to_pandas()
@@ -206,7 +228,7 @@ class PredictCommand:
         derived = [
             (item.label, item.shown(outcome, predictor.calibration))
             for item in items
-            if item.name in properties
+            if item.name in properties and item.name not in idle_properties(outcome)
         ]
         return _table(outcome, derived + self._beyond(outcome, predictor), written)
 
@@ -222,10 +244,10 @@ class PredictCommand:
             return []
         whole = phonons.thermal_properties([self.temperature])
         return [
-            ("past the grid", f"vibrations up to {highest:.0f} 1/cm, left out above; with them"),
+            ("past the grid", f"vibrations up to {highest:.0f} 1/cm, left out above"),
             (
-                f"C_V({self.temperature:g} K)",
-                f"{whole.heat_capacity[0]:.2f} J/(K mol of atoms) (see docs/phonons.md)",
+                "with these",
+                f"C_V({self.temperature:g} K) {whole.heat_capacity[0]:.2f} J/(K mol of atoms)",
             ),
         ]
 
@@ -279,33 +301,6 @@ def _structures_of(
         yield StructureError(error.reason, name)
 
 
-def _write_parquet(outcome: Any, path: Path) -> None:
-    try:
-        import pyarrow  # noqa: F401
-    except ModuleNotFoundError:
-        raise MissingExtraError("pyarrow", "screen", "--format parquet") from None
-    table = outcome.to_pandas()
-    (table.to_frame() if hasattr(table, "to_frame") else table).to_parquet(path)
-
-
-def _write_pymatgen(outcome: Any, path: Path) -> None:
-    """What ``MontyDecoder`` reads."""
-    from monty.json import MontyEncoder
-
-    write_text(path, json.dumps(outcome.to_pymatgen(), cls=MontyEncoder))
-
-
-FORMATS: dict[str, tuple[str, Callable[[Any, Path], object]]] = {
-    "csv": (".csv", lambda outcome, path: outcome.to_csv(path)),
-    "json": (".json", lambda outcome, path: outcome.to_json(path)),
-    "parquet": (".parquet", _write_parquet),
-    "pymatgen": (".pymatgen.json", _write_pymatgen),
-    "phonopy": (".total_dos.dat", lambda outcome, path: outcome.to_phonopy(path)),
-}
-"""``--format``: ending of the file, and what writes it."""
-BAND_FORMATS = ("csv", "json", "parquet", "pymatgen")
-
-
 def _table(spectrum: Spectrum, derived: list[tuple[str, str]], written: list[Path]) -> str:
     meta = spectrum.metadata
     unit = spectrum.kind.axis_unit.text
@@ -321,24 +316,30 @@ def _table(spectrum: Spectrum, derived: list[tuple[str, str]], written: list[Pat
         ("highest peak", f"{peak:g} {unit}"),
     ]
     if spectrum.kind.fermi_level:
-        rows.append(("energy 0", spectrum.kind.zero))
+        rows.append(("energy 0", zero_of(spectrum)))
     if "is_metal" in meta:
-        kind = "metal" if meta["is_metal"] else f"gap {meta['band_gap']:.2f} eV"
+        half = meta.get("band_gap_half_width_90")
+        bar = "" if half is None else f" ± {half:.2f}"
+        kind = "metal" if meta["is_metal"] else f"gap {meta['band_gap']:.2f}{bar} eV"
         rows.append(("kind", kind))
     rows += derived
     rows += error_bar_rows(spectrum)
     rows += [("written", str(path)) for path in written]
-    table = "\n".join(f"{name:16s} {value}" for name, value in rows)
+    width = max(16, *(len(name) for name, _ in rows))
+    table = "\n".join(f"{name:{width}s} {value}" for name, value in rows)
     bars = [""] * len(spectrum.grid)
     if spectrum.std is not None:
         low, high = spectrum.interval()
         bars = [f"  {a:6.3f} to {b:6.3f}" for a, b in zip(low, high, strict=True)]
-    numbers = "\n".join(
+    lines = [
         f"{frequency:8g}  {value:6.3f}{bar}"
         for frequency, value, bar in zip(spectrum.grid, spectrum.values, bars, strict=True)
         if value >= 0.0005
-    )
+    ]
+    every = -(-len(lines) // _MOST_LINES)
+    left_out = "zeros left out" if every == 1 else f"one point in {every}, all by --csv"
+    numbers = "\n".join(lines[::every])
     return (
         f"{table}\n\n{terminal_plot(spectrum)}\n\n"
-        f"{unit:>8s}  DOS (normalisation: {spectrum.normalisation}; zeros left out)\n{numbers}"
+        f"{unit:>8s}  DOS (normalisation: {spectrum.normalisation}; {left_out})\n{numbers}"
     )

@@ -4,34 +4,64 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from vanhove.prediction.bands import Values
+from vanhove.prediction.definitions import HALF_WIDTH
 from vanhove.prediction.properties import Properties
-from vanhove.prediction.property import Outcome, Property
+from vanhove.prediction.property import Outcome, Property, Value
 from vanhove.spectra.quantities import ELECTRON_DOS
 
 _NAME, _FORMULA, _GROUP, _NUMBER = 28, 14, 10, 16
 """Widths of columns; those of numbers are as wide as their headings where these are wider."""
 _OF_ELECTRONS = ("band_gap", "fermi_density")
+_FAMILIARITY = "familiarity"
+
+Cell: TypeAlias = tuple[Value, float | None]
+"""A value and half the width of its 90 % interval, None where they are not known."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column holds: its name in words, its unit, and digits after the decimal point."""
+
+    label: str
+    unit: str
+    digits: int = 2
+
+    @property
+    def width(self) -> int:
+        """Characters."""
+        return max(_NUMBER, len(self.label), len(self.unit))
+
+    def named(self, what: str = "") -> str:
+        """The name and the unit."""
+        name = f"{self.label}, {what}" if what else self.label
+        return f"{name} [{self.unit}]" if self.unit else name
+
+    def shown(self, cell: Cell) -> str:
+        """A cell in words."""
+        value, half = cell
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if not isinstance(value, int | float):
+            return "–"
+        bar = "" if half is None else f" ± {half:.{self.digits}f}"
+        return f"{value:.{self.digits}f}{bar}"
 
 
 class Summary:
-    """The columns of a table of many structures.
+    """A table of many structures.
 
     Args:
-        known: properties of the model.
-        kelvin: of thermal ones.
+        columns: of numbers.
+        has_familiarity: whether predictions bring it.
     """
 
-    def __init__(self, known: Properties, kelvin: float):
-        names = known.derived(kelvin)
-        if known.kind.name == ELECTRON_DOS.name:
-            own = tuple(name for name in known.own if name != "familiarity")
-            # Spectra of maximum 1 count no states and hold no gap.
-            names = tuple(name for name in _OF_ELECTRONS if name in own) or own[:2]
-        self.items: list[Property] = [known[name] for name in names]
-        self.has_familiarity = "familiarity" in known.own
+    def __init__(self, columns: Sequence[Column], has_familiarity: bool):
+        self.columns, self.has_familiarity = columns, has_familiarity
         self._rows: list[list[str | float | None]] = []
 
     @property
@@ -41,75 +71,84 @@ class Summary:
 
     def header(self) -> str:
         """Two lines: names, and their units."""
-        names = [item.label for item in self.items]
-        units = [item.unit for item in self.items]
         first, second = (
             "".join(
-                f"  {text:>{self._width(item)}s}"
-                for item, text in zip(self.items, row, strict=True)
+                f"  {text:>{column.width}s}" for column, text in zip(self.columns, row, strict=True)
             )
-            for row in (names, units)
+            for row in ([c.label for c in self.columns], [c.unit for c in self.columns])
         )
-        familiarity = "  familiarity" if self.has_familiarity else ""
+        familiarity = f"  {_FAMILIARITY}" if self.has_familiarity else ""
         start = f"{'structure':{_NAME}s} {'formula':{_FORMULA}s} {'group':{_GROUP}s}"
         return f"{start}{first}{familiarity}\n{'':{len(start)}s}{second}".rstrip()
 
-    def _width(self, item: Property) -> int:
-        return max(_NUMBER, len(item.label), len(item.unit))
-
-    def row(self, outcome: Outcome, values: Values) -> str:
+    def row(self, name: str, metadata: Mapping[str, Any], cells: Sequence[Cell]) -> str:
         """A structure, and under it its warnings; it is kept for `to_csv`.
 
         Args:
-            outcome: of the model.
-            values: of its properties and their half widths, by name.
+            name: of the structure.
+            metadata: of the prediction.
+            cells: one for each column.
         """
-        meta = outcome.metadata
-        cells = []
-        numbers: list[str | float | None] = []
-        for item in self.items:
-            value = values.get(item.name)
-            value = item.of(outcome) if value is None else value
-            half = values.get(f"{item.name}_half_width_90")
-            numbers += [_plain(value), _plain(half)]
-            bar = "" if half is None else f" ± {half:.{item.digits}f}"
-            shown = item.shown(outcome) if isinstance(value, bool) else "–"
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                shown = f"{value:.{item.digits}f}{bar}"
-            cells.append(f"  {shown:>{self._width(item)}s}")
-        familiarity = meta.get("familiarity")
-        if self.has_familiarity:
-            cells.append("" if familiarity is None else f"  {familiarity:11.2f}")
-        group = meta["space_group_symbol"]
-        warned = "; ".join(outcome.warnings)
-        self._rows.append([outcome.name, meta["formula"], group, *numbers, familiarity, warned, ""])
-        line = f"{outcome.name:{_NAME}s} {meta['formula']:{_FORMULA}s} {group:{_GROUP}s}"
-        warnings = (f"    warning: {text}" for text in outcome.warnings)
-        return "\n".join([f"{line}{''.join(cells)}".rstrip(), *warnings])
+        numbers = [_plain(number) for cell in cells for number in cell]
+        text = "".join(
+            f"  {column.shown(cell):>{column.width}s}"
+            for column, cell in zip(self.columns, cells, strict=True)
+        )
+        familiarity = metadata.get(_FAMILIARITY)
+        if self.has_familiarity and familiarity is not None:
+            text += f"  {familiarity:11.2f}"
+        formula, group = metadata["formula"], metadata["space_group_symbol"]
+        warned = metadata.get("warnings", ())
+        self._rows.append([name, formula, group, *numbers, familiarity, "; ".join(warned), ""])
+        line = f"{name:{_NAME}s} {formula:{_FORMULA}s} {group:{_GROUP}s}{text}".rstrip()
+        return "\n".join([line, *(f"    warning: {words}" for words in warned)])
 
     def failed(self, name: str, reason: str) -> None:
         """A structure without a prediction, for `to_csv`."""
-        empty: list[str | float | None] = [None] * (2 * len(self.items) + 4)
+        empty: list[str | float | None] = [None] * (2 * len(self.columns) + 4)
         self._rows.append([name, *empty, reason])
 
     def to_csv(self) -> str:
         """All rows; units are in the names of columns, an empty cell is not known."""
         stream = io.StringIO(newline="")
         writer = csv.writer(stream, lineterminator="\n")
-        names: Sequence[str] = [
+        names = [
             name
-            for item in self.items
-            for name in (_column(item), _column(item, "half width of the 90 % interval"))
+            for column in self.columns
+            for name in (column.named(), column.named("half width of the 90 % interval"))
         ]
-        more = ["familiarity", "warnings", "error"]
+        more = [_FAMILIARITY, "warnings", "error"]
         writer.writerow(["name", "formula", "space group", *names, *more])
         writer.writerows(self._rows)
         return stream.getvalue()
 
 
-def _column(item: Property, what: str = "") -> str:
-    name = f"{item.label}, {what}" if what else item.label
-    return f"{name} [{item.unit}]" if item.unit else name
+class PropertySummary(Summary):
+    """A `Summary` of the main properties of a model's predictions.
+
+    Args:
+        known: properties of the model.
+        kelvin: of thermal ones.
+    """
+
+    def __init__(self, known: Properties, kelvin: float):
+        names = known.derived(kelvin)
+        if known.kind.name == ELECTRON_DOS.name:
+            own = tuple(name for name in known.own if name != _FAMILIARITY)
+            # Spectra of maximum 1 count no states and hold no gap.
+            names = tuple(name for name in _OF_ELECTRONS if name in own) or own[:2]
+        self.items: list[Property] = [known[name] for name in names]
+        columns = [Column(item.label, item.unit, item.digits) for item in self.items]
+        super().__init__(columns, _FAMILIARITY in known.own)
+
+    def of(self, outcome: Outcome, values: Values) -> str:
+        """The row of a prediction; ``values`` of its properties and half widths, by name."""
+        cells: list[Cell] = []
+        for item in self.items:
+            value, half = values.get(item.name), values.get(f"{item.name}{HALF_WIDTH}")
+            value = item.of(outcome) if value is None else value
+            cells.append((value, None if half is None else float(half)))  # type: ignore[arg-type]
+        return self.row(outcome.name, outcome.metadata, cells)
 
 
 def _plain(value: object) -> str | float | None:

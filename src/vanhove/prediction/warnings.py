@@ -12,6 +12,8 @@ from vanhove.spectra.spectrum import Spectrum
 
 UNFAMILIAR = 0.05
 """Familiarity below which the error bars, too, are not to be trusted."""
+OF_THE_GRID = "density at the last point of the grid"
+"""Begins a warning that whole phonons do not need."""
 _AT_THE_END = 0.02
 """Of the maximum: a density as high as this at the last point goes on beyond the grid."""
 
@@ -49,7 +51,7 @@ def with_warnings(outcome: Any) -> Any:
         top = outcome.values.max()
         if top > 0 and outcome.values[-1] > _AT_THE_END * top:
             found.append(
-                f"density at the last point of the grid, {outcome.grid[-1]:g} "
+                f"{OF_THE_GRID}, {outcome.grid[-1]:g} "
                 f"{outcome.kind.axis_unit.text}: what lies beyond is not known"
             )
     if found == list(outcome.warnings):

@@ -58,6 +58,15 @@ class Catalog(BaseModel):
     n_archive: int = Field(description="structures that can be searched")
 
 
+class Polyhedron(BaseModel):
+    """The anions around a cation."""
+
+    site: int = Field(description="of the given cell, from 0")
+    symbol: str = Field(description="of the cation")
+    corners: list[list[float]] = Field(description="from the cation, angstrom")
+    faces: list[list[int]] = Field(description="triangles, three corners each")
+
+
 class DrawnStructure(BaseModel):
     """The structure as it was given, and its symmetry."""
 
@@ -72,6 +81,7 @@ class DrawnStructure(BaseModel):
     symbols: list[str]
     colours: dict[str, str] = Field(description="of each element, #rrggbb")
     radii: dict[str, float] = Field(description="covalent, of each element, angstrom")
+    polyhedra: list[Polyhedron] = Field(description="around cations")
     cif: str = Field(description="of the given cell")
     cif_primitive: str = Field(description="of the cell that was predicted")
 

@@ -16,7 +16,7 @@ def serve(
     workers: int = 1,
     queue: int = 64,
     max_atoms: int = 500,
-    seconds: float = 30.0,
+    seconds: float = 60.0,
     structures: str | None = None,
     keep_hours: float = 168.0,
 ) -> None:

@@ -34,7 +34,7 @@ class ServerSettings:
     structures: str | None = None
     workers: int = 1
     queue: int = 64
-    seconds: float = 30.0
+    seconds: float = 60.0
     upload_seconds: float = 30.0
     max_bytes: int = 2_000_000
     max_lines: int = 20_000

@@ -18,12 +18,19 @@ from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
 from vanhove.models.phonons import has_phonons
 from vanhove.prediction.bands import band_details
-from vanhove.prediction.definitions import CRYSTAL_PROPERTIES, ROOM, THERMAL, thermal_property
+from vanhove.prediction.definitions import (
+    CRYSTAL_PROPERTIES,
+    ROOM,
+    THERMAL,
+    idle_properties,
+    thermal_property,
+)
 from vanhove.prediction.electron_predictor import ElectronPredictor
 from vanhove.prediction.electrons import Electrons
 from vanhove.prediction.properties import Properties
 from vanhove.prediction.property import PROPERTIES, Property
 from vanhove.server import answers
+from vanhove.server.polyhedra import polyhedra
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.phonons import Phonons
 from vanhove.spectra.quantities import ELECTRON_BANDS
@@ -35,6 +42,15 @@ TEMPERATURES = np.arange(0.0, 1001.0, 20.0)
 STEP, BROADENING = 2.0, 6.0
 """1/cm, of the densities of phonons beside bands."""
 TOTAL, CALIBRATED = "total", "calibrated"
+OF_ALL_MODES = (
+    "mean_frequency",
+    "peak_frequency",
+    "zero_point_energy",
+    *(f"{name}_{ROOM:g}K" for name in THERMAL),
+)
+"""Properties that vibrations beyond the grid of the calibrated density change."""
+FIRST = ("is_metal", "band_gap", "is_direct", "direct_gap", "hole_masses", "electron_masses")
+"""Properties of electrons that are shown before the others."""
 PHONON_FILES = (
     "density.csv",
     "bands.csv",
@@ -154,7 +170,20 @@ class View:
 
     def properties(self) -> list[answers.PropertyAnswer]:
         """Numbers that follow from the prediction and from its physics."""
-        return [*self.outcome_properties(), *self._of_phonons(), *self._of_electrons()]
+        found = [*self.outcome_properties(), *self._of_phonons(), *self._of_electrons()]
+        left_out = idle_properties(self.outcome)
+        if self.beyond:  # as the curves of thermodynamics
+            known, whole = Properties(self.predictor.info), self.densities[TOTAL]
+            again = {name: known[name] for name in OF_ALL_MODES}
+            found = [
+                _property(again[item.name], again[item.name].of(whole))
+                if item.name in again
+                else item
+                for item in found
+            ]
+        place = {name: n for n, name in enumerate(FIRST)}
+        kept = [item for item in found if item.name not in left_out]
+        return sorted(kept, key=lambda item: place.get(item.name, len(FIRST)))
 
     def outcome_properties(self) -> list[answers.PropertyAnswer]:
         """Those that follow from the spectrum or bands alone: cheap."""
@@ -300,6 +329,7 @@ def drawn(crystal: Crystal, outcome: Spectrum | BandStructure) -> answers.DrawnS
         symbols=[SYMBOLS[z] for z in crystal.atomic_numbers],
         colours={SYMBOLS[z]: _hex(jmol_colors[z]) for z in elements},
         radii={SYMBOLS[z]: float(covalent_radii[z]) for z in elements},
+        polyhedra=polyhedra(crystal),
         cif=cif_of(crystal),
         cif_primitive=cif_of(outcome.crystal),
     )

@@ -8,6 +8,7 @@ calculation, in a temporary folder (`vanhove.server.references`).
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
@@ -20,9 +21,11 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import SYMBOLS
 from vanhove.datasets.tiny import load_tiny
 from vanhove.errors import ConfigError, StructureError, VanhoveError
+from vanhove.prediction.electron_predictor import ElectronPredictor
 from vanhove.prediction.loading import AnyPredictor, load
 from vanhove.server import answers, uploads
 from vanhove.server.archive import open_archive
+from vanhove.server.deadline import TooLate, deadline
 from vanhove.server.downloads import download
 from vanhove.server.orders import (
     ORDER,
@@ -44,6 +47,8 @@ from vanhove.spectra.spectrum import Spectrum
 from vanhove.version import __version__
 from vanhove.weights import HAMILTONIANS, card_of, predicted_properties, shipped_weights
 
+IN_TIME = 0.85
+"""Share of the seconds of a request after which models are given up."""
 SPARKS = 48
 """Points of a sparkline."""
 EXAMPLES = ("NaCl", "Si", "MgO", "GaAs", "CaF2", "SrTiO3", "ZnO", "TiO2", "BaTiO3", "SiC")
@@ -150,22 +155,39 @@ class ModelWorker:
         predictors = [self._predictor(model) for model in dict.fromkeys(order.models)]
         (crystal,) = uploads.read_upload(content, order.name, self.settings)
         views: list[View] = []
+        predictions: list[answers.PredictionAnswer] = []
         problems: list[StructureError] = []
-        failed = []
-        for predictor in predictors:
+        failed: list[answers.ModelProblem] = []
+        end = time.monotonic() + IN_TIME * self.settings.seconds
+        # The cheap models first: what is there when the time is over is answered.
+        for predictor in sorted(predictors, key=lambda each: isinstance(each, ElectronPredictor)):
             try:
-                views.append(View(predictor, crystal, predictor.predict(crystal)))
+                with deadline(end):
+                    view = View(predictor, crystal, predictor.predict(crystal))
+                    predictions.append(view.answer())
+                    views.append(view)
             except StructureError as error:
                 problems.append(error)
-                failed.append(answers.ModelProblem(model=predictor.name, detail=error.reason))
+            except TooLate:
+                problems.append(StructureError(self._too_late(crystal), crystal.name or None))
+            if len(problems) > len(failed):
+                detail = problems[-1].reason
+                failed.append(answers.ModelProblem(model=predictor.name, detail=detail))
         if not views:
             raise problems[0]
+        asked = [predictor.name for predictor in predictors]
         return answers.PredictAnswer(
             vanhove=__version__,
             id=order.id,
             structure=drawn(crystal, views[0].outcome),
-            predictions=[view.answer() for view in views],
+            predictions=sorted(predictions, key=lambda each: asked.index(each.model)),
             problems=failed,
+        )
+
+    def _too_late(self, crystal: Crystal) -> str:
+        return (
+            f"{crystal.n_atoms} atoms take longer than the {self.settings.seconds:g} s of this "
+            "server; use vanhove predict, or start it with --seconds"
         )
 
     def _view(self, content: bytes, name: str, model: str) -> View:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from vanhove.spectra.dispersion import Dispersion
 
 GAP_COLOUR = "#c0392b"
+_BESIDE = 0.15
+"""Share of the path: a gap so near its end has its words beside it."""
 
 
 def figure(
@@ -129,5 +131,16 @@ def _mark_gap(axes: Axes, bands: Dispersion) -> None:
     ends = (x[gap.vbm_at], gap.vbm - level), (x[gap.cbm_at], gap.cbm - level)
     axes.plot(*zip(*ends, strict=True), color=GAP_COLOUR, linewidth=1, linestyle=":", marker="o")
     kind = "direct" if gap.is_direct else "indirect"
-    middle = sum(p[0] for p in ends) / 2, sum(p[1] for p in ends) / 2
-    axes.annotate(f"{gap.energy:.2f} eV, {kind}", middle, color=GAP_COLOUR, fontsize=9, ha="center")
+    across = (ends[0][0] + ends[1][0]) / 2
+    # Of a gap at the left or right end of the path, the words would lie over the axis.
+    place = (across - x[0]) / (x[-1] - x[0])
+    side = "left" if place < _BESIDE else "right" if place > 1 - _BESIDE else "center"
+    axes.annotate(
+        f"{gap.energy:.2f} eV, {kind}",
+        (across, (ends[0][1] + ends[1][1]) / 2),
+        xytext={"left": (6, 3), "center": (0, 3), "right": (-6, 3)}[side],
+        textcoords="offset points",
+        color=GAP_COLOUR,
+        fontsize=9,
+        ha=side,
+    )

@@ -8,6 +8,8 @@ from vanhove.errors import ConfigError, DataError
 
 DOSTRANSFORMER_ELECTRON_GRID = (np.arange(201) - 100) / 20
 """eV from the VBM (metals: from the Fermi level): -5 to 5 in steps of 0.05."""
+MOST_POINTS = 1_000_000
+"""Of an even grid: more is a slip, and would fill the memory."""
 MAT2SPEC_BIN_WIDTH = 4 / 64
 """eV."""
 MAT2SPEC_ELECTRON_GRID = (np.arange(128) - 63.5) * MAT2SPEC_BIN_WIDTH
@@ -56,7 +58,7 @@ def even_grid(start: float, stop: float, step: float) -> np.ndarray:
     """``start``, ``start + step``, ... up to ``stop``, which is the last point if a step meets it.
 
     Raises:
-        ConfigError: fewer than two points.
+        ConfigError: fewer than two points, or more than a million.
     """
     if not (np.isfinite([start, stop, step]).all() and step > 0 and stop - start >= step):
         raise ConfigError(
@@ -64,6 +66,11 @@ def even_grid(start: float, stop: float, step: float) -> np.ndarray:
             "that fits between, such as 0 1000 10"
         )
     n_steps = int(np.floor((stop - start) / step * (1 + 1e-9)))
+    if n_steps >= MOST_POINTS:
+        raise ConfigError(
+            f"a grid from {start:g} to {stop:g} in steps of {step:g} has {n_steps + 1:.3g} points; "
+            f"allowed: up to {MOST_POINTS:,}"
+        )
     return start + step * np.arange(n_steps + 1)
 
 

@@ -14,12 +14,7 @@ from vanhove.atomic import write_text
 from vanhove.crystal.cells import basis_change
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import SYMBOLS
-from vanhove.crystal.kpath import (
-    KPoints,
-    PathConvention,
-    gamma_directions,
-    high_symmetry_path,
-)
+from vanhove.crystal.kpath import KPoints, PathConvention, gamma_directions, high_symmetry_path
 from vanhove.errors import ConfigError, StructureError
 from vanhove.physics.gaussians import gaussian_counts
 from vanhove.physics.meshes import irreducible_mesh, time_reversed_mesh
@@ -48,6 +43,7 @@ from vanhove.spectra.quantities import PHONON_BANDS, PHONON_DOS
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.spectra.stability import UNSTABLE_BELOW, Stability
 from vanhove.spectra.thermal_table import TEMPERATURES, ThermalProperties, thermal_properties
+from vanhove.spectra.whole import WholeTables
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
@@ -56,10 +52,10 @@ _STEP = 1.0  # 1/cm, of the default grid of densities
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Phonons(PhononModes):
+class Phonons(PhononModes, WholeTables):
     """The harmonic phonons of one crystal: bands, densities, thermodynamics, files.
 
-    Its attributes, frequencies and modes are those of `PhononModes`.
+    Its attributes, frequencies and modes are those of `PhononModes`, tables those of `WholeTables`.
     """
 
     # Bands
@@ -236,7 +232,12 @@ class Phonons(PhononModes):
                 for scale, kelvin in zip(scales, CALIBRATED, strict=True)
             ]
             halves[name] = np.interp(found.temperatures, CALIBRATED, known)
+            if name != "free_energy":  # C_V and S are 0 at 0 K, whatever the frequencies are
+                halves[name] = np.where(found.temperatures > 0, halves[name], 0.0)
         return replace(found, half_widths=halves)
+
+    def _thermal(self) -> ThermalProperties:
+        return self.thermal_properties()
 
     @cached_property
     def stability(self) -> Stability:

@@ -79,7 +79,7 @@ def figure(
     axes.set_xlim(spectrum.grid[0], spectrum.grid[-1])
     top = axes.get_ylim()[1]
     axes.set_ylim(lowest, top if top > lowest else lowest + 1)
-    axes.set_xlabel(spectrum.kind.axis_label, color=TEXT_COLOUR)
+    axes.set_xlabel(x_label(spectrum), color=TEXT_COLOUR)
     axes.set_ylabel(y_label(spectrum), color=TEXT_COLOUR)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(TEXT_COLOUR)
@@ -154,7 +154,7 @@ def terminal_plot(spectrum: Density, width: int = 72, height: int = 10) -> str:
     ticks = f"{left}{middle:^{n_columns - 2 * max(len(left), len(right))}}"
     ticks = f"{ticks:<{n_columns - len(right)}}{right}"
     lines.append(" " * (margin + 1) + ticks)
-    caption = f"{spectrum.kind.axis_label}; {y_label(spectrum)}"
+    caption = f"{x_label(spectrum)}; {y_label(spectrum)}"
     lines.append(" " * (margin + 1) + caption.center(n_columns).rstrip())
     title = heading(spectrum, None)
     return "\n".join([" " * (margin + 1) + title, *lines] if title else lines)
@@ -207,6 +207,21 @@ def heading(spectrum: Density | Dispersion, subscript: str | None) -> str:
     if subscript is None:
         return formula.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
     return re.sub(r"(\d+)", subscript, formula)
+
+
+def zero_of(spectrum: Density) -> str:
+    """Where the axis of electrons has its zero; both places where it is not known which."""
+    is_metal = spectrum.metadata.get("is_metal")
+    if is_metal is None:
+        return spectrum.kind.zero
+    return "Fermi level" if is_metal else "valence band maximum"
+
+
+def x_label(spectrum: Density) -> str:
+    """The horizontal axis in words, with its unit and, of a known crystal's electrons, its zero."""
+    if not spectrum.kind.fermi_level or "is_metal" not in spectrum.metadata:
+        return spectrum.kind.axis_label
+    return spectrum.kind.axis_label.replace(" (", f" from the {zero_of(spectrum)} (", 1)
 
 
 def y_label(spectrum: Density) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 TEMPERATURES = tuple(range(0, 1001, 10))
 """K: the temperatures that phonopy takes by default."""
+_MOST = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +121,10 @@ def temperature_range(text: str) -> np.ndarray:
         raise ConfigError(
             f"temperatures {text!r}; give START:STOP:STEP in K, 100:1000:50"
         ) from None
-    if not (0 <= start <= stop < np.inf and step > 0) or (stop - start) / step > 1e5:
+    if not (0 <= start <= stop < np.inf and step > 0):
         raise ConfigError(f"temperatures {text!r}; allowed: 0 <= START <= STOP and a positive STEP")
+    if (stop - start) / step > _MOST:
+        raise ConfigError(f"temperatures {text!r}; allowed: up to {_MOST:,} steps")
     return start + step * np.arange(int((stop - start) / step + 1e-9) + 1)
 
 

@@ -68,5 +68,5 @@ def find_weights(name_or_path: str | PathLike[str]) -> Path:
         raise CheckpointError(f"{path}: no best{SUFFIX} in this folder; is it the folder of a run?")
     raise CheckpointError(
         f"no weights {str(name_or_path)!r}; give a checkpoint file, a run folder, or one of: "
-        f"{', '.join(shipped) or '(none shipped)'}"
+        f"{', '.join((*shipped, *HAMILTONIANS)) or '(none shipped)'}"
     )

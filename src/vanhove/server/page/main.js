@@ -133,12 +133,21 @@ async function predict() {
     const answer = chosenFile ? await predictFile(chosenFile, models, running.signal) : await predictText(text, textName, models, running.signal);
     arrive(answer);
   } catch (error) {
-    clear(error.message);
-    fail(error.message);
+    const several = /holds \d+ structures/.test(error.message);
+    const reason = several ? error.message.replace(/; choose:.*/, ".") : error.message;
+    clear(reason, ...(several ? [element("button", { type: "button", onclick: () => predictAll(text) }, "Predict all of them")] : []));
+    fail(reason);
     history.replaceState(null, "", location.pathname);
   }
   setBusy(false);
   return null;
+}
+
+// A file of several structures goes where several are predicted.
+function predictAll(text) {
+  choose([chosenFile ?? new File([text], textName || "structures")]);
+  select(byId("tab-many"));
+  byId("batch-ask").requestSubmit();
 }
 
 function arrive(answer) {

@@ -18,11 +18,11 @@ export const setModels = (all) => { models = new Map(all.map((model) => [model.n
 
 const button = (label, action) => element("button", { type: "button", onclick: action }, label);
 
-export function clear(reason = null) {
+export function clear(reason = null, ...more) {
   const results = byId("results");
   forget(results);
   results.replaceChildren(...(reason ? [element("div", { class: "card empty" },
-    element("h2", {}, "Not predicted"), element("p", {}, reason))] : []));
+    element("h2", {}, "Not predicted"), element("p", {}, reason), ...more)] : []));
 }
 
 export function show(answer) {
@@ -313,7 +313,7 @@ function thermalCard(items, { stem }) {
     element("div", { class: "pair" }, ...figures.values()),
     element("div", { class: "row downloads" },
       button("CSV", () => save(csv, `${stem}-thermodynamics.csv`, "text/csv")),
-      ...CURVES.map(([name, title]) => button(`PNG of ${title.toLowerCase()}`, () => savePicture(figures.get(name), `${stem}-${name}.png`, "png")))),
+      ...CURVES.map(([name, , symbol]) => button(`PNG of ${symbol.replace("<sub>", "_").replace("</sub>", "")}`, () => savePicture(figures.get(name), `${stem}-${name}.png`, "png")))),
     details("Table of 0 to 1000 K", head.map((name) => name.replaceAll("_", " ")), rows));
 }
 

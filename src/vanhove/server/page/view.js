@@ -26,6 +26,18 @@ function ticksOf({ distances, labels }) {
   return ticks;
 }
 
+// Labels that would lie over each other are left out; their lines stay.
+function roomyLabels(ticks, length, pixels) {
+  let end = -Infinity;
+  return [...ticks].map(([at, label], i) => {
+    const half = 4 * label.length + 2;
+    const middle = (at / length) * pixels;
+    if (i && middle - half < end) return "";
+    end = middle + half;
+    return label;
+  });
+}
+
 // All bands as one line with gaps; customdata says which point and band is under the pointer.
 function bandTrace(bands, length, factor, more) {
   const x = [], y = [], customdata = [];
@@ -81,9 +93,10 @@ function entriesOf(items, reference) {
         ],
       });
     }
+    const nParts = prediction.densities.filter(({ name }) => !(name in NAMES)).length;
     prediction.densities.forEach((density, k) => {
       const isPart = !(density.name in NAMES);
-      if (isPart && i) return;
+      if (isPart && (i || nParts < 2)) return; // the share of a single element is everything
       const n = prediction.densities.slice(0, k).filter((other) => !(other.name in NAMES)).length;
       const own = isPart ? () => part(n) : density.name === "total" && prediction.densities[0].name === "calibrated" ? () => colour(i ? `--series-${i + 1}` : "--quiet") : main;
       const name = isPart ? density.name : prediction.densities.some((d) => d.name === "calibrated") ? NAMES[density.name] : "density";
@@ -169,9 +182,9 @@ export function sideBySide(family, items, onMode) {
       yaxis: axis(title, { range: shownRange(family, entries, factor), zeroline: true, anchor: hasBands ? "x" : "x2" }),
       xaxis: axis("", {
         domain: hasDensity ? [0, hasBands ? 0.66 : 0.001] : [0, 1], range: [0, length], visible: hasBands, zeroline: false,
-        tickvals: [...ticks.keys()], ticktext: [...ticks.values()], gridcolor: colour("--quiet"),
+        tickvals: [...ticks.keys()], ticktext: roomyLabels(ticks, length, 0.66 * (box.clientWidth - 70)), tickangle: 0, gridcolor: colour("--quiet"),
       }),
-      xaxis2: axis(`States per ${unit()} and cell`, {
+      xaxis2: axis(`States per ${unit()}${box.clientWidth < 500 ? "<br>" : " "}and cell`, {
         domain: hasBands ? [0.69, 1] : [0, 1], rangemode: "tozero", visible: hasDensity, anchor: "y", nticks: 5,
       }),
     });

@@ -32,7 +32,7 @@ function atomsWithImages(structure) {
     for (const a of shifts[0]) for (const b of shifts[1]) for (const c of shifts[2]) {
       const f = [home[0] + a, home[1] + b, home[2] + c];
       const place = [0, 1, 2].map((j) => f.reduce((sum, x, k) => sum + x * structure.lattice[k][j], 0));
-      atoms.push({ place, symbol: structure.symbols[i] });
+      atoms.push({ place, symbol: structure.symbols[i], site: i });
     }
   });
   return atoms;
@@ -78,13 +78,38 @@ function sceneOf(lattice, atoms, radii, cell = lattice) {
   const edges = edgesOf(cell);
   const middle = [0, 1, 2].map((j) => (cell[0][j] + cell[1][j] + cell[2][j]) / 2);
   const reach = Math.max(...edges.flat().map((p) => length(minus(p, middle))), ...atoms.map((a) => length(minus(a.place, middle)) + 0.6));
-  return { lattice, atoms, bonds, edges, middle, reach };
+  return { lattice, atoms, bonds, edges, middle, reach, faces: [] };
+}
+
+// Triangles in space with the colour of their centre, for the polyhedra of some elements.
+function facesOf(atoms, polyhedra, shown) {
+  const of = new Map(polyhedra.map((one) => [one.site, one]));
+  return atoms.filter(({ site, symbol }) => of.has(site) && shown.has(symbol)).flatMap(({ place, site, symbol }) => {
+    const { corners, faces } = of.get(site);
+    return faces.map((face) => ({ symbol, corners: face.map((k) => corners[k].map((x, i) => x + place[i])) }));
+  });
 }
 
 export function drawStructure(structure) {
   const scene = sceneOf(structure.lattice, atomsWithImages(structure), structure.radii);
-  return viewer(scene, structure,
-    `${structure.formula}, ${structure.crystal_system}, ${structure.symbols.length} atoms in the given cell. Arrow keys turn it, plus and minus zoom.`).box;
+  const shown = new Set();
+  const { box, paint } = viewer(scene, structure,
+    `${structure.formula}, ${structure.crystal_system}, ${structure.symbols.length} atoms in the given cell. Arrow keys turn it, plus and minus zoom.`);
+  const symbols = [...new Set(structure.polyhedra.map(({ symbol }) => symbol))];
+  const toggle = (symbol) => element("button", {
+    type: "button",
+    "aria-pressed": "false",
+    onclick: (e) => {
+      shown.delete(symbol) || shown.add(symbol);
+      e.currentTarget.setAttribute("aria-pressed", String(shown.has(symbol)));
+      scene.faces = facesOf(scene.atoms, structure.polyhedra, shown);
+      paint();
+    },
+  }, `${symbol} polyhedra`);
+  if (symbols.length) {
+    box.append(element("div", { class: "view", role: "group", "aria-label": "Polyhedra" }, ...symbols.map(toggle)));
+  }
+  return box;
 }
 
 // As many cells along each axis as the wave needs to come round, up to a limit of atoms.
@@ -152,7 +177,7 @@ export function drawMode(mode, structure) {
 }
 
 function viewer(scene, { radii, colours }, label) {
-  const { lattice, atoms, bonds, edges, middle, reach } = scene;
+  const { lattice, atoms, bonds, edges, middle } = scene;
   let view = product(turnX(-1.2), product(turnY(0), [[0.87, 0.5, 0], [-0.5, 0.87, 0], [0, 0, 1]]));
   let zoom = 1;
 
@@ -172,7 +197,8 @@ function viewer(scene, { radii, colours }, label) {
     const pen = canvas.getContext("2d");
     pen.scale(ratio, ratio);
     const style = getComputedStyle(document.documentElement);
-    const scale = (0.47 * Math.min(width, height) * zoom) / reach;
+    const far = scene.faces.flatMap(({ corners }) => corners.map((corner) => length(minus(corner, middle))));
+    const scale = (0.47 * Math.min(width, height) * zoom) / Math.max(scene.reach, ...far);
     const project = (place) => {
       const [x, y, z] = times(view, minus(place, middle));
       return { x: width / 2 + scale * x, y: height / 2 - scale * y, z };
@@ -189,6 +215,10 @@ function viewer(scene, { radii, colours }, label) {
         shapes.push({ z: (a.z + b.z) / 2 - 0.05, draw: () => stroke(a, b, colours[atom.symbol], Math.max(2.5, 0.16 * scale)) });
       }
     }
+    for (const { symbol, corners } of scene.faces) {
+      const [a, b, c] = corners.map(project);
+      shapes.push({ z: (a.z + b.z + c.z) / 3, draw: () => face([a, b, c], colours[symbol]) });
+    }
     for (const atom of atoms) {
       const p = project(atom.place);
       shapes.push({ z: p.z, draw: () => ball(p, Math.max(3, BALL * radii[atom.symbol] * scale), colours[atom.symbol]) });
@@ -204,6 +234,19 @@ function viewer(scene, { radii, colours }, label) {
       pen.moveTo(a.x, a.y);
       pen.lineTo(b.x, b.y);
       pen.stroke();
+    }
+    function face(points, colour) {
+      pen.beginPath();
+      points.forEach((p, i) => (i ? pen.lineTo(p.x, p.y) : pen.moveTo(p.x, p.y)));
+      pen.closePath();
+      pen.globalAlpha = 0.35;
+      pen.fillStyle = colour;
+      pen.fill();
+      pen.globalAlpha = 0.8;
+      pen.strokeStyle = colour;
+      pen.lineWidth = 1;
+      pen.stroke();
+      pen.globalAlpha = 1;
     }
     function ball(p, radius, colour) {
       const light = pen.createRadialGradient(p.x - radius / 3, p.y - radius / 3, radius / 8, p.x, p.y, radius);

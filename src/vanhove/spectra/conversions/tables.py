@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xarray import Dataset
 
     from vanhove.spectra.dispersion import AnyDispersion, Dispersion
+    from vanhove.spectra.thermal_table import ThermalProperties
 
 
 def spectrum_to_pandas(spectrum: Density) -> DataFrame:
@@ -206,6 +207,47 @@ def bands_from_xarray(make: type[AnyDispersion], dataset: Dataset) -> AnyDispers
             error
         )
     return make.from_dict(content)
+
+
+THERMAL_UNITS = {
+    "heat_capacity": "J/(K mol of atoms)",
+    "entropy": "J/(K mol of atoms)",
+    "internal_energy": "kJ/(mol of atoms)",
+    "free_energy": "kJ/(mol of atoms)",
+}
+"""Of `ThermalProperties`."""
+
+
+def whole_to_xarray(
+    bands: Dataset, dos: Density, parts: Mapping[str, Density], thermal: ThermalProperties | None
+) -> Dataset:
+    """See `vanhove.spectra.whole.WholeTables.to_xarray`.
+
+    Args:
+        bands: of `bands_to_xarray`.
+        dos: the density of states.
+        parts: its shares by element, on the same grid.
+        thermal: of phonons.
+    """
+    dim = dos.kind.axis_unit.dimension
+    units = {"units": dos.kind.normalisations[dos.normalisation].unit}
+    shares = np.stack([part.values for part in parts.values()])
+    found: dict[str, Any] = {
+        "dos": (dim, dos.values, units),
+        "projected_dos": (("element", dim), shares, units),
+    }
+    coordinates: dict[str, Any] = {
+        dim: (dim, dos.grid, {"units": dos.unit}),
+        "element": list(parts),
+    }
+    if thermal is not None:
+        coordinates["temperature"] = ("temperature", thermal.temperatures, {"units": "K"})
+        for name, unit in THERMAL_UNITS.items():
+            found[name] = ("temperature", getattr(thermal, name), {"units": unit})
+        for name, half in thermal.half_widths.items():
+            own = {"units": THERMAL_UNITS[name]}
+            found[f"{name}_half_width_90"] = ("temperature", half, own)
+    return bands.assign_coords(coordinates).assign(found)
 
 
 def _xarray() -> Any:
