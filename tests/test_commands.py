@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import vanhove
 from tests.conftest import SMALL_RUN
 from vanhove import cli
+from vanhove.cli import app
 from vanhove.errors import ConfigError, MissingExtraError
 from vanhove.runs.config import RunConfig
 
@@ -86,10 +89,34 @@ def test_lists_and_export(small_run, tmp_path):
     names = vanhove.list_models()
     assert "dostransformer" in names["catalog"]
     assert "vanhove-phonon" in names["weights"]
+    assert "vanhove-electron" in names["weights"]
     assert vanhove.data_list()["tiny"]
     assert vanhove.data_info("tiny").name == "tiny"
     file = vanhove.export(small_run, tmp_path / "new" / "mine.safetensors")
     assert file.stat().st_size > 1000
+
+
+def test_lists_as_json():
+    def said(*arguments):
+        result = CliRunner().invoke(app, [*arguments, "--json"])
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    assert "dostransformer" in said("models")["catalog"]
+    assert said("models", "mlp")["name"] == "mlp"
+    assert "tiny" in said("data", "list")
+    assert said("data", "info", "tiny")["materials"] == 48
+    table = CliRunner().invoke(app, ["models"]).stdout.splitlines()
+    weights = table[next(n for n, line in enumerate(table) if line.startswith("weights")) + 1 :]
+    where = {line.index(line.split()[2]) for line in weights if line.startswith("vanhove-")}
+    assert len(where) == 1  # columns stand under each other
+    assert "familiarity" in CliRunner().invoke(app, ["models", "vanhove-electron"]).stdout.lower()
+
+
+def test_weights_are_exported_under_their_ending(small_run, tmp_path):
+    result = CliRunner().invoke(app, ["export", str(small_run), "-o", str(tmp_path / "mine")])
+    assert "ends with .safetensors" in f"{result.output} {result.exception}"
+    assert not list(tmp_path.iterdir())
 
 
 def test_serve_without_its_extra(monkeypatch):

@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -23,6 +24,7 @@ CHROMIUM = next(
 )
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")
 
+MAGNESIA = (STRUCTURES / "MgO.cif").read_text()
 SECONDS = 1000
 PATIENCE = 60 * SECONDS
 """Plenty: a busy machine takes half a minute to load plotly."""
@@ -162,6 +164,18 @@ def test_predict_a_pasted_cif(open_page):
     other.goto(link)
     other.reload()
     expect(_card(other, "Structure")).to_contain_text("Fm-3m (No. 225)")
+
+
+def _check_axes(card) -> None:
+    """Labels beside each other, titles inside the picture."""
+    labels = [tick.bounding_box() for tick in card.locator(".xtick text").all()]
+    labels = sorted((box for box in labels if box and box["width"]), key=lambda box: box["x"])
+    assert all(a["x"] + a["width"] < b["x"] + 1 for a, b in pairwise(labels))
+    assert all(box["height"] < 25 for box in labels)
+    picture = card.locator(".main-svg").first.bounding_box()
+    title = card.locator(".x2title").bounding_box()
+    assert picture["x"] <= title["x"]
+    assert title["x"] + title["width"] <= picture["x"] + picture["width"]
 
 
 def _check_vibrations(page, phonons) -> None:
@@ -310,6 +324,40 @@ def test_search_and_open_a_formula(desktop):
     expect(_card(page, "Structure")).to_contain_text("F-43m")
 
 
+def test_polyhedra_one_element_and_files_of_several(desktop, tmp_path):
+    page = desktop
+    _choose(page, *DEFAULTS)
+    page.get_by_role("button", name="Predict the example SrTiO3", exact=True).click()
+    expect(page.locator("#status")).to_contain_text("SrTiO3.cif: 2 predictions")
+    structure = _card(page, "Structure")
+    expect(structure.get_by_role("button", name="Sr polyhedra")).to_be_visible()
+    titanium = structure.get_by_role("button", name="Ti polyhedra")
+    before = structure.locator("canvas").screenshot()
+    titanium.click()
+    expect(titanium).to_have_attribute("aria-pressed", "true")
+    assert structure.locator("canvas").screenshot() != before
+    titanium.click()
+    assert structure.locator("canvas").screenshot() == before
+    electrons = _card(page, "Electrons")  # an insulator: its gap first, nothing of a Fermi level
+    names = electrons.locator("tbody th").all_inner_texts()
+    assert names[:2] == ["metal?", "band gap, eV"]
+    assert not any("Sommerfeld" in name for name in names)
+
+    page.get_by_role("button", name="Predict the example Si", exact=True).click()
+    expect(page.locator("#status")).to_have_text("Si.cif: 2 predictions")
+    shown = _card(page, "Electrons").get_by_role("group", name="Shown in the plot")
+    expect(shown.get_by_role("button")).to_have_text(["bands", "density"])
+    expect(_card(page, "Structure").get_by_role("group", name="Polyhedra")).to_have_count(0)
+
+    several = tmp_path / "several.cif"
+    several.write_text(f"{STRUCTURES.joinpath('NaCl.cif').read_text()}\n{MAGNESIA}")
+    page.locator("#file").set_input_files(several)
+    expect(page.locator("#problem")).to_have_text("several.cif: holds 2 structures.")
+    page.get_by_role("button", name="Predict all of them").click()
+    expect(page.locator("#batch-status")).to_contain_text("2 structures predicted")
+    page.get_by_role("tab", name="One structure").click()
+
+
 @pytest.mark.parametrize("device", ["desktop", "phone"])
 def test_everybody_can_use_it(open_page, desktop, device):
     """Light on a desktop, dark on a phone."""
@@ -324,6 +372,8 @@ def test_everybody_can_use_it(open_page, desktop, device):
     page.get_by_role("button", name="Show the vibration").click()
     expect(_card(page, "Vibration").locator("canvas")).to_be_visible()
     page.get_by_text("Table of 0 to 1000 K").click()
+    for family in ("Phonons", "Electrons"):
+        _check_axes(_card(page, family))
     if device == "phone":
         expect(_card(page, "Structure")).to_be_visible()
         page.get_by_role("tab", name="Many structures").click()

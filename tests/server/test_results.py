@@ -192,3 +192,44 @@ def test_an_archive_of_ones_own():
     archive = open_archive(str(STRUCTURES))
     assert archive.search("TiO2").n_found == 1
     assert archive.crystal(archive.search("TiO2").hits[0].id).formula == "TiO2"
+
+
+def test_numbers_of_vibrations_past_the_grid_are_those_of_the_curves(server):
+    places = np.array([[0, 0, 0], [0.25, 0.25, 0.25]])
+    lattice = 1.785 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
+    diamond = vanhove.Crystal(lattice, places, np.array([6, 6])).to_structure().to(fmt="cif")
+    answer = server.client.post(
+        "/api/predict", json={"text": diamond, "models": ["vanhove-phonon"]}
+    ).json()
+    (found,) = answer["predictions"]
+    assert found["thermal"]["of_all_modes"]
+    numbers = {item["name"]: item for item in found["properties"]}
+    at = found["thermal"]["temperature_K"].index(300.0)
+    heat = numbers["heat_capacity_300K"]
+    assert heat["value"] == pytest.approx(found["thermal"]["heat_capacity"][at])
+    assert heat["half_width_90"] is None
+    zero = found["thermal"]["internal_energy"][0]
+    assert numbers["zero_point_energy"]["value"] == pytest.approx(zero, rel=1e-3)
+
+
+def test_a_model_that_is_late_does_not_take_the_others_with_it(monkeypatch):
+    from vanhove.server import worker
+    from vanhove.server.orders import PredictOrder
+    from vanhove.server.settings import ServerSettings
+
+    made = worker.ModelWorker(ServerSettings(seconds=10.0))
+    electrons = made.predictors["vanhove-electron"]
+
+    def slow(*_, **__):
+        while True:
+            sum(range(1000))
+
+    monkeypatch.setattr(electrons, "predict", slow)
+    names = ["vanhove-electron", "dostransformer-phonon"]
+    order = PredictOrder(what="predict", name="NaCl.cif", models=names, id="x")
+    status, answer = made.answer(order, (STRUCTURES / "NaCl.cif").read_bytes())
+    assert status == 200
+    assert [found.model for found in answer.predictions] == ["dostransformer-phonon"]
+    (problem,) = answer.problems
+    assert problem.model == "vanhove-electron"
+    assert "longer than the 10 s" in problem.detail

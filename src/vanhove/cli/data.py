@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vanhove.cli.options import ModelOption, QuietOption
+from vanhove.cli.options import JsonOption, ModelOption, QuietOption
 from vanhove.cli.root import data_app
 
 
 @data_app.command("list")
-def data_list() -> None:
+def data_list(json_output: JsonOption = False) -> None:
     """List the named data sets.
 
     Example: vanhove data list
     """
     from vanhove.datasets.catalog import data_list as known
 
+    if json_output:
+        typer.echo(json.dumps(known(), indent=1))
+        return
     for name, about in known().items():
         typer.echo(f"{name:20s} {about}")
 
@@ -26,6 +30,7 @@ def data_list() -> None:
 @data_app.command("info")
 def data_info(
     name: Annotated[str, typer.Argument(help="A named data set, or a folder of your own.")],
+    json_output: JsonOption = False,
 ) -> None:
     """Load a data set (fetching it first if need be), check it and describe it.
 
@@ -33,7 +38,11 @@ def data_info(
     """
     from vanhove.datasets.catalog import data_info as described
 
-    for key, value in described(name).to_json().items():
+    found = described(name).to_json()
+    if json_output:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    for key, value in found.items():
         if isinstance(value, dict):
             value = ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
         for item in value if key == "notes" else [_plain(value)]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
+from vanhove.cli.options import JsonOption
 from vanhove.cli.root import app
 
 
 @app.command()
 def doctor(
-    json_output: Annotated[bool, typer.Option("--json", help="As JSON, on stdout.")] = False,
+    json_output: JsonOption = False,
 ) -> None:
     """Say what vanhove runs on: versions, processor, data and weights found.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from vanhove.cli.options import QuietOption
+from vanhove.cli.options import JsonOption, QuietOption
 from vanhove.cli.root import app
 from vanhove.errors import ConfigError
 
@@ -60,6 +61,7 @@ def evaluate(
             "instead; for one model with force constants.",
         ),
     ] = False,
+    json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Measure checkpoints in every convention, beside the published numbers.
@@ -83,7 +85,7 @@ def evaluate(
         if len(checkpoints) != 1:
             raise ConfigError(f"--phonons takes one checkpoint, got {len(checkpoints)}")
         found = evaluate_phonons(checkpoints[0], split, output=output, quiet=quiet)
-        typer.echo(str(found))
+        typer.echo(str(found) if not json_output else json.dumps(found.to_json(), indent=1))
         return
     from vanhove.evaluation.evaluate import evaluate as measure
     from vanhove.experiments.tables import evaluation_table, groups_table
@@ -91,6 +93,9 @@ def evaluate(
     result = measure(
         checkpoints, split, data=data, grid_points=grid_points, output=output, quiet=quiet
     )
+    if json_output:
+        typer.echo(json.dumps(result.to_json(), indent=1))
+        return
     typer.echo(evaluation_table(result))
     if groups:
         typer.echo("\n" + groups_table(result))

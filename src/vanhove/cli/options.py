@@ -37,6 +37,7 @@ GivenCellOption = Annotated[
         "--given-cell", help="Keep the cell of the file; do not reduce it to the primitive cell."
     ),
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, on stdout.")]
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Continue the interrupted run in the output folder.")
 ]

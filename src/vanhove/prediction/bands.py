@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from vanhove.errors import DataError
-from vanhove.prediction.error_bars import error_bar_rows
+from vanhove.prediction.error_bars import error_bar_rows, written_rows
 from vanhove.prediction.property import Value
 from vanhove.results import Json, Result
 from vanhove.spectra.bands import BandGap, BandStructure
@@ -135,7 +135,7 @@ def band_table(bands: BandStructure, properties: Values, written: list[Path]) ->
         if not properties.get("is_metal", True) and "band_gap_half_width_90" not in properties:
             rows.append(("± of the gap", "not known: too few gaps in the validation data"))
     rows += error_bar_rows(bands)
-    rows += [("written", str(path)) for path in written]
+    rows += written_rows(written)
     table = "\n".join(f"{name:16s} {value}" for name, value in rows)
     zero = f"{bands.kind.axis}, {bands.kind.axis_unit.text}"
     shown_bands = _near(bands)

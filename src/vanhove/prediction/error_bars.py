@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from vanhove.models.band_calibration import BandCalibration
@@ -13,6 +14,8 @@ from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.spectrum import Spectrum
 
 Outcome = TypeVar("Outcome", Spectrum, BandStructure)
+LARGE_FILE = 5.0
+"""MB: of what is larger, the size is told."""
 
 
 def with_error_bars(
@@ -51,3 +54,12 @@ def trust_rows(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
         score = metadata["familiarity"]
         rows.append(("familiarity", f"{score:.2f} (1 familiar, 0 like nothing seen)"))
     return rows + [("warning", text) for text in metadata.get("warnings", ())]
+
+
+def written_rows(written: Sequence[Path]) -> list[tuple[str, str]]:
+    """What the table of a single structure says of its files; of large ones the size."""
+    sizes = [path.stat().st_size / 1e6 for path in written]
+    return [
+        ("written", f"{path}  ({size:.0f} MB)" if size > LARGE_FILE else str(path))
+        for path, size in zip(written, sizes, strict=True)
+    ]

@@ -16,7 +16,7 @@ from vanhove.crystal.elements import SYMBOLS
 from vanhove.errors import ConfigError, StructureError
 from vanhove.prediction.definitions import THERMAL
 from vanhove.prediction.electron_predictor import ElectronPredictor
-from vanhove.prediction.error_bars import trust_rows
+from vanhove.prediction.error_bars import trust_rows, written_rows
 from vanhove.prediction.formats import OF_PHONONS, OF_THERMAL, Writer, asked_formats
 from vanhove.prediction.loading import load
 from vanhove.prediction.predictor import Predictor
@@ -113,7 +113,7 @@ class PhononsCommand(PredictCommand):
             ("zero point", f"{found['thermodynamics']['zero_point_energy']:.2f} kJ/mol of atoms")
         )
         rows += trust_rows(meta)
-        rows += [("written", str(path)) for path in written]
+        rows += written_rows(written)
         table = "\n".join(f"{name:16s} {value}" for name, value in rows)
         return f"{table}\n\n{thermal_text(found['thermodynamics'])}"
 

@@ -28,7 +28,7 @@ from vanhove.prediction.electron_predictor import (
     electron_weights,
     load_electrons,
 )
-from vanhove.prediction.error_bars import error_bar_rows
+from vanhove.prediction.error_bars import error_bar_rows, written_rows
 from vanhove.prediction.formats import (
     OF_BANDS,
     OF_HAMILTONIAN,
@@ -324,7 +324,7 @@ def _table(spectrum: Spectrum, derived: list[tuple[str, str]], written: list[Pat
         rows.append(("kind", kind))
     rows += derived
     rows += error_bar_rows(spectrum)
-    rows += [("written", str(path)) for path in written]
+    rows += written_rows(written)
     width = max(16, *(len(name) for name, _ in rows))
     table = "\n".join(f"{name:{width}s} {value}" for name, value in rows)
     bars = [""] * len(spectrum.grid)

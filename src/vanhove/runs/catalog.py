@@ -19,7 +19,7 @@ from vanhove.results import Json
 from vanhove.runs.checkpoint import load_config
 from vanhove.runs.config import RunConfig, with_overrides
 from vanhove.settings import Settings, read_yaml
-from vanhove.weights import shipped_weights
+from vanhove.weights import HAMILTONIANS, shipped_weights
 
 Size = Literal["compact", "published"]
 NAMED = Path(str(files("vanhove.runs"))) / "named"
@@ -190,4 +190,4 @@ def list_models() -> dict[str, list[str]]:
 
     ``vanhove models`` prints their sizes and test numbers.
     """
-    return {"catalog": list(CATALOG), "weights": list(shipped_weights())}
+    return {"catalog": list(CATALOG), "weights": [*shipped_weights(), *HAMILTONIANS]}

@@ -172,6 +172,7 @@ export function sideBySide(family, items, onMode) {
     const first = entries.find(({ bands }) => bands)?.bands;
     const length = first?.distances.at(-1) ?? 1;
     const ticks = first ? ticksOf(first) : new Map();
+    const narrow = box.clientWidth < 500;
     const data = visible.flatMap((entry) => entry.traces(length, factor)).map((trace) => (trace.hoverinfo ? trace : {
       hovertemplate: `%{y:.4~g} ${unit()}<extra>${trace.name ?? ""}</extra>`, ...trace,
     }));
@@ -184,8 +185,8 @@ export function sideBySide(family, items, onMode) {
         domain: hasDensity ? [0, hasBands ? 0.66 : 0.001] : [0, 1], range: [0, length], visible: hasBands, zeroline: false,
         tickvals: [...ticks.keys()], ticktext: roomyLabels(ticks, length, 0.66 * (box.clientWidth - 70)), tickangle: 0, gridcolor: colour("--quiet"),
       }),
-      xaxis2: axis(`States per ${unit()}${box.clientWidth < 500 ? "<br>" : " "}and cell`, {
-        domain: hasBands ? [0.69, 1] : [0, 1], rangemode: "tozero", visible: hasDensity, anchor: "y", nticks: 5,
+      xaxis2: axis(`States per ${unit()}${narrow ? "<br>" : " "}and cell`, {
+        domain: hasBands ? [narrow ? 0.73 : 0.69, 1] : [0, 1], rangemode: "tozero", visible: hasDensity, anchor: "y", nticks: narrow ? 3 : 5, tickangle: 0,
       }),
     });
     return { data, shape };
