@@ -94,7 +94,7 @@ def test_table_json_csv_and_plot(tmp_path, capsys):
         "VBM",
         "CBM",
         "electron masses",
-        "± of energies",
+        "± of bands",
         "familiarity",
         "band 6",
     ):

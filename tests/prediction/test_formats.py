@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import vanhove
 from tests.conftest import STRUCTURES
 from vanhove.cli import app
+from vanhove.spectra.phonons import Phonons
 
 SALT, SILICON = STRUCTURES / "NaCl.cif", STRUCTURES / "Si.cif"
 
@@ -42,7 +43,7 @@ def test_tables_of_everything_are_those_of_the_parts(states):
     np.testing.assert_allclose(dataset["projected_dos"].sel(element="Cl"), parts["Cl"].values)
     assert dataset["energies"].attrs["units"] == bands.unit
     has_heat = "heat_capacity" in dataset
-    assert has_heat == ("thermal_properties" in frames) == isinstance(states, vanhove.Phonons)
+    assert has_heat == ("thermal_properties" in frames) == isinstance(states, Phonons)
     if has_heat:
         thermal = states.thermal_properties()
         np.testing.assert_allclose(dataset["heat_capacity"], thermal.heat_capacity)
