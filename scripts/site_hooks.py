@@ -12,7 +12,7 @@ from pathlib import Path
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[1]
-SHOWN = ["CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "LICENSE"]
+SHOWN = ["CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "LICENSE", "DATA_LICENSES.md"]
 SHOWN += [str(path.relative_to(ROOT)) for path in sorted((ROOT / "examples").glob("*.py"))]
 
 

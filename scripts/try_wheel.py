@@ -13,9 +13,20 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+HELD = (
+    "vanhove/py.typed",
+    "/LICENSE",
+    "/DATA_LICENSES.md",
+    "elementembeddings.LICENSE.txt",
+    "/share/vanhove/examples/structures/NaCl.cif",
+    "/share/vanhove/configs/electron/",
+    "vanhove/server/page/index.html",
+)
+"""Parts of names of files that a wheel must hold."""
 LARGEST = 30_000_000
 """Bytes of a wheel."""
 TORCH = "torch==2.13.0"
@@ -52,6 +63,10 @@ def main(work: Path, python: str) -> None:
     print(f"{wheel.name}: {size / 1e6:.1f} MB")
     if size > LARGEST:
         sys.exit(f"the wheel is larger than {LARGEST / 1e6:g} MB")
+    names = zipfile.ZipFile(wheel).namelist()
+    missing = [part for part in HELD if not any(part in name for name in names)]
+    if missing:
+        sys.exit(f"the wheel lacks {', '.join(missing)}")
     try:
         run(*pip, "install", "--quiet", TORCH, "--index-url", TORCH_INDEX)
     except SystemExit:
