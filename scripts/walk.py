@@ -82,6 +82,7 @@ def walk(browser: Any, address: str, out: Path, scratch: Path) -> None:
     page.get_by_label("or paste its text").fill((STRUCTURES / "SrTiO3.cif").read_text())
     page.get_by_role("button", name="Predict", exact=True).click()
     done(page, "2 predictions")
+    page.get_by_role("button", name="Ti polyhedra").click()
     save(page.screenshot(), out / "walk-predict.png")
     phonons = page.get_by_role("region", name="Phonons", exact=True)
     phonons.get_by_label("mode").select_option("14")
