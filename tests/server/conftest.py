@@ -17,7 +17,7 @@ uvicorn = pytest.importorskip("uvicorn", reason="needs the extra serve")
 PHONONS = "dostransformer-phonon"
 LIMITS = {
     "queue": 4,
-    "seconds": 20.0,
+    "seconds": 90.0,
     "upload_seconds": 2.0,
     "max_bytes": 500_000,
     "max_batch_bytes": 1_000_000,

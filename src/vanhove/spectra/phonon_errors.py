@@ -97,6 +97,21 @@ class PhononCalibration(BaseModel):
     stability: StabilityOdds
     n_materials: int
 
+    def thermal_half_widths(
+        self, features: PhononFeatures, temperatures: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Half widths of the 90 % intervals by name of `THERMAL`, ``[n_temperatures]`` each."""
+        found = {}
+        for name, scales in self.thermal.items():
+            known = [
+                scale.half_width(features.thermal_terms(name, kelvin), features.kind)
+                for scale, kelvin in zip(scales, TEMPERATURES, strict=True)
+            ]
+            found[name] = np.interp(temperatures, TEMPERATURES, known)
+            if name != "free_energy":  # C_V and S are 0 at 0 K, whatever the frequencies are
+                found[name] = np.where(temperatures > 0, found[name], 0.0)
+        return found
+
 
 @dataclass(frozen=True)
 class PhononFeatures:

@@ -36,7 +36,6 @@ from vanhove.spectra.long_waves import (
     mean_square_displacements,
     sound_velocities,
 )
-from vanhove.spectra.phonon_errors import TEMPERATURES as CALIBRATED
 from vanhove.spectra.phonon_modes import PhononModes
 from vanhove.spectra.phonon_plotting import figure
 from vanhove.spectra.quantities import PHONON_BANDS, PHONON_DOS
@@ -224,20 +223,8 @@ class Phonons(PhononModes, WholeTables):
         found = thermal_properties(self.dos(), temperatures)
         if self.calibration is None:
             return found
-        features = self.features
-        halves = {}
-        for name, scales in self.calibration.thermal.items():
-            known = [
-                scale.half_width(features.thermal_terms(name, kelvin), features.kind)
-                for scale, kelvin in zip(scales, CALIBRATED, strict=True)
-            ]
-            halves[name] = np.interp(found.temperatures, CALIBRATED, known)
-            if name != "free_energy":  # C_V and S are 0 at 0 K, whatever the frequencies are
-                halves[name] = np.where(found.temperatures > 0, halves[name], 0.0)
+        halves = self.calibration.thermal_half_widths(self.features, found.temperatures)
         return replace(found, half_widths=halves)
-
-    def _thermal(self) -> ThermalProperties:
-        return self.thermal_properties()
 
     @cached_property
     def stability(self) -> Stability:

@@ -21,7 +21,8 @@ class WholeTables:
     """
 
     def _thermal(self) -> ThermalProperties | None:
-        return None
+        known = getattr(self, "thermal_properties", None)
+        return None if known is None else known()
 
     def to_pandas(self) -> dict[str, DataFrame]:
         """``bands``, ``dos``, ``projected_dos`` (a column an element) and, of phonons,
