@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.conftest import STRUCTURES
 from vanhove.errors import CheckpointError
 from vanhove.models.tight_binding.error_bars import HalfWidths
 from vanhove.models.tight_binding.network import TightBinding, TightBindingSettings
-from vanhove.prediction.electron_predictor import ElectronPredictor, electron_weights
+from vanhove.prediction.electron_predictor import electron_weights
 from vanhove.runs.checkpoint import read_info, read_safetensors, write_safetensors
 from vanhove.runs.hamiltonian import (
     HAMILTONIAN_FORMAT,
@@ -24,8 +23,6 @@ from vanhove.runs.hamiltonian import (
 from vanhove.weights import find_weights
 
 SETTINGS = TightBindingSettings(cutoff=4.5, hidden_dim=16, n_channels=4, n_basis=8)
-FIRST = Path(__file__).parent / "hamiltonian" / "format-1.json"
-"""The header of the first weights that were shipped."""
 
 
 def two_members() -> list[TightBinding]:
@@ -56,27 +53,12 @@ def test_members_and_what_is_known_come_back(written):
     assert electron_weights(written) == written
 
 
-def test_the_first_format_is_read_and_predicts(tmp_path):
-    content = json.loads(FIRST.read_text())
-    models = [TightBinding(TightBindingSettings(**content["settings"])) for _ in range(3)]
-    tensors = {f"{i}.{k}": v for i, model in enumerate(models) for k, v in model.named_parameters()}
-    path = tmp_path / "old.safetensors"
-    write_safetensors(path, tensors, json.dumps(content))
-    assert electron_weights(path) == path
-    read, info = load_hamiltonian(path)
-    facts = content["facts"]
-    assert info.elements == facts["elements"]
-    assert [member.run for member in info.members] == [own["run"] for own in facts["members"]]
-    assert vars(info.half_widths["gap"]) == facts["half_widths"]["gap"]
-    before = ElectronPredictor([model.eval() for model in models], info)
-    silicon = STRUCTURES / "Si.cif"
-    assert (
-        before.predict(silicon).values == ElectronPredictor(read, info).predict(silicon).values
-    ).all()
-    # A member that stands alone, as a training leaves it.
-    alone = content | {"n_members": 1, "facts": facts["members"][0]}
-    write_safetensors(path, tensors, json.dumps(alone))
-    assert load_hamiltonian(path)[1].members == info.members[:1]
+def test_weights_without_p_orbitals_of_hydrogen_are_refused(written):
+    tensors, text = read_safetensors(written)
+    for older in ("vanhove tight-binding 1", 2, 3):
+        write_safetensors(written, tensors, json.dumps(json.loads(text) | {"format": older}))
+        with pytest.raises(CheckpointError, match="before format 4, when hydrogen had no p"):
+            load_hamiltonian(written)
 
 
 @pytest.mark.parametrize(

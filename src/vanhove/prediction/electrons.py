@@ -240,9 +240,7 @@ class Electrons(WholeTables):
             path = high_symmetry_path(self.crystal, path)
         if isinstance(path, KPath):
             kpoints, cell = path.sample(n_points), path.crystal
-            same = same_cell(cell, self.crystal)
-            solver = self.solver if same else CrystalHamiltonian(self._models, cell)
-            convention = path.convention
+            solver, convention = self._solver_of(cell), path.convention
         else:
             kpoints, cell, solver, convention = path, self.crystal, self.solver, "given"
         energies = solver.energies(kpoints.fractional) - self._edges.vbm
@@ -412,8 +410,15 @@ class Electrons(WholeTables):
         points = path.sample(_PATH_POINTS).fractional
         if same_cell(path.crystal, self.crystal):
             return Sampled(self.solver, *self._mesh, points)
-        solver = CrystalHamiltonian(self._models, path.crystal)
+        solver = CrystalHamiltonian(self._models, path.crystal, like=self.solver)
         return Sampled(solver, *mesh_states(solver, self.mesh_density), points)
+
+    def _solver_of(self, cell: Crystal) -> CrystalHamiltonian:
+        """Of ``crystal`` in a cell of a path."""
+        for solver in (self.solver, self._looked_at.solver):
+            if same_cell(cell, solver.crystal):
+                return solver
+        return CrystalHamiltonian(self._models, cell, like=self.solver)
 
     @cached_property
     def _mesh(self) -> tuple[Eigenvalues, np.ndarray]:

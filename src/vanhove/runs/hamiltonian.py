@@ -24,30 +24,16 @@ _FIRST = "vanhove tight-binding 1"
 """What format 1 has in place of a number."""
 
 
-def _with_a_number(content: Json) -> Json:
-    """1 -> 2: facts of the training become keys of their own."""
-    facts = content["facts"]
-    return {
-        "kind": KIND,
-        "version": "0.1.0",
-        "model": content["settings"],
-        "n_members": content["n_members"],
-        "members": facts.get("members", [facts] if "run" in facts else []),
-        **{key: facts[key] for key in ("elements", "half_widths", "domain") if key in facts},
-    }
-
-
-def _metals_apart(content: Json) -> Json:
-    """2 -> 3: error bars of energies are those of metals and those of insulators."""
-    half_widths = dict(content.get("half_widths", {}))
-    if "energy" in half_widths:
-        energy = half_widths.pop("energy")
-        half_widths |= {f"energy of {kind}": energy for kind in ("metals", "insulators")}
-    return {**content, "half_widths": half_widths}
+def _without_p_of_hydrogen(content: Json) -> Json:
+    """1, 2, 3 -> 4: hydrogen and helium have p orbitals, which older weights do not know."""
+    raise ValueError(
+        "trained before format 4, when hydrogen had no p orbitals: train it again, as `vanhove "
+        "train vanhove-electron` does"
+    )
 
 
 HAMILTONIAN_FORMAT = Format(
-    {1: _with_a_number, 2: _metals_apart}, lambda content: "facts" in content
+    dict.fromkeys((1, 2, 3), _without_p_of_hydrogen), lambda content: "facts" in content
 )
 
 

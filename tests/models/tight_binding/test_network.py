@@ -122,7 +122,7 @@ def test_a_crystal_alone_and_in_a_batch(model):
 def test_states_are_counted():
     graph = electron_graph(ODD, CUTOFF)
     assert graph.n_electrons == 12 + 6 + 1  # Ti: 3s2 3p6 4s2 3d2
-    assert graph.n_states == 9 + 9 + 1 + 4  # hydrogen has s alone; 3s and 3p of Ti are flat
+    assert graph.n_states == 9 + 9 + 4 + 4  # hydrogen has no d; 3s and 3p of Ti are flat
     table = atom_table()
     assert {8: 6, 14: 4, 30: 12, 46: 16, 49: 13, 57: 11}.items() <= dict(
         enumerate(table.electrons)

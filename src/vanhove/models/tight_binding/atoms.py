@@ -27,6 +27,8 @@ N_SEMICORE = 3
 """Semicore shells of an atom, at most."""
 _P_ABOVE_S, _D_ABOVE_P = 4.0, 9.0
 """eV, where the free atom does not bind such a shell."""
+_P_ABOVE_1S, _STRENGTH_OF_2P = 12.0, 0.5
+"""Of hydrogen and helium: where 2p is, eV, and its share of the hoppings between untrained atoms."""
 _SEMICORE_D = -12.5
 """eV; a full d shell below it, under a p shell, is semicore: 4d of In, but 3d of Zn is not."""
 _ENERGY_OF_NONE = -30.0
@@ -38,7 +40,8 @@ class AtomTable:
 
     Attributes:
         level: of s, p and d of the free atom, eV, ``[119, 3]``.
-        orbital: whether the atom has the orbital, ``[119, 9]``; hydrogen and helium have s alone.
+        orbital: share of untrained hoppings that the orbital has, 0 where the atom lacks it; hydrogen
+            and helium have no d; ``[119, 9]``.
         electrons: valence electrons, ``[119]``; 0 where the element is not known.
         radius: covalent, angstrom, ``[119]``.
         semicore_level: eV, ``[119, N_SEMICORE]``.
@@ -79,7 +82,7 @@ def atom_table() -> AtomTable:
     size = N_ELEMENTS + 1
     table = AtomTable(
         level=np.full((size, 3), np.nan),
-        orbital=np.zeros((size, N_ORBITALS), dtype=bool),
+        orbital=np.zeros((size, N_ORBITALS)),
         electrons=np.zeros(size, dtype=np.int64),
         radius=np.asarray(covalent_radii[:size], dtype=np.float64),
         semicore_level=np.full((size, N_SEMICORE), _ENERGY_OF_NONE),
@@ -88,11 +91,13 @@ def atom_table() -> AtomTable:
     for symbol, shells in json.loads(text).items():
         z = ATOMIC_NUMBERS[symbol]
         table.electrons[z] = sum(shell["electrons"] for shell in shells.values())
-        highest = 0 if z <= 2 else 2
-        table.orbital[z] = highest >= SHELL_OF_ORBITAL
+        light = z <= 2
+        share = np.array([1, _STRENGTH_OF_2P, 0]) if light else np.ones(3)
+        table.orbital[z] = share[SHELL_OF_ORBITAL]
+        above_s = _P_ABOVE_1S if light else _P_ABOVE_S
         chosen, semicore = _sort_shells(shells)
         s = shells[chosen["s"]]["energy_eV"]
-        p = shells[chosen["p"]]["energy_eV"] if "p" in chosen else s + _P_ABOVE_S
+        p = shells[chosen["p"]]["energy_eV"] if "p" in chosen else s + above_s
         d = shells[chosen["d"]]["energy_eV"] if "d" in chosen else p + _D_ABOVE_P
         table.level[z] = s, p, d
         for i, shell in enumerate(semicore):

@@ -15,6 +15,9 @@ from vanhove.models.tight_binding.atoms import SHELL_OF_ORBITAL, atom_table
 from vanhove.models.tight_binding.slater_koster import bond_frame
 from vanhove.physics.ewald import charge_matrix
 
+_ROUNDING = 1e-7
+"""angstrom."""
+
 
 @dataclass(frozen=True)
 class ElectronGraph:
@@ -77,6 +80,9 @@ def electron_graph(
     # The sign of the first step that is not 0.
     sign = np.sign(np.sign(steps) @ np.array([9, 3, 1]))
     cells, cell = np.unique(steps * np.where(sign < 0, -1, 1)[:, None], axis=0, return_inverse=True)
+    # Along an axis but for rounding: products of such components would be denormal numbers, with
+    # which processors are ten times slower.
+    vector = np.where(np.abs(neighbors.vector) < _ROUNDING, 0.0, neighbors.vector)
     states = table.semicore_states[numbers]
     atom, shell = np.nonzero(states)
     repeated = np.repeat(np.arange(len(atom)), states[atom, shell])
@@ -84,7 +90,7 @@ def electron_graph(
         atomic_numbers=torch.from_numpy(numbers.copy()),
         source=torch.from_numpy(neighbors.source),
         target=torch.from_numpy(neighbors.target),
-        vector=torch.from_numpy(neighbors.vector).to(dtype),
+        vector=torch.from_numpy(vector).to(dtype),
         cells=torch.from_numpy(cells @ crystal.lattice).to(dtype),
         cell=torch.from_numpy(cell.reshape(-1)),
         backward=torch.from_numpy(sign < 0),

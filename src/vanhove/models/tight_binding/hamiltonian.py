@@ -42,18 +42,24 @@ class CrystalHamiltonian:
     Args:
         models: the networks.
         crystal: in any cell.
+        like: of the same crystal in another cell, whose zeros and spread are taken.
 
     Raises:
         StructureError: an element without levels.
     """
 
-    def __init__(self, models: Sequence[TightBinding], crystal: Crystal):
+    def __init__(
+        self,
+        models: Sequence[TightBinding],
+        crystal: Crystal,
+        like: CrystalHamiltonian | None = None,
+    ):
         self.crystal = crystal
         self.graph = electron_graph(crystal, models[0].settings.cutoff)
         batch = collate_electrons([self.graph])
         with torch.no_grad():
             self.members: list[Blocks] = [model(batch)[0] for model in models]
-        self.zeros, self.spread = self._compared()
+        self.zeros, self.spread = self._compared() if like is None else (like.zeros, like.spread)
         self.mean = self._mean()
         self.semicore = self.mean.semicore.double().numpy()
 
