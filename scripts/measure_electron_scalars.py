@@ -8,8 +8,8 @@
   averages over directions and valleys; so only the ranks are compared beside the error of the
   logarithm.
 
-Both on crystals of at most ``--atoms`` atoms whose formulas no stage of training has seen, at random
-(seed 0). The best constant and, for the density at the Fermi level, the best constant for each atom
+Both on crystals of at most ``--atoms`` atoms whose formulas no stage of training has seen, at
+random (seed 0). The best constant and, for the density at the Fermi level, the best constant for each atom
 stand beside: medians of the same crystals, which favours them.
 """
 

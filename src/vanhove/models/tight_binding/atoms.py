@@ -28,7 +28,7 @@ N_SEMICORE = 3
 _P_ABOVE_S, _D_ABOVE_P = 4.0, 9.0
 """eV, where the free atom does not bind such a shell."""
 _P_ABOVE_1S, _STRENGTH_OF_2P = 12.0, 0.5
-"""Of hydrogen and helium: where 2p is, eV, and its share of the hoppings between untrained atoms."""
+"""Of hydrogen and helium: where 2p is, eV, and its share of untrained hoppings."""
 _SEMICORE_D = -12.5
 """eV; a full d shell below it, under a p shell, is semicore: 4d of In, but 3d of Zn is not."""
 _ENERGY_OF_NONE = -30.0
@@ -40,8 +40,8 @@ class AtomTable:
 
     Attributes:
         level: of s, p and d of the free atom, eV, ``[119, 3]``.
-        orbital: share of untrained hoppings that the orbital has, 0 where the atom lacks it; hydrogen
-            and helium have no d; ``[119, 9]``.
+        orbital: share of untrained hoppings that the orbital has, 0 where the atom lacks it;
+            hydrogen and helium have no d; ``[119, 9]``.
         electrons: valence electrons, ``[119]``; 0 where the element is not known.
         radius: covalent, angstrom, ``[119]``.
         semicore_level: eV, ``[119, N_SEMICORE]``.

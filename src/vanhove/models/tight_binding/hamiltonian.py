@@ -59,6 +59,8 @@ class CrystalHamiltonian:
         batch = collate_electrons([self.graph])
         with torch.no_grad():
             self.members: list[Blocks] = [model(batch)[0] for model in models]
+        self.zeros: list[float]
+        self.spread: float
         self.zeros, self.spread = self._compared() if like is None else (like.zeros, like.spread)
         self.mean = self._mean()
         self.semicore = self.mean.semicore.double().numpy()
