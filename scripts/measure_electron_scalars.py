@@ -9,8 +9,8 @@
   logarithm.
 
 Both on crystals of at most ``--atoms`` atoms whose formulas no stage of training has seen, at
-random (seed 0). The best constant and, for the density at the Fermi level, the best constant for each atom
-stand beside: medians of the same crystals, which favours them.
+random (seed 0). The best constant and, for the density at the Fermi level, the best constant for
+each atom stand beside: medians of the same crystals, which favours them.
 """
 
 from __future__ import annotations
