@@ -61,7 +61,10 @@ CONVENTIONS = {
     "dos_r2_mean": "the same, R2 of each material, mean",
     "dos_r2_median": "the same, median",
     "six_bands": "eV, mean absolute error of three bands below and three above the Fermi level, "
-    "256 points of the path, each from its own Fermi level (mid-gap)",
+    "256 points of the path, each from its own Fermi level (mid-gap); which are below follows from "
+    "the centres of the bands, in calculation and prediction each",
+    "six_bands_by_count": "the same of the last three bands that the electrons fill, two each, and "
+    "of the next three, on the points of the path",
     "window": "eV, mean absolute error of all bands on mesh and path within -6 to 4 eV of the "
     "valence band maximum (metals: Fermi level), each from its own",
     "metal_accuracy": "metal or insulator told right, share",

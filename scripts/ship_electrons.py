@@ -24,6 +24,7 @@ from vanhove.prediction.electron_calibration import (
     state_half_widths,
 )
 from vanhove.prediction.electron_predictor import FOLDER, NAME
+from vanhove.results import Json
 from vanhove.runs.hamiltonian import (
     HamiltonianInfo,
     MemberInfo,
@@ -76,10 +77,18 @@ def main(folders: list[str]) -> None:
 
 
 def _without_folders(member: MemberInfo) -> MemberInfo:
-    """Weights that a run went on from are named, not where they were."""
-    start = member.run.get("start")
-    run = member.run if start is None else {**member.run, "start": Path(start).name}
-    return member.model_copy(update={"run": run})
+    """Weights that a run went on from are named, not where they were; at any depth."""
+    return MemberInfo.model_validate(_named(member.model_dump(mode="json")))
+
+
+def _named(content: Json) -> Json:
+    result = {}
+    for key, value in content.items():
+        if isinstance(value, dict):
+            result[key] = _named(value)
+        else:
+            result[key] = Path(value).name if key == "start" and value else value
+    return result
 
 
 if __name__ == "__main__":

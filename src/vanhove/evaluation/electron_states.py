@@ -55,6 +55,7 @@ def measure(state: ElectronStates, predicted: Prediction) -> dict[str, float]:
         "gap_error": abs(edges.gap - state.edges.gap),
         "window": _window_error(state, predicted, edges),
         "six_bands": _near_error(state, predicted, edges),
+        "six_bands_by_count": _counted_error(state, predicted, edges),
     }
     try:
         target = dostransformer_electron_dos(state.eigenvalues, state.mesh_edges)
@@ -76,7 +77,10 @@ def measure_all(
     Density of states in DOSTransformer's convention (`dostransformer_electron_dos`; tetrahedra of
     the calculation's mesh): ``dos_mse_x10``, ``dos_mae``, ``dos_r2_mean`` and ``dos_r2_median``.
     ``six_bands``: mean absolute error of the three bands below and above the Fermi level (mid-gap),
-    256 points of the path. ``window``: of all bands on mesh and path that the calculation has
+    256 points of the path. Which bands are below follows from their centres, of calculation and
+    prediction each: where a centre crosses the Fermi level, bands are compared with their
+    neighbours. ``six_bands_by_count``: of the same bands in both, the last three that the electrons
+    fill, two each, and the next three; at the points of the path. ``window``: of all bands on mesh and path that the calculation has
     between -6 and 4 eV of the valence band maximum (metals: Fermi level). ``metal_accuracy``;
     ``gap_insulators`` and ``gap_all``: mean absolute error of the gap. Energies in eV; a
     prediction's are counted from its own band edges.
@@ -106,6 +110,7 @@ def summary(each: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
         "dos_r2_mean": float(np.nanmean(column["dos_r2"])),
         "dos_r2_median": float(np.nanmedian(column["dos_r2"])),
         "six_bands": float(np.nanmean(column["six_bands"])),
+        "six_bands_by_count": float(np.nanmean(column["six_bands_by_count"])),
         "window": float(np.nanmean(column["window"])),
         "metal_accuracy": float(column["metal_right"].mean()),
         "n_insulators": int(insulator.sum()),
@@ -140,3 +145,15 @@ def _near_error(state: ElectronStates, predicted: Prediction, edges: BandEdges) 
     if np.isnan(both).all():
         return float("nan")
     return float(energy_mae(both[None], near[1][None])[0])
+
+
+def _counted_error(state: ElectronStates, predicted: Prediction, edges: BandEdges) -> float:
+    steps = np.arange(N_NEAR) - N_NEAR // 2
+    true, own = state.n_electrons // 2 + steps, predicted.n_electrons // 2 + steps
+    there = (true >= 0) & (true < state.path_energies.shape[1])
+    there &= (own >= 0) & (own < predicted.path.shape[1])
+    if not there.any():
+        return float("nan")
+    target = state.path_energies[:, true[there]] - state.edges.fermi_level
+    found = predicted.path[:, own[there]] - edges.fermi_level
+    return float(np.abs(found - target).mean())
