@@ -24,12 +24,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from measure_electrons import about_training
 from scipy.stats import spearmanr
 
 import vanhove
 from vanhove.crystal.crystal import Crystal
 from vanhove.datasets.cache import RemoteFile, data_file, read_content
-from vanhove.datasets.electron_pbe import electron_data_hash
 from vanhove.errors import VanhoveError
 from vanhove.models.tight_binding.atoms import atom_table
 from vanhove.prediction.electron_predictor import FOLDER, NAME
@@ -49,6 +49,13 @@ JARVIS = RemoteFile(
     "865cd4c0f364212e5f7d0fdc1aea77cdcb94d144321e0809d5fa2da2e6074954",
     "jarvis_scalars/jarvis_scalars.npz",
 )
+
+CONVENTIONS = {
+    "density_at_fermi_level": "states/eV/cell of both spins, tetrahedra; mean and median absolute "
+    "error, rank correlation, median of predicted by true",
+    "effective_masses": "electron masses: the lightest along the path at the band edge, against "
+    "transport masses at 300 K; mean absolute error of log10, rank correlation",
+}
 
 
 def rows_of(file: RemoteFile, columns: list[str], max_atoms: int) -> Iterator[tuple]:
@@ -142,25 +149,27 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     started = time.monotonic()
-    models, _ = load_hamiltonian(FOLDER / f"{NAME}.safetensors")
+    models, info = load_hamiltonian(FOLDER / f"{NAME}.safetensors")
     seen = {item.crystal.formula for item in (*pbe_rows(), *gap_rows(10), *teacher_rows())}
+    about = about_training(info.members)
+    found = {
+        "density_at_fermi_level": fermi_densities(models, given.n, given.atoms, seen),
+        "effective_masses": masses(models, given.n, given.atoms, seen),
+    }
     result = {
         "command": f"python scripts/measure_electron_scalars.py {' '.join(sys.argv[1:])}",
         "model": NAME,
         "n_members": len(models),
-        "dataset": {
-            "electron_pbe": electron_data_hash(),
-            "supercon_alexandria": SUPERCON.sha256,
-            "jarvis_scalars": JARVIS.sha256,
-        },
         "split": "formulas that no stage of training has seen; at random, seed 0",
+        **about,
+        "measured_on": {"supercon_alexandria": SUPERCON.sha256, "jarvis_scalars": JARVIS.sha256},
         "versions": {"vanhove": vanhove.__version__, "torch": torch.__version__},
-        "density at the Fermi level": fermi_densities(models, given.n, given.atoms, seen),
-        "effective masses": masses(models, given.n, given.atoms, seen),
+        "conventions": CONVENTIONS,
+        "mean": {name: part.pop("mean") for name, part in found.items()},
+        "each": found,
         "seconds": round(time.monotonic() - started),
     }
-    for name in ("density at the Fermi level", "effective masses"):
-        print(name, result[name]["mean"])
+    print(result["mean"])
     if given.json:
         write_result(result, given.json)
 

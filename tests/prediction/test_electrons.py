@@ -65,7 +65,7 @@ def test_projections_add_up(models, by):
     names = {
         "element": ["Li", "H"],
         "site": ["Li1", "H2"],
-        "shell": ["Li s", "Li p", "Li d", "H s"],
+        "shell": ["Li s", "Li p", "Li d", "H s", "H p"],
     }
     assert sorted(parts) == sorted(names[by])
     total = sum(part.values for part in parts.values())
