@@ -80,10 +80,10 @@ def measure_all(
     256 points of the path. Which bands are below follows from their centres, of calculation and
     prediction each: where a centre crosses the Fermi level, bands are compared with their
     neighbours. ``six_bands_by_count``: of the same bands in both, the last three that the electrons
-    fill, two each, and the next three; at the points of the path. ``window``: of all bands on mesh and path that the calculation has
-    between -6 and 4 eV of the valence band maximum (metals: Fermi level). ``metal_accuracy``;
-    ``gap_insulators`` and ``gap_all``: mean absolute error of the gap. Energies in eV; a
-    prediction's are counted from its own band edges.
+    fill, two each, and the next three; at the points of the path. ``window``: of all bands on mesh
+    and path that the calculation has between -6 and 4 eV of the valence band maximum (metals: Fermi
+    level). ``metal_accuracy``; ``gap_insulators`` and ``gap_all``: mean absolute error of the gap.
+    Energies in eV; a prediction's are counted from its own band edges.
 
     Args:
         states: the calculations.
