@@ -185,7 +185,7 @@ export function sideBySide(family, items, onMode) {
         domain: hasDensity ? [0, hasBands ? 0.66 : 0.001] : [0, 1], range: [0, length], visible: hasBands, zeroline: false,
         tickvals: [...ticks.keys()], ticktext: roomyLabels(ticks, length, 0.66 * (box.clientWidth - 70)), tickangle: 0, gridcolor: colour("--quiet"),
       }),
-      xaxis2: axis(`States per ${unit()}${narrow ? "<br>" : " "}and cell`, {
+      xaxis2: axis(`States per${narrow ? "<br>" : " "}${unit()} and cell`, {
         domain: hasBands ? [narrow ? 0.73 : 0.69, 1] : [0, 1], rangemode: "tozero", visible: hasDensity, anchor: "y", nticks: narrow ? 3 : 5, tickangle: 0,
       }),
     });
