@@ -6,8 +6,8 @@ Needs the data set phonon_petretto (VANHOVE_DATA).
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,13 +69,17 @@ def change(predictor: Predictor | ElectronPredictor, before: list, after: list[C
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("models", nargs="*", help="of the shipped ones; all by default")
+    given = parser.parse_args()
     structures = crystals()
     draw = np.random.default_rng(SEED)
     copies = {f"{size:g}": [noisy(c, size, draw) for c in structures] for size in SIZES}
     copies["other cell"] = [other_cell(c) for c in structures]
     near = [standardize(c, near=3.0).tolerance > 0.01 for c in structures]
     content = {"seed": SEED, "n_crystals": len(structures), "near": int(sum(near)), "models": {}}
-    path, asked = Path(sys.argv[1]), sys.argv[2:]
+    path, asked = given.out, given.models
     if asked:  # the others stay as they were measured
         content["models"] = json.loads(path.read_text(encoding="utf-8"))["models"]
     for name in asked or [*shipped_weights(), NAME]:
