@@ -1,4 +1,4 @@
-"""docs/reliability.md, from the JSON of results/reliability.
+"""docs/reliability.md, from the JSON of results/reliability; `update_results.py` writes it.
 
 python scripts/measure_noise.py results/reliability/noise.json
 python scripts/measure_fuzz.py 100000 results/reliability/fuzz.json
@@ -103,10 +103,5 @@ disk is told (`OutputError`), and what was there before stays. A second process 
 is refused before any work, and a start that fails leaves no folder (`tests/test_crash.py`)."""
 
 
-def main() -> None:
-    parts = ["# Reliability", noise(), fuzz(), crashes()]
-    PAGE.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+def page() -> str:
+    return "\n\n".join(["# Reliability", noise(), fuzz(), crashes()]) + "\n"

@@ -25,6 +25,7 @@ import model_pages
 import paper_pages
 import phonons_page
 import readme_top
+import reliability_page
 import results_page
 import tuning_page
 
@@ -272,6 +273,7 @@ def main(check: bool) -> int:
     new[course] = between_markers(course.read_text(), paper_pages.course(everything))
     new[ROOT / "docs" / "results-jarvis.md"] = jarvis_page.page()
     new[ROOT / "docs" / "results-finetuning.md"] = finetuning_page.page()
+    new[reliability_page.PAGE] = reliability_page.page()
     if tuning_page.FOLDER.exists():
         tune = tuning_page.PAGE
         new[tune] = between_markers(tune.read_text(), tuning_page.section())
