@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import bands_page
-from claims import CLAIMS, RULE
-from results_page import _claims, _decoding, _experiment, found_metrics
+from claims import RULE
+from results_page import _claims, _decoding, _experiment, found_metrics, not_run
 
+from vanhove.papers.claims import CLAIMS
 from vanhove.papers.published import PAPERS
 
 NOT_YET = "Not reproduced yet."
@@ -135,10 +136,8 @@ def page(name: str, found: dict[str, dict]) -> str:
             parts.append(names)
             continue
         for experiment in names:
-            if experiment in found:
-                parts += _experiment(experiment, found[experiment], "###", "../figures")
-            else:
-                parts.append(f"Not run yet: `vanhove reproduce {experiment}`.")
+            result = found.get(experiment) or not_run(experiment)
+            parts += _experiment(experiment, result, "###", "../figures")
     if name == "xtal2dos":
         parts += _decoding()
     return "\n\n".join(parts) + "\n"

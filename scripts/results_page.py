@@ -6,12 +6,15 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from claims import Claim, Comparison, collect, judge
+from claims import Comparison, collect, judge
 from reasons import reason
 
 from vanhove.evaluation.measurement import PER_MATERIAL
-from vanhove.experiments.comparison import LARGE_RELATIVE, LARGE_SPREADS
+from vanhove.experiments.backlog import backlog
+from vanhove.experiments.comparison import LARGE_RELATIVE, LARGE_SPREADS, published_numbers
+from vanhove.papers.claims import Claim
 from vanhove.papers.definitions import EXPERIMENTS
+from vanhove.papers.table import Column
 from vanhove.results import read_result
 from vanhove.runs.catalog import CATALOG, run_config
 from vanhove.runs.checkpoint import build_model
@@ -271,17 +274,19 @@ def _comparison(comparison: Comparison) -> list[str]:
 def _experiment(
     name: str, result: dict, heading: str = "##", figures: str = "figures"
 ) -> list[str]:
+    """A table; rows that were never trained are those of its definition."""
     columns = result["columns"]
     comparable = any(row["distance"] for row in result["rows"])
+    shown = _rows(name, result)
     rows = []
-    for row in result["rows"]:
+    for row in shown:
         published = row["published"] or {"values": {}, "spread": {}}
         cells = []
         for column in columns:
             key, digits = column["key"], column["digits"]
             ours = _number((row["mean"] or {}).get(key), (row["std"] or {}).get(key), digits)
             there = _number(published["values"].get(key), published["spread"].get(key), digits)
-            absent = "" if row["mean"] else "not run"
+            absent = "" if row["mean"] else "not run"  # why: `_waiting`
             cells.append((ours or absent) + (f"<br>*{there}*" if there else ""))
         line = [row["label"], str(len(row["seeds"])) if row["seeds"] else "", *cells]
         if comparable:
@@ -295,13 +300,14 @@ def _experiment(
     if comparable:
         header.append("distance")
     printed = (
-        "; ours, and below it *as printed*" if any(r["published"] for r in result["rows"]) else ""
+        "; ours, and below it *as printed*" if any(r["published"] for r in shown) else ""
     )
     size = ""
     if "n_materials" in result:
         dataset = result["dataset"]
         size = (
-            f" {result['n_materials']} test crystals of `{dataset['name']}` (data hash "
+            f" {result['n_materials']} test crystals of `{dataset['name']}`, "
+            f"{dataset['n_train']} to train on, {dataset['n_valid']} to choose on (data hash "
             f"`{dataset['hash'][:16]}`, split hash `{dataset['split_hash'][:16]}`)."
         )
     parts = [
@@ -309,7 +315,7 @@ def _experiment(
         f"`vanhove reproduce {name}`{printed}.{size}",
         *(f"**{sentence}**" for sentence in result.get("unbeaten", ())),
         _table(header, rows),
-        "\n".join(f"- {note}" for note in result["notes"]),
+        "\n".join(f"- {note}" for note in [*result["notes"], *_waiting(name)]),
     ]
     above = {run_of(model) for model in CATALOG.trained_on(BENCHMARK)}
     reasons: dict[str, list[str]] = {}
@@ -326,6 +332,40 @@ def _experiment(
         if (FIGURES / file).exists()
     ]
     return parts
+
+
+def not_run(name: str) -> dict:
+    """What stands for the result of a table that nothing was trained for."""
+    experiment = EXPERIMENTS[name]
+    columns = [vars(column) for column in experiment.columns]
+    content = {"rows": [], "columns": columns, "figures": [], "notes": list(experiment.notes)}
+    return {"title": experiment.title, **content}
+
+
+def _rows(name: str, result: dict) -> list[dict]:
+    """The rows of the definition, with what was measured of them."""
+    experiment = EXPERIMENTS[name]
+    measured = {(row["label"], row["run"]): row for row in result["rows"]}
+    columns = [Column(**column) for column in result["columns"]]
+    rows = []
+    for row in experiment.rows:
+        published = published_numbers(row, columns)
+        empty = {"label": row.label, "run": row.run, "seeds": [], "mean": None, "std": None}
+        empty |= {"published": published and published.to_json(), "distance": {}}
+        rows.append(measured.get((row.label, row.run), empty))
+    return rows
+
+
+def _waiting(name: str) -> list[str]:
+    """Of each row that lacks seeds: why, and what they cost; rows of one reason together."""
+    if EXPERIMENTS[name].kind != "metrics":
+        return []
+    found: dict[str, list[str]] = {}
+    for row in backlog(RESULTS, [name])[0].rows:
+        if row.wait:
+            begun = f"has {len(row.seeds)}" if row.seeds else "not run"
+            found.setdefault(f"{begun}; {row.wait}", []).append(row.label)
+    return [f"{'; '.join(labels)}: {why}." for why, labels in found.items()]
 
 
 def _decoding() -> list[str]:

@@ -75,6 +75,8 @@ def test_an_empty_folder_lacks_everything(tmp_path):
     assert all(row.missing == (0, 1, 2) and not row.is_known for row in table.rows)
     text = backlog_table([table])
     assert f"{table.n_missing} runs are missing" in text
+    assert f"{len(table.rows)} rows not run, {len(table.rows)} wait and 0 will not run" in text
+    assert text.endswith("\n0 rows of claims with fewer than 3 seeds")
     with pytest.raises(ConfigError, match="'tabel' is no table; allowed: dostransformer-table1"):
         backlog(tmp_path, ["tabel"])
 
@@ -95,6 +97,26 @@ def test_a_table_knows_its_seeds_and_times(tmp_path, done):
     assert states["mlp"].is_known
     assert states["e3nn"].missing == (0, 1, 2)
     assert states["e3nn"].seconds == 60.0
+
+
+def test_a_row_that_will_not_run_says_why(tmp_path, monkeypatch):
+    experiment = find_experiment(NAME)
+    first, *others = experiment.rows
+    excepted = replace(experiment, rows=(replace(first, not_run="58 core-hours"), *others))
+    monkeypatch.setitem(module.EXPERIMENTS, NAME, excepted)
+    (table,) = backlog(tmp_path, [NAME])
+    assert (table.rows[0].missing, table.rows[0].wait) == ((), "58 core-hours")
+    assert table.rows[1].wait == "waits for computing time: 3 x 10 min of one core (estimated)"
+    text = backlog_table([table])
+    assert f"{len(table.rows)} rows not run, {len(others)} wait and 1 will not run" in text
+    assert table.n_missing == 3 * len(others)
+
+
+def test_runs_of_claims_come_first(tmp_path):
+    tables = backlog(tmp_path, ["xtal2dos-table1", NAME], seeds=2)
+    order = [(row.is_claimed, seed) for _, row, seed in module._in_order(tables, set(), None)]
+    assert order == sorted(order, key=lambda one: (not one[0], one[1]))
+    assert {claimed for claimed, _ in order} == {True, False}
 
 
 def test_the_longest_comes_first_and_other_tables_share_it(tmp_path, monkeypatch):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from claims import (
     DEFAULT_RELATIVE_SPREAD,
-    Claim,
     collect,
     compare,
     judge,
     typical_spread,
 )
+
+from vanhove.papers.claims import Claim
 
 
 def run(mean: float, noise: float, seeds: int = 3, std: float | None = 0.001) -> dict:

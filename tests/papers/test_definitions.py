@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from claims import CLAIMS
 
 from vanhove.errors import ConfigError
 from vanhove.evaluation.measurement import CONVENTIONS, PER_MATERIAL
 from vanhove.experiments.figures import FIGURES
+from vanhove.papers.claims import CLAIMS
 from vanhove.papers.definitions import EXPERIMENTS
 from vanhove.papers.published import find_published, published_rows
 from vanhove.runs.catalog import CATALOG

@@ -51,15 +51,15 @@ def reproduce(
         typer.Option(
             "--status",
             help="Train nothing: show how many seeds each table of the results folder (--output) "
-            "has, and how long the missing ones take.",
+            "has, how long the missing ones take, and which rows wait or will not run, and why.",
         ),
     ] = False,
     queue: Annotated[
         bool,
         typer.Option(
             "--queue",
-            help="Train the seeds that are missing in the results folder (--output), table after "
-            "table; several processes may share the work.",
+            help="Train the seeds that are missing in the results folder (--output), those that a "
+            "claim of a paper rests on first; several processes may share the work.",
         ),
     ] = False,
     hours: Annotated[
@@ -89,14 +89,14 @@ def reproduce(
     wanted = [] if name is None else [name]
     count = backlog.SEEDS if seeds is None else len(parse_seeds(seeds))
     if status:
-        typer.echo(backlog.backlog_table(backlog.backlog(output, wanted, count)))
+        typer.echo(backlog.backlog_table(backlog.backlog(output, wanted, count), count))
         return
     if queue:
         added = backlog.work_off(
             output, wanted, seeds=count, hours=hours, runs=runs, figures=figures, quiet=quiet
         )
         typer.echo(f"{added} runs added")
-        typer.echo(backlog.backlog_table(backlog.backlog(output, wanted, count)))
+        typer.echo(backlog.backlog_table(backlog.backlog(output, wanted, count), count))
         return
     if name is None:
         for known, title in reproducible().items():

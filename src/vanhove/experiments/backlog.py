@@ -12,6 +12,7 @@ from vanhove.errors import BusyError, ConfigError
 from vanhove.experiments.earlier import Earlier, EarlierRow
 from vanhove.experiments.reproduce import reproduce
 from vanhove.experiments.trained_runs import say
+from vanhove.papers.claims import CLAIMED
 from vanhove.papers.definitions import EXPERIMENTS
 from vanhove.results import Result
 
@@ -33,6 +34,7 @@ class RowState(Result):
         seconds: that the training of one seed takes, from those that were trained, in all of them
             on one core; estimated by the median of the others where there is none.
         is_known: whether ``seconds`` was measured.
+        not_run: why it is not to be run; empty where it is.
     """
 
     table: str
@@ -42,6 +44,20 @@ class RowState(Result):
     missing: tuple[int, ...]
     seconds: float
     is_known: bool
+    not_run: str = ""
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether a claim of a paper rests on it (`vanhove.papers.claims`)."""
+        return self.run in CLAIMED
+
+    @property
+    def wait(self) -> str:
+        """What it waits for, in words; empty where nothing is missing."""
+        if self.not_run or not self.missing:
+            return self.not_run
+        cost = f"{len(self.missing)} x {self.seconds / 60:.0f} min of one core"
+        return f"waits for computing time: {cost}" + ("" if self.is_known else " (estimated)")
 
 
 @dataclass(frozen=True)
@@ -103,7 +119,7 @@ def work_off(
     figures: str | Path | None = None,
     quiet: bool = False,
 ) -> int:
-    """Train what is missing, the longest first, and add it to every table that shows it.
+    """Train what is missing, runs of claims first, and add it to every table that shows it.
 
     Several processes may do this at once: a run that another one trains is left to it. What is
     stopped continues with the next call.
@@ -142,7 +158,7 @@ def work_off(
     while True:
         tables = backlog(results, wanted, seeds)
         left = None if end is None else end - time.monotonic()
-        choice = next(_longest_first(tables, tried, left), None)
+        choice = next(_in_order(tables, tried, left), None)
         if choice is None:
             return added
         table, row, seed = choice
@@ -160,10 +176,10 @@ def work_off(
                     measure(other, same, seed, only=True)
 
 
-def _longest_first(
+def _in_order(
     tables: Sequence[TableState], tried: set[tuple[str, int]], left: float | None
 ) -> Iterator[tuple[TableState, RowState, int]]:
-    """What is missing: first seeds before second ones, and of those the longest first."""
+    """What is missing: runs of claims, then first seeds before second ones, then the longest."""
     every = [
         (table, row, seed)
         for table in tables
@@ -171,7 +187,7 @@ def _longest_first(
         for seed in row.missing
         if (row.run, seed) not in tried and (left is None or row.seconds < left)
     ]
-    yield from sorted(every, key=lambda one: (one[2], -one[1].seconds))
+    yield from sorted(every, key=lambda one: (not one[1].is_claimed, one[2], -one[1].seconds))
 
 
 def _table_state(name: str, results: Path, seeds: int) -> TableState:
@@ -191,9 +207,10 @@ def _table_state(name: str, results: Path, seeds: int) -> TableState:
                 row.label,
                 row.run,
                 there,
-                tuple(missing[: max(0, seeds - len(there))]),
+                () if row.not_run else tuple(missing[: max(0, seeds - len(there))]),
                 usual if seconds is None else seconds,
                 seconds is not None,
+                row.not_run,
             )
         )
     return TableState(name, experiment.title, experiment.page, tuple(rows))
@@ -206,15 +223,19 @@ def _seconds(found: EarlierRow | None) -> float | None:
     return statistics.median(known) if known else None
 
 
-def backlog_table(tables: Sequence[TableState]) -> str:
-    """The state of tables as text: rows, seeds, hours that are left on one core."""
+def backlog_table(tables: Sequence[TableState], seeds: int = SEEDS) -> str:
+    """The state of tables as text: rows, seeds, hours that are left on one core.
+
+    It ends with the rows that have no seed and those of claims that have too few, each with its
+    reason.
+    """
     titles = "".join(f" {title:>9s}" for title in ("rows", "done", "not run", "runs left", "hours"))
     lines = [f"{'table':34s}{titles}"]
     left: dict[tuple[str, int], float] = {}
     for table in tables:
         own = {(row.run, seed): row.seconds for row in table.rows for seed in row.missing}
         left |= own
-        done = sum(not row.missing for row in table.rows)
+        done = sum(not row.missing and not row.not_run for row in table.rows)
         none = sum(not row.seeds for row in table.rows)
         lines.append(
             f"{table.name:34s} {len(table.rows):9d} {done:9d} {none:9d} {len(own):9d} "
@@ -222,7 +243,19 @@ def backlog_table(tables: Sequence[TableState]) -> str:
         )
     hours = sum(left.values()) / 3600
     lines += ["", f"{len(left)} runs are missing, {hours:.1f} hours of one core"]
-    unknown = [row.run for table in tables for row in table.rows if not row.is_known]
-    if unknown:
-        lines.append(f"without a measured time: {', '.join(dict.fromkeys(unknown))}")
+    rows: dict[str, RowState] = {}
+    for row in (row for table in tables for row in table.rows):
+        if row.run not in rows or len(row.seeds) > len(rows[row.run].seeds):
+            rows[row.run] = row
+    for title, chosen in (
+        ("rows not run", [row for row in rows.values() if not row.seeds]),
+        (
+            f"rows of claims with fewer than {seeds} seeds",
+            [row for row in rows.values() if row.seeds and row.is_claimed and row.missing],
+        ),
+    ):
+        waiting = sum(not row.not_run for row in chosen)
+        apart = f", {waiting} wait and {len(chosen) - waiting} will not run" if chosen else ""
+        lines += ["", f"{len(chosen)} {title}{apart}"]
+        lines += [f"  {row.run:52s} {row.wait}" for row in chosen]
     return "\n".join(lines)

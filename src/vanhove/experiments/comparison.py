@@ -105,6 +105,7 @@ def compared_row(entry: MeasuredRow, runs: list[RunNumbers], columns: list[Colum
         distance={} if mean is None else _distances(mean, published, columns),
         runs=runs,
         config=config,
+        not_run=row.not_run or None,
     )
 
 

@@ -282,9 +282,6 @@ def _compared_rows(
         notes.append("Rows have different numbers of seeds; spreads stand where there are several.")
     elif counts == {1}:
         notes.append("One seed for each row: differences between rows include chance.")
-    missing = [entry.row.label for entry in measured if not entry.n_seeds]
-    if missing:
-        notes.append(f"Not run yet: {'; '.join(missing)}.")
     every = len(chosen_rows(options.name))
     if len(measured) < every:
         notes.append(f"{len(measured)} of {every} rows were asked for.")

@@ -77,6 +77,7 @@ class ComparedRow(Result):
         distance: by metric, of those that can be compared in size.
         runs: one by one.
         config: the settings of the first run.
+        not_run: why the row is not to be run; None where it is.
     """
 
     label: str
@@ -90,6 +91,7 @@ class ComparedRow(Result):
     distance: dict[str, Distance]
     runs: list[RunNumbers]
     config: Json
+    not_run: str | None = None
 
     @property
     def means(self) -> dict[str, float]:

@@ -176,7 +176,7 @@ def _row_lines(row: ComparedRow, columns: list[Column], width: int) -> list[str]
         theirs += f"{shown if there is not None else '':>26s}"
     seeds = str(len(row.seeds)) if row.seeds else ""
     if row.mean is None:
-        ours = f"{'not run':>26s}"
+        ours = f"{'not run':>26s}" + (f"  {row.not_run}" if row.not_run else "")
     lines = [f"{row.label:{width}s}{seeds:>6s}{ours}"]
     if theirs.strip():
         lines.append(f"{'  published':{width}s}{'':6s}{theirs}".rstrip())

@@ -68,6 +68,8 @@ class Row:
             model itself gives none (Mat2Spec: SumNorm with the sum of the Standard model).
         conditions: that it is measured under.
         reference: label of the row that its ratio refers to; the experiment's by default.
+        size: of the named model, where it is always this one.
+        not_run: why the row is not run, with what it would cost; empty where it is to be.
     """
 
     label: str
@@ -81,6 +83,8 @@ class Row:
     scale: Row | None = None
     conditions: Conditions = AS_THEY_ARE
     reference: str = ""
+    size: Size | None = None
+    not_run: str = ""
 
     def config(
         self,
@@ -93,15 +97,16 @@ class Row:
         """Settings of the run.
 
         Args:
-            size: of the named model.
+            size: of the named model, unless the row has its own.
             seed: of the run.
             runs: where run folders are; a fine-tuned run starts from one of them.
             quick: two epochs on the tiny data set.
         """
-        name = ("quick-" if quick else "") + self.run + ("" if size == "compact" else f"-{size}")
+        suffix = "" if self.size is not None or size == "compact" else f"-{size}"
+        name = ("quick-" if quick else "") + self.run + suffix
         settings = {**self.overrides, **(QUICK if quick else {}), "name": name}
         if self.start is None:
-            return run_config(self.model, size, settings, seed=seed)
+            return run_config(self.model, self.size or size, settings, seed=seed)
         first = self.start.config(size, seed=seed, runs=runs, quick=quick)
         fraction = QUICK_TUNING_FRACTION if quick else self.tuning_fraction
         if fraction is not None:
