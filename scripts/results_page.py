@@ -285,6 +285,9 @@ def _experiment(
         for column in columns:
             key, digits = column["key"], column["digits"]
             ours = _number((row["mean"] or {}).get(key), (row["std"] or {}).get(key), digits)
+            if key in (row.get("intervals") or {}):
+                low, high = row["intervals"][key]
+                ours += f" ({low:.{digits}f} to {high:.{digits}f})"
             there = _number(published["values"].get(key), published["spread"].get(key), digits)
             absent = "" if row["mean"] else "not run"  # why: `_waiting`
             cells.append((ours or absent) + (f"<br>*{there}*" if there else ""))
@@ -299,9 +302,7 @@ def _experiment(
     header = ["row", "seeds", *(column["title"] for column in columns)]
     if comparable:
         header.append("distance")
-    printed = (
-        "; ours, and below it *as printed*" if any(r["published"] for r in shown) else ""
-    )
+    printed = "; ours, and below it *as printed*" if any(r["published"] for r in shown) else ""
     size = ""
     if "n_materials" in result:
         dataset = result["dataset"]
@@ -326,12 +327,39 @@ def _experiment(
     if reasons:
         parts.append("Why they differ (the others: results-phonon.md):")
         parts.append(_bullets(reasons))
+    parts += _discovery(result.get("discovery"))
     parts += [
         f"![{result['title']}]({figures}/{file})"
         for file in result["figures"]
         if (FIGURES / file).exists()
     ]
     return parts
+
+
+def _discovery(found: dict | None) -> list[str]:
+    """How many candidates there were, what the checker is worth, and who was found."""
+    if found is None:
+        return []
+    agreed = found["checker_on_labels"]
+    scores = ", ".join(
+        f"{key} {_number(agreed[key], None, 2) or 'undefined'}" for key in ("precision", "recall")
+    )
+    rows = [
+        [
+            entry["id"],
+            entry["formula"],
+            "yes" if entry["confirmed"] else "no",
+            "; ".join(f"`{run}`" for run in entry["named_by"]) or "none",
+        ]
+        for entry in found["candidates"]
+    ]
+    return [
+        f"{found['n_candidates']} candidates, {found['n_true']} of them with the gap by "
+        f"`{found['checker']}`. Against the {agreed['n_materials']:.0f} labels of the validation "
+        f"and test parts ({agreed['n_true']:.0f} with the gap, {agreed['n_predicted']:.0f} found, "
+        f"{agreed['n_found']:.0f} of them right) the checker has {scores}.",
+        _table(["candidate", "formula", "confirmed", "named by"], rows),
+    ]
 
 
 def not_run(name: str) -> dict:

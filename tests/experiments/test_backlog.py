@@ -71,11 +71,14 @@ def test_other_settings_are_other_runs(done, mlp):
 
 def test_an_empty_folder_lacks_everything(tmp_path):
     (table,) = backlog(tmp_path, [NAME])
-    assert table.n_missing == 3 * len(find_experiment(NAME).rows)
-    assert all(row.missing == (0, 1, 2) and not row.is_known for row in table.rows)
+    wanted = chosen_rows(NAME)
+    assert table.n_missing == 3 * len(wanted)
+    missing = [row.label for row in table.rows if row.missing == (0, 1, 2)]
+    assert missing == [row.label for row in wanted]
     text = backlog_table([table])
     assert f"{table.n_missing} runs are missing" in text
-    assert f"{len(table.rows)} rows not run, {len(table.rows)} wait and 0 will not run" in text
+    never = len(table.rows) - len(wanted)
+    assert f"{len(table.rows)} rows not run, {len(wanted)} wait and {never} will not run" in text
     assert text.endswith("\n0 rows of claims with fewer than 3 seeds")
     with pytest.raises(ConfigError, match="'tabel' is no table; allowed: dostransformer-table1"):
         backlog(tmp_path, ["tabel"])
@@ -101,7 +104,7 @@ def test_a_table_knows_its_seeds_and_times(tmp_path, done):
 
 def test_a_row_that_will_not_run_says_why(tmp_path, monkeypatch):
     experiment = find_experiment(NAME)
-    first, *others = experiment.rows
+    first, *others = chosen_rows(NAME)
     excepted = replace(experiment, rows=(replace(first, not_run="58 core-hours"), *others))
     monkeypatch.setitem(module.EXPERIMENTS, NAME, excepted)
     (table,) = backlog(tmp_path, [NAME])
@@ -129,9 +132,9 @@ def test_the_longest_comes_first_and_other_tables_share_it(tmp_path, monkeypatch
 
     monkeypatch.setattr(module, "reproduce", record)
     wanted = [NAME, "dostransformer-table10"]
-    assert work_off(tmp_path, wanted, seeds=1, quiet=True) == 8
+    assert work_off(tmp_path, wanted, seeds=1, quiet=True) == 9
     trained = [call[:3] for call in calls if not call[3]]
-    assert len(trained) == len(set(trained)) == 9
+    assert len(trained) == len(set(trained)) == 10
     assert ("dostransformer-table10", "DOSTransformer", 0, True) in calls
     assert work_off(tmp_path, wanted, hours=0, quiet=True) == 0
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vanhove.crystal.graph import Batch
-from vanhove.embeddings.encoder import LatentEncoder, mean_of_atoms, perceptron
+from vanhove.embeddings.encoder import latent_encoder, mean_of_atoms, perceptron
 from vanhove.embeddings.objective import Objective
 from vanhove.embeddings.settings import EmbeddingSettings
 from vanhove.embeddings.views import random_view
@@ -32,7 +32,7 @@ class Contrast(Objective):
         super().__init__()
         self.settings = settings
         dim, hidden = settings.latent_dim, settings.hidden_dim
-        self.encoder = LatentEncoder(settings, dim)
+        self.encoder = latent_encoder(settings, dim)
         self.projection = perceptron(dim, hidden, dim)
 
     def latents(self, batch: Batch) -> Tensor:

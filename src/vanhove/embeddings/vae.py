@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from vanhove.crystal.elements import N_ELEMENTS
 from vanhove.crystal.graph import Batch
 from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS
-from vanhove.embeddings.encoder import LatentEncoder, mean_of_atoms, perceptron
+from vanhove.embeddings.encoder import latent_encoder, mean_of_atoms, perceptron
 from vanhove.embeddings.objective import Objective
 from vanhove.embeddings.settings import EmbeddingSettings
 from vanhove.embeddings.views import hidden_atoms
@@ -57,7 +57,7 @@ class CrystalVAE(Objective):
         super().__init__()
         self.settings = settings
         dim, hidden = settings.latent_dim, settings.hidden_dim
-        self.encoder = LatentEncoder(settings, 2 * dim)
+        self.encoder = latent_encoder(settings, 2 * dim)
         self.atom_decoder = perceptron(dim, hidden, sum(ATOM_PARTS.values()))
         self.crystal_decoder = perceptron(dim, hidden, sum(CRYSTAL_PARTS.values()))
         self.basis = GaussianBasis(N_SHELLS, settings.graph.cutoff)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vanhove.crystal.symmetry import CRYSTAL_SYSTEMS, crystal_system_of, space_group
+from vanhove.datasets.dataset import SpectrumDataset
 from vanhove.evaluation.baselines import spectrum_constants
 from vanhove.evaluation.measurement import CONVENTIONS, Measurement
 from vanhove.evaluation.validity import ValidityTest
@@ -36,6 +37,16 @@ def baseline_rows(
     """
     whole = config.data.model_copy(update={"train_fraction": None})
     dataset = load_run_data(config.model_copy(update={"data": whole}))
+    return baselines_of(dataset, ids, columns, tests)
+
+
+def baselines_of(
+    dataset: SpectrumDataset,
+    ids: Sequence[str],
+    columns: Sequence[Column],
+    tests: Sequence[ValidityTest],
+) -> list[BaselineRow]:
+    """`baseline_rows` of a data set that is there; arguments as there."""
     place = {name: row for row, name in enumerate(dataset.ids)}
     rows = np.array([place[name] for name in ids])
     crystals = [dataset.crystals[row] for row in rows]

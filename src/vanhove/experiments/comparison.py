@@ -106,6 +106,7 @@ def compared_row(entry: MeasuredRow, runs: list[RunNumbers], columns: list[Colum
         runs=runs,
         config=config,
         not_run=row.not_run or None,
+        key=row.key,
     )
 
 

@@ -25,12 +25,15 @@ class EarlierRow:
         config: settings, plain JSON.
         n_parameters: of the model.
         per_material: mean errors over these seeds, as NAME.json holds them; None where it has none.
+        examples, relative_errors: of its predictions, likewise.
     """
 
     runs: tuple[RunNumbers, ...]
     config: Json
     n_parameters: int | None
     per_material: Mapping[str, Sequence[float | None]] | None
+    examples: Sequence[Json] | None = None
+    relative_errors: Json | None = None
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -79,6 +82,9 @@ class Earlier:
                 tuple(RunNumbers(**run) for run in content["runs"]),
                 content["config"],
                 content["n_parameters"],
-                self.content.get("per_material", {}).get(row.key),
+                *(
+                    self.content.get(what, {}).get(row.key)
+                    for what in ("per_material", "examples", "relative_errors")
+                ),
             )
         return None

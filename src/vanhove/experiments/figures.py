@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vanhove.atomic import write_bytes
-from vanhove.evaluation.measurement import Measurement
+from vanhove.experiments.examples import RELATIVE_ERRORS
 from vanhove.experiments.results import NOTHING_PRINTED, TableResult
 from vanhove.spectra.plotting import ACCENT_COLOUR, COLOUR, REFERENCE_COLOUR, TEXT_COLOUR, png
 
@@ -18,12 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Runs = Mapping[str, Sequence[Measurement]]
-
 QUINTILES = ("best fifth", "second", "middle", "fourth", "worst fifth")
 
 
-def dots(result: TableResult, runs: Runs) -> Figure | None:
+def dots(result: TableResult) -> Figure | None:
     """Each column as a panel, each row as a line: ours with its spread, and the published number.
 
     None when nothing was measured.
@@ -61,7 +59,7 @@ def dots(result: TableResult, runs: Runs) -> Figure | None:
     return drawing
 
 
-def beta(result: TableResult, runs: Runs) -> Figure | None:
+def beta(result: TableResult) -> Figure | None:
     """Each column over the weight of the system loss; None when nothing was measured."""
     rows = [row for row in result.rows if row.mean]
     if not rows:
@@ -81,7 +79,7 @@ def beta(result: TableResult, runs: Runs) -> Figure | None:
     return drawing
 
 
-def fractions(result: TableResult, runs: Runs) -> Figure | None:
+def fractions(result: TableResult) -> Figure | None:
     """DOSTransformer's figure 6: each column over the part of the held-out crystals tuned on.
 
     Grey: without fine-tuning. None when nothing was measured.
@@ -116,7 +114,7 @@ def fractions(result: TableResult, runs: Runs) -> Figure | None:
     return drawing
 
 
-def sizes(result: TableResult, runs: Runs) -> Figure | None:
+def sizes(result: TableResult) -> Figure | None:
     """Each column over the part of the training set; None when nothing was measured."""
     rows = [row for row in result.rows if row.mean]
     if not rows:
@@ -136,85 +134,117 @@ def sizes(result: TableResult, runs: Runs) -> Figure | None:
     return drawing
 
 
-def quintiles(result: TableResult, runs: Runs) -> Figure | None:
+def quintiles(result: TableResult) -> Figure | None:
     """Mat2Spec's figure: test crystals in fifths by error, the typical one of each, true and ours.
 
-    For Mat2Spec with SumNorm-KL and for DOSTransformer, or, without both, the first measured row.
-    None when nothing was measured.
+    A line of panels for each row whose examples the result holds. None where it holds none.
     """
-    wanted = [name for name in ("mat2spec-sum-kl", "dostransformer") if runs.get(name)]
-    wanted = wanted or [name for name in runs if runs[name]][:1]
-    if not wanted:
+    rows = [row for row in result.rows if row.key in (result.examples or {})]
+    if not rows or result.examples is None:
         return None
-    drawing = _figure(10.5, 1.9 * len(wanted) + 0.5, result, "grey: true, blue: predicted")
-    panels = drawing.subplots(len(wanted), 5, sharex=True, sharey=True, squeeze=False)
-    for line, name in zip(panels, wanted, strict=True):
-        run = runs[name][0]
-        errors = run.per_material()["mae"]
-        for axes, title, group in zip(
-            line, QUINTILES, np.array_split(np.argsort(errors), 5), strict=True
-        ):
-            typical = group[len(group) // 2]
-            axes.fill_between(run.grid, run.target[typical], color=REFERENCE_COLOUR, alpha=0.4)
-            axes.plot(run.grid, run.prediction[typical], color=COLOUR, linewidth=1.4)
-            axis = "frequency (cm⁻¹)" if run.unit == "cm-1" else "energy (eV)"
-            _style(axes, axis if name == wanted[-1] else "")
+    drawing = _figure(10.5, 1.9 * len(rows) + 0.5, result, "grey: true, blue: predicted")
+    panels = drawing.subplots(len(rows), 5, sharex=True, sharey=True, squeeze=False)
+    grid = np.array(result.examples[rows[0].key][0].grid)
+    axis = "frequency (cm⁻¹)" if grid.max() > 50 else "energy (eV)"
+    for line, row in zip(panels, rows, strict=True):
+        for axes, title, example in zip(line, QUINTILES, result.examples[row.key], strict=True):
+            axes.fill_between(grid, example.target, color=REFERENCE_COLOUR, alpha=0.4)
+            axes.plot(grid, example.prediction, color=COLOUR, linewidth=1.4)
+            _style(axes, axis if row is rows[-1] else "")
             axes.set_title(
-                f"{title}: {run.ids[typical]}, MAE {errors[typical]:.3f}",
+                f"{title}: {example.id}, MAE {example.mae:.3f}",
                 fontsize=7,
                 color=TEXT_COLOUR,
                 loc="left",
             )
-        line[0].set_ylabel(name, fontsize=8, color=TEXT_COLOUR)
+        line[0].set_ylabel(row.label, fontsize=7, color=TEXT_COLOUR)
     return drawing
 
 
-def relative_errors(result: TableResult, runs: Runs) -> Figure | None:
+def relative_errors(result: TableResult) -> Figure | None:
     """Mat2Spec's box plot: relative errors of C_V(300 K) and of the mean frequency, row by row.
 
-    Boxes hold the middle half of the test crystals, whiskers 5 to 95 %. None when nothing was
-    measured.
+    Boxes hold the middle half of the test crystals, whiskers 5 to 95 %. None where the result
+    holds no such errors.
     """
-    measured = [row for row in result.rows if runs.get(row.run)]
-    if not measured:
+    known = result.relative_errors or {}
+    rows = [row for row in result.rows if row.key in known]
+    if not rows:
         return None
-    drawing = _figure(8.5, 1.2 + 0.34 * len(measured), result)
+    drawing = _figure(8.5, 1.2 + 0.34 * len(rows), result)
     panels = drawing.subplots(1, 2, sharey=True)
-    for axes, title, kind in zip(
-        panels,
-        ("relative error of C_V(300 K) (%)", "relative error of the mean frequency (%)"),
-        (Measurement.capacities, Measurement.frequencies),
-        strict=True,
-    ):
-        errors = []
-        for row in measured:
-            pairs = [kind(run) for run in runs[row.run]]
-            errors.append(np.concatenate([100 * (ours - true) / true for true, ours in pairs]))
-        axes.boxplot(
-            errors[::-1],
-            orientation="horizontal",
-            whis=(5, 95),
-            showfliers=False,
-            medianprops={"color": COLOUR},
-        )
+    for axes, (key, title) in zip(panels, RELATIVE_ERRORS.items(), strict=True):
+        names = ("whislo", "q1", "med", "q3", "whishi")
+        boxes = [dict(zip(names, known[row.key][key], strict=True)) for row in rows[::-1]]
+        axes.bxp(boxes, orientation="horizontal", showfliers=False, medianprops={"color": COLOUR})
         axes.axvline(0, color=REFERENCE_COLOUR, linewidth=0.8)
-        _style(axes, title)
-    panels[0].set_yticks(
-        range(1, len(measured) + 1), [row.label for row in measured][::-1], fontsize=8
-    )
+        _style(axes, f"relative error of {title} (%)")
+    panels[0].set_yticks(range(1, len(rows) + 1), [row.label for row in rows][::-1], fontsize=8)
     return drawing
 
 
-FIGURES: dict[str, Callable[[TableResult, Runs], Figure | None]] = {
+def groups(result: TableResult) -> Figure | None:
+    """DOSTransformer's figure 5: errors of crystals with and without transition metals.
+
+    Lines are 95 % intervals over the crystals. None when nothing was measured.
+    """
+    rows = [row for row in result.rows if row.mean]
+    if not rows:
+        return None
+    drawing = _figure(7.0, 1.2 + 0.4 * len(rows), result)
+    axes = drawing.subplots()
+    places = np.arange(len(rows))[::-1]
+    for column, colour, shift in zip(
+        result.columns, (COLOUR, ACCENT_COLOUR), (0.12, -0.12), strict=True
+    ):
+        values = np.array([row.means[column.key] for row in rows])
+        ends = np.array([(row.intervals or {})[column.key] for row in rows])
+        spread = np.abs(ends.T - values)
+        axes.errorbar(
+            values, places + shift, xerr=spread, fmt="o", color=colour, label=column.title
+        )
+    axes.set_yticks(places, [row.label for row in rows], fontsize=8)
+    axes.legend(fontsize=7, frameon=False)
+    _style(axes, "mean over crystals")
+    return drawing
+
+
+def discoveries(result: TableResult) -> Figure | None:
+    """Densities of the candidates that most models name, by the model and by the checker."""
+    listed = (result.discovery or {}).get("candidates", ())
+    shown = [entry for entry in listed if len(entry.get("densities", {})) > 1]
+    if not shown:
+        return None
+    from vanhove.spectra.grids import MAT2SPEC_ELECTRON_GRID
+
+    drawing = _figure(10.5, 1.9 * -(-len(shown) // 3) + 0.5, result, "grey: checker, blue: model")
+    panels = drawing.subplots(-(-len(shown) // 3), 3, sharex=True, squeeze=False).ravel()
+    for axes, entry in zip(panels, shown, strict=False):
+        checker, model = list(entry["densities"].values())[:2]
+        axes.fill_between(MAT2SPEC_ELECTRON_GRID, checker, color=REFERENCE_COLOUR, alpha=0.4)
+        axes.plot(MAT2SPEC_ELECTRON_GRID, model, color=COLOUR, linewidth=1.4)
+        _style(axes, "energy (eV), gap left out")
+        verdict = "confirmed" if entry["confirmed"] else "not confirmed"
+        axes.set_title(
+            f"{entry['formula']}, {entry['id']}: {verdict}", fontsize=7, color=TEXT_COLOUR
+        )
+    for axes in panels[len(shown) :]:
+        axes.set_visible(False)
+    return drawing
+
+
+FIGURES: dict[str, Callable[[TableResult], Figure | None]] = {
     "dots": dots,
     "beta": beta,
     "fractions": fractions,
     "sizes": sizes,
     "quintiles": quintiles,
     "relative_errors": relative_errors,
+    "groups": groups,
+    "discoveries": discoveries,
 }
 OF_PREDICTIONS = ("quintiles", "relative_errors")
-"""Figures that need the predictions of the runs, not only their numbers."""
+"""Figures of what a result keeps of predictions; files of earlier versions hold none of it."""
 
 
 def write_figure(drawing: Figure, path: Path) -> None:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vanhove.experiments.comparison import MeasuredRow
 from vanhove.experiments.results import TableResult
 from vanhove.papers.table import Experiment
 from vanhove.results import write_result
 
 
 def write_table(
-    result: TableResult,
-    experiment: Experiment,
-    measured: Sequence[MeasuredRow],
-    output: Path,
-    figures: Path,
+    result: TableResult, experiment: Experiment, output: Path, figures: Path
 ) -> TableResult:
     """Write all files; the result with the names of the figures.
 
@@ -27,11 +21,12 @@ def write_table(
     from vanhove.experiments.figures import FIGURES, OF_PREDICTIONS, write_figure
 
     names = []
-    gone = any(entry.earlier and not entry.runs for entry in measured)
+    kept = result.examples or {}
+    gone = any(row.seeds and row.key not in kept for row in result.rows)
     for name in experiment.figures:
         path = figures / f"{result.stem}-{name.replace('_', '-')}.png"
         if not (gone and name in OF_PREDICTIONS and path.exists()):
-            drawing = FIGURES[name](result, {entry.row.key: entry.runs for entry in measured})
+            drawing = FIGURES[name](result)
             if drawing is None:
                 continue
             write_figure(drawing, path)

@@ -22,7 +22,10 @@ from vanhove.experiments.comparison import (
     errors_per_material,
     run_numbers,
 )
+from vanhove.experiments.discovery import discovered_rows
 from vanhove.experiments.earlier import Earlier, EarlierRow
+from vanhove.experiments.examples import examples_of, relative_errors_of
+from vanhove.experiments.grouped_table import grouped_rows
 from vanhove.experiments.options import Options, TableOptions
 from vanhove.experiments.output import write_table
 from vanhove.experiments.results import (
@@ -34,7 +37,7 @@ from vanhove.experiments.results import (
 from vanhove.experiments.timed_table import timed_rows
 from vanhove.experiments.trained_runs import has_run, say
 from vanhove.papers.definitions import EXPERIMENTS, chosen_rows, find_experiment
-from vanhove.papers.table import Experiment, Row
+from vanhove.papers.table import Experiment, Kind, Row
 from vanhove.results import Json
 from vanhove.runs.catalog import Size
 from vanhove.runs.config import RunConfig
@@ -126,8 +129,9 @@ def reproduce_table(name: str, rows: Sequence[str], size: Size, options: Options
     chosen = chosen_rows(name, list(rows))
     options = TableOptions(name=name, size=size, **vars(options))
     with _few_threads(options.quick):
-        if experiment.kind == "timing":
-            return _written(experiment, timed_rows(experiment, chosen, options), [], options)
+        if experiment.kind in _OTHER_KINDS:
+            content = _OTHER_KINDS[experiment.kind](experiment, chosen, options)
+            return _written(experiment, content, options)
         earlier = _earlier(experiment, options)
         for row in chosen:
             say(f"row {row.label}", options.quiet)
@@ -139,15 +143,19 @@ def reproduce_table(name: str, rows: Sequence[str], size: Size, options: Options
             earlier = _earlier(experiment, options)
             whole = list(experiment.rows) if earlier else chosen
             measured = _measured_rows(whole, chosen, options, earlier)
-            finished = replace(options, measured_only=True)
-            beside = _measured_rows(experiment.beside, experiment.beside, finished, None)
             content = _compared_rows(experiment, measured, options, earlier)
-            return _written(experiment, content, [*measured, *beside], options)
+            return _written(experiment, content, options)
 
 
-def _written(
-    experiment: Experiment, content: Json, measured: list[MeasuredRow], options: TableOptions
-) -> TableResult:
+_OTHER_KINDS: dict[Kind, Callable[[Experiment, list[Row], TableOptions], Json]] = {
+    "timing": timed_rows,
+    "discovery": discovered_rows,
+    "groups": grouped_rows,
+}
+"""How tables are made whose numbers are not those of runs on the test part."""
+
+
+def _written(experiment: Experiment, content: Json, options: TableOptions) -> TableResult:
     """The result, written with its figures."""
     result = TableResult(
         experiment=options.name,
@@ -161,7 +169,7 @@ def _written(
         **circumstances(),
         figures=[],
     )
-    return write_table(result, experiment, measured, options.output, options.figure_folder)
+    return write_table(result, experiment, options.output, options.figure_folder)
 
 
 def _earlier(experiment: Experiment, options: TableOptions) -> Earlier | None:
@@ -319,6 +327,8 @@ def _data(present: list[MeasuredRow], config: RunConfig, earlier: Earlier | None
         "ids": ids,
         "per_material_conventions": PER_MATERIAL,
         "per_material": {entry.row.key: errors_per_material(entry) for entry in present},
+        "examples": examples_of(present),
+        "relative_errors": relative_errors_of(present) or None,
     }
 
 

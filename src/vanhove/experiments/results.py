@@ -69,7 +69,7 @@ class ComparedRow(Result):
     """A row of a table; without runs, means and spreads are None.
 
     Attributes:
-        label, model, run: of the `Row`.
+        label, model, run, key: of the `Row`.
         seeds: of the runs.
         n_parameters: of the model; None where it was not trained.
         mean, std: metrics over the runs, and sample standard deviations (None for a single run).
@@ -78,6 +78,7 @@ class ComparedRow(Result):
         runs: one by one.
         config: the settings of the first run.
         not_run: why the row is not to be run; None where it is.
+        intervals: of means over materials, 95 %; None where seeds tell the spread.
     """
 
     label: str
@@ -92,6 +93,8 @@ class ComparedRow(Result):
     runs: list[RunNumbers]
     config: Json
     not_run: str | None = None
+    key: str = ""
+    intervals: dict[str, tuple[float, float]] | None = None
 
     @property
     def means(self) -> dict[str, float]:
@@ -115,6 +118,23 @@ class BaselineRow(Result):
 
     label: str
     mean: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Example(Result):
+    """The typical crystal of a fifth of the test crystals, as a run predicts it.
+
+    Attributes:
+        id: of the material.
+        mae: of its spectrum.
+        grid, target, prediction: in the unit and scale of the data, ``[n_points]``.
+    """
+
+    id: str
+    mae: float
+    grid: list[float]
+    target: list[float]
+    prediction: list[float]
 
 
 @dataclass(frozen=True)
@@ -158,9 +178,13 @@ class TableResult(Result):
         ids: of the materials.
         per_material_conventions: what each number of ``per_material`` is.
         per_material: by row and metric, means over its runs, in the order of ``ids``.
+        examples: by row, typical predictions of its first run, from the best fifth to the worst.
+        relative_errors: by row and quantity, 5, 25, 50, 75 and 95 % of the errors, in percent.
         data_notes: what a reader has to know of the data; also in ``notes``.
         baselines: what every model must beat.
         unbeaten: a sentence for each column in which no model does.
+        discovery: of a table of discovery: how many candidates, what the checker is worth, and
+            which candidates were found (`vanhove.experiments.discovery`).
         versions: of vanhove, torch and Python.
         machine: processor, and whether a GPU was there.
         figures: names of the files.
@@ -182,9 +206,12 @@ class TableResult(Result):
     ids: list[str] | None = None
     per_material_conventions: dict[str, str] | None = None
     per_material: dict[str, dict[str, list[float | None]]] | None = None
+    examples: dict[str, list[Example]] | None = None
+    relative_errors: Json | None = None
     data_notes: list[str] | None = None
     baselines: list[BaselineRow] | None = None
     unbeaten: list[str] | None = None
+    discovery: Json | None = None
     versions: dict[str, str]
     machine: str
     figures: list[str]

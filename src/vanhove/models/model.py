@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vanhove.crystal.graph import Batch, CrystalGraph, collate
 from vanhove.errors import ConfigError
 from vanhove.models.atom_features import AtomFeatures
+from vanhove.models.atom_latents import AtomLatents, LatentShape
 from vanhove.models.crystal_system import CrystalSystemSettings, CrystalSystemVector
 from vanhove.models.decoders.decoder import Decoder, Outputs
 from vanhove.models.decoders.dostransformer import DOSTransformerSettings
@@ -30,7 +31,14 @@ class ModelSettings(Settings):
     crystal_system: CrystalSystemSettings = CrystalSystemSettings()
     output: OutputKind = Field("raw", description="normalisation of the predicted spectrum")
     trainable_features: bool = Field(
-        False, description="train the element tables of encoder.atom_features as well"
+        False,
+        description="train the element tables of encoder.atom_features, and the encoders of "
+        "atom_latents, as well",
+    )
+    atom_latents: tuple[str, ...] = Field(
+        (),
+        description="embeddings, shipped or files of vanhove embed, whose encoders give each atom "
+        "of the structure a vector, joined to its element's",
     )
 
 
@@ -42,6 +50,7 @@ class SpectrumModel(nn.Module):
         cutoff: of the graphs it will see, angstrom.
         grid: it is trained on.
         table_width: of the stored element table, when weights will be loaded into the model.
+        latents: of the stored encoders of atoms, likewise.
     """
 
     def __init__(
@@ -50,6 +59,7 @@ class SpectrumModel(nn.Module):
         cutoff: float,
         grid: Sequence[float],
         table_width: int | None = None,
+        latents: Sequence[LatentShape] | None = None,
     ):
         super().__init__()
         self.settings = settings
@@ -60,9 +70,16 @@ class SpectrumModel(nn.Module):
         self.atom_features = AtomFeatures(
             settings.encoder.atom_features, settings.trainable_features, table_width
         )
+        atom_dim = self.atom_features.dim + (self.system.dim if self.system_at_atoms else 0)
+        self.atom_latents = None
+        if settings.atom_latents:
+            self.atom_latents = AtomLatents(
+                settings.atom_latents, cutoff, settings.trainable_features, latents
+            )
+            atom_dim += self.atom_latents.dim
         self.encoder = ENCODERS[settings.encoder.name](
             settings.encoder,
-            atom_dim=self.atom_features.dim + (self.system.dim if self.system_at_atoms else 0),
+            atom_dim=atom_dim,
             cutoff=cutoff,
         )
         decoder = DECODERS[settings.decoder.name]
@@ -95,6 +112,8 @@ class SpectrumModel(nn.Module):
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Atom states ``[n_atoms_total, d]`` and what the decoder knows of the crystal system."""
         features = self.atom_features(batch.atomic_numbers)
+        if self.atom_latents is not None:
+            features = torch.cat([features, self.atom_latents(batch).to(features.dtype)], dim=-1)
         system = self.system(batch.crystal_system).to(features.dtype)
         if self.system_at_atoms:
             features = torch.cat([features, system[batch.crystal_of_atom]], dim=-1)

@@ -47,7 +47,6 @@ class _Reader:
         return {
             name: Experiment(
                 rows=tuple(self.row(row, table.get("paper")) for row in table["rows"]),
-                beside=tuple(self.row(row, table.get("paper")) for row in table.get("beside", ())),
                 columns=tuple(columns[column] for column in table["columns"]),
                 notes=tuple(notes.get(note, note) for note in table.get("notes", ())),
                 **{key: _plain(value) for key, value in table.items() if key not in _BUILT},
@@ -84,7 +83,7 @@ class _Reader:
         return Row(label, model, name, overrides, **own, **row)
 
 
-_BUILT = ("rows", "beside", "columns", "notes", "paper")
+_BUILT = ("rows", "columns", "notes", "paper")
 
 
 def _plain(value: Any) -> Any:
@@ -117,12 +116,14 @@ def find_experiment(name: str) -> Experiment:
 def chosen_rows(name: str, wanted: list[str] | None = None) -> list[Row]:
     """The rows of an experiment with the given labels or run names, in the paper's order.
 
+    Without names all but those that are not to be run.
+
     Raises:
         ConfigError: an unknown row.
     """
     rows = list(find_experiment(name).rows)
     if not wanted:
-        return rows
+        return [row for row in rows if not row.not_run]
     names = {label for row in rows for label in (row.label.lower(), row.run.lower())}
     for word in wanted:
         if word.lower() not in names:

@@ -14,7 +14,7 @@ from vanhove.runs.config import RunConfig, Trainable
 from vanhove.runs.folder import run_folder
 from vanhove.training.start import tuned
 
-Kind = Literal["metrics", "timing"]
+Kind = Literal["metrics", "timing", "discovery", "groups"]
 Page = Literal["phonon", "transfer", "electron", "studies", "embeddings"]
 
 QUICK: dict[str, object] = {
@@ -134,9 +134,10 @@ class Experiment:
         columns: what is printed.
         notes: how ours differs, and what is inferred.
         figures: names of functions in `vanhove.experiments.figures`.
-        beside: more runs to show in the figures if they are there; never trained for it.
         page: the page of the documentation (and the folder of the results) it stands on.
-        kind: ``"timing"``: nothing is trained, steps are timed.
+        kind: ``"timing"``: nothing is trained, steps are timed; ``"discovery"``: the runs screen
+            crystals without labels; ``"groups"``: errors of another table, by kinds of crystals.
+        source: the table whose errors ``"groups"`` takes.
         reference: label of the row that ratios refer to.
         properties: validity tests to do, names of `vanhove.evaluation.validity.PROPERTIES`.
         common_materials: measure all rows on the test materials that they share (rows that were
@@ -149,9 +150,9 @@ class Experiment:
     columns: tuple[Column, ...]
     notes: tuple[str, ...] = ()
     figures: tuple[str, ...] = ("dots",)
-    beside: tuple[Row, ...] = ()
     page: Page = "phonon"
     kind: Kind = "metrics"
+    source: str = ""
     reference: str = ""
     properties: tuple[str, ...] = ()
     common_materials: bool = False

@@ -21,6 +21,7 @@ from torch import Tensor
 from vanhove.atomic import replacing
 from vanhove.errors import CheckpointError
 from vanhove.memory import keep_freed_memory
+from vanhove.models.atom_latents import latent_shapes
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.familiarity import Familiarity
 from vanhove.models.model import SpectrumModel
@@ -212,7 +213,10 @@ def build(info: ModelInfo, tensors: Mapping[str, Tensor]) -> SpectrumModel | Ens
     widths = [t.shape[1] for name, t in tensors.items() if name.endswith("atom_features.table")]
     width = widths[0] if widths else None
     keep_freed_memory()
-    members = [SpectrumModel(info.model, info.graph.cutoff, info.grid, width) for _ in info.seeds]
+    latents = latent_shapes(tensors) or None
+    members = [
+        SpectrumModel(info.model, info.graph.cutoff, info.grid, width, latents) for _ in info.seeds
+    ]
     if info.ensemble is None:
         return members[0]
     familiarity = Familiarity(

@@ -205,7 +205,7 @@ def _kpoints(dataset: SpectrumDataset) -> Tensor | None:
 def _check_elements(dataset: SpectrumDataset, rows: np.ndarray, config: RunConfig) -> None:
     """Raise `StructureError` for the first row with an element that has no features."""
     numbers = np.unique(np.concatenate([dataset.crystals[row].atomic_numbers for row in rows]))
-    for table in config.model.encoder.atom_features:
+    for table in (*config.model.encoder.atom_features, *config.model.atom_latents):
         if table not in ELEMENT_TABLES and not embedding_path(table).exists():
             continue  # learned, or read from a file that is gone: it is in the checkpoint
         try:
