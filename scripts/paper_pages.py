@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import bands_page
 from claims import RULE
-from results_page import _claims, _decoding, _experiment, found_metrics, not_run
+from results_page import _claims, _decoding, _experiment, _latents, found_metrics, not_run
 
 from vanhove.papers.claims import CLAIMS
 from vanhove.papers.published import PAPERS
@@ -104,6 +104,7 @@ PAGES = {
             ("Table 1", ("mat2spec-table1",)),
             ("Table 2", ("mat2spec-table2",)),
             ("Ablations", ("mat2spec-ablations-electron", "mat2spec-ablations")),
+            ("Does the latent say anything?", ("mat2spec-latent",)),
             ("Figure 3", ("mat2spec-figure3",)),
             ("Figure 4", ("mat2spec-figure4",)),
             (
@@ -157,6 +158,8 @@ def page(name: str, found: dict[str, dict]) -> str:
             parts += _experiment(experiment, result, "###", "../figures")
     if name == "xtal2dos":
         parts += _decoding()
+    if name == "mat2spec":
+        parts += _latents()
     return "\n\n".join(parts) + "\n"
 
 

@@ -61,7 +61,9 @@ def test_table_files_and_figures(reproduced):
     assert len(saved["runs"][0]["energy_mae_per_material"]) == result.n_materials
     assert result.seeds == [0, 1]
     assert result.n_nonmetals == result.n_materials
-    assert result.figures == ["bandformer-quintiles.png", "bandformer-scatter.png"]
+    assert result.figures == [
+        f"bandformer-{name}.png" for name in ("quintiles", "scatter", "violin")
+    ]
     assert all((where / name).stat().st_size > 5000 for name in result.figures)
     text = bandformer_table(result)
     assert "nearest training crystal" in text

@@ -89,6 +89,33 @@ def scatter(target: np.ndarray, prediction: np.ndarray) -> Figure:
     return drawing
 
 
+def violin(errors: np.ndarray, is_insulator: np.ndarray) -> Figure:
+    """Figure 3 of the paper: how errors of band energies spread over the test crystals.
+
+    Args:
+        errors: MAE of each crystal, eV, mean over seeds, ``[n_materials]``.
+        is_insulator: whose true bands cross no Fermi level, ``[n_materials]`` bool.
+    """
+    from matplotlib.figure import Figure
+
+    drawing = Figure(figsize=(5, 3.2), layout="constrained")
+    axes = drawing.subplots()
+    groups = {"all": errors, "non-metals": errors[is_insulator], "metals": errors[~is_insulator]}
+    groups = {name: values for name, values in groups.items() if len(values) > 1}
+    parts = axes.violinplot(list(groups.values()), showmedians=True, showextrema=True)
+    for body in parts["bodies"]:
+        body.set_facecolor(COLOUR)
+    for name in ("cmedians", "cbars", "cmins", "cmaxes"):
+        parts[name].set_color(TEXT_COLOUR)
+        parts[name].set_linewidth(0.8)
+    titles = [f"{name} ({len(values)})" for name, values in groups.items()]
+    axes.set_xticks(range(1, len(groups) + 1), titles)
+    axes.set_ylim(0)
+    axes.set_ylabel("MAE of band energies (eV)", fontsize=8, color=TEXT_COLOUR)
+    _style(axes, "test crystals")
+    return drawing
+
+
 def _style(axes: Axes, x_label: str) -> None:
     axes.set_xlabel(x_label, fontsize=8, color=TEXT_COLOUR)
     axes.spines[["top", "right"]].set_visible(False)

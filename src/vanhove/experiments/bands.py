@@ -199,7 +199,7 @@ def _draw(
     folder: Path,
     stem: str,
 ) -> list[str]:
-    from vanhove.experiments.band_figures import quintiles, scatter
+    from vanhove.experiments.band_figures import quintiles, scatter, violin
     from vanhove.experiments.figures import write_figure
 
     prediction = next(iter(predictions.values()))
@@ -208,6 +208,10 @@ def _draw(
     drawings = {
         "quintiles": quintiles(target, prediction, names, formulas),
         "scatter": scatter(target, prediction),
+        "violin": violin(
+            np.mean([energy_mae(target, own) for own in predictions.values()], axis=0),
+            ~crosses_fermi(target),
+        ),
     }
     for name, drawing in drawings.items():
         write_figure(drawing, folder / f"{stem}-{name}.png")
