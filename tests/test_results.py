@@ -17,7 +17,7 @@ DATA_OF = {
     "transfer": "phonon_jarvis_clean",
     "electron": "electron_pbe",
     "studies": "phonon_petretto",
-    "embeddings": "phonon_petretto",
+    "embeddings": ("phonon_petretto", "electron_pbe"),
 }
 RESULTS = sorted(path for page in DATA_OF for path in (ROOT / "results" / page).rglob("*.json"))
 REPRODUCED = [path for path in RESULTS if path.stem in EXPERIMENTS]
@@ -42,7 +42,8 @@ def test_reproduced_tables_are_measurements():
         metrics = {key for row in result["rows"] for key in row["mean"] or ()}
         assert set(result["conventions"]) == metrics, path
         for row in result["rows"]:
-            assert row["seeds"] == [run["seed"] for run in row["runs"]], path
+            if EXPERIMENTS[path.stem].kind not in ("groups", "discovery"):
+                assert row["seeds"] == [run["seed"] for run in row["runs"]], path
             assert row["config"]["data"]["dataset"].startswith(DATA_OF[page]), path
         if EXPERIMENTS[path.stem].kind == "metrics":
             dataset = result["dataset"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from vanhove.spectra.plotting import COLOUR, REFERENCE_COLOUR, TEXT_COLOUR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
     from matplotlib.figure import Figure
 
 WINDOW = 8.0
@@ -103,7 +104,7 @@ def violin(errors: np.ndarray, is_insulator: np.ndarray) -> Figure:
     groups = {"all": errors, "non-metals": errors[is_insulator], "metals": errors[~is_insulator]}
     groups = {name: values for name, values in groups.items() if len(values) > 1}
     parts = axes.violinplot(list(groups.values()), showmedians=True, showextrema=True)
-    for body in parts["bodies"]:
+    for body in cast("list[PolyCollection]", parts["bodies"]):
         body.set_facecolor(COLOUR)
     for name in ("cmedians", "cbars", "cmins", "cmaxes"):
         parts[name].set_color(TEXT_COLOUR)

@@ -30,6 +30,7 @@ class LatentEncoder(nn.Module):
 
     def __init__(self, hidden_dim: int, n_layers: int, cutoff: float, out_dim: int):
         super().__init__()
+        self.out_dim = out_dim
         self.features = AtomFeatures(["one_hot"])
         network = GraphNetworkSettings(hidden_dim=hidden_dim, n_layers=n_layers, dropout=0.0)
         self.network = GraphNetwork(network, atom_dim=self.features.dim, cutoff=cutoff)
@@ -79,7 +80,7 @@ class AtomLatents(nn.Module):
         else:
             encoders = [LatentEncoder(s.hidden_dim, s.n_layers, cutoff, s.out_dim) for s in shapes]
         self.encoders = nn.ModuleList(encoders).requires_grad_(trainable)
-        self.dim = sum(encoder.out[1].out_features for encoder in encoders)
+        self.dim = sum(encoder.out_dim for encoder in encoders)
 
     def forward(self, batch: Batch) -> Tensor:
         return torch.cat([encoder(batch) for encoder in self.encoders], dim=-1)
