@@ -1,11 +1,12 @@
 """Whether the latent of Mat2Spec says anything: the error when it is another crystal's.
 
-Usage: python scripts/measure_latent.py RUN_FOLDER... [-o results/phonon/mat2spec-latent.json]
+Usage: python scripts/measure_latent.py RUN_FOLDER... [-o results/mat2spec/latents.json]
 
 Of each run the metric that chose its epoch, on the validation split: as it is; with the mixtures of
 all crystals permuted among them (mean over 10 permutations); with the mean mixture for all. Where
 the three agree, the prediction goes around the latent; where the last two are near the error of the
-training mean, everything goes through it.
+training mean, everything goes through it. Beside it the share of the units of the encoder's last
+hidden layer that are 0 for every crystal: where all are, all crystals have one latent.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vanhove.crystal.graph import collate
 from vanhove.evaluation.measures import measure
 from vanhove.models.decoders.mat2spec import Mat2SpecDecoder, Mixture
 from vanhove.results import Json, write_result
@@ -53,6 +55,7 @@ def latent_errors(folder: Path) -> Json:
     def averaged(mixture: Mixture) -> Mixture:
         return Mixture(*(part.mean(dim=0, keepdim=True).expand_as(part) for part in mixture))
 
+    silent = silent_units(model, data)
     shuffled = [error(permuted) for _ in range(PERMUTATIONS)]
     rows = data.rows("valid")
     train = data.targets[data.rows("train")].mean(dim=0).expand(len(rows), -1)
@@ -61,6 +64,10 @@ def latent_errors(folder: Path) -> Json:
         "form": decoder.settings.form,
         "metric": key,
         "seed": info.seeds[0],
+        "epoch": info.trained.epoch,
+        "epochs": info.run_config().training.epochs,
+        "kl_weight": decoder.settings.kl_weight,
+        "silent_units": silent,
         "as_it_is": error(lambda mixture: mixture),
         "shuffled": float(np.mean(shuffled)),
         "shuffled_std": float(np.std(shuffled, ddof=1)),
@@ -68,6 +75,17 @@ def latent_errors(folder: Path) -> Json:
         "training_mean": _measured(train, data, key),
         "dataset": DatasetInfo.of(data.dataset).model_dump(),
     }
+
+
+@torch.no_grad()
+def silent_units(model, data: PreparedData) -> float:
+    """Share of the units before the Gaussians that are 0 for every validation crystal."""
+    decoder, own = model.decoder, []
+    for rows in data.rows("valid").split(32):
+        batch = collate([data.graph(int(row)) for row in rows])
+        atoms, system = model.encode(batch)
+        own.append(decoder.feature_encoder(decoder.crystal(atoms, batch, system)))
+    return float((torch.cat(own) == 0).all(dim=0).float().mean())
 
 
 def _error(model, data: PreparedData, key: str) -> float:

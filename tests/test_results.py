@@ -17,7 +17,7 @@ DATA_OF = {
     "transfer": "phonon_jarvis_clean",
     "electron": "electron_pbe",
     "studies": "phonon_petretto",
-    "embeddings": ("phonon_petretto", "electron_pbe"),
+    "embeddings": ("phonon_petretto", "phonon_jarvis_clean", "electron_pbe"),
 }
 RESULTS = sorted(path for page in DATA_OF for path in (ROOT / "results" / page).rglob("*.json"))
 REPRODUCED = [path for path in RESULTS if path.stem in EXPERIMENTS]
