@@ -5,6 +5,7 @@ The library is the optional extra ``vanhove[e3nn]``; it is imported when an `E3N
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -75,9 +76,10 @@ class E3NN(Encoder):
     def __init__(self, settings: E3NNSettings, *, atom_dim: int, cutoff: float):
         super().__init__()
         try:
-            from e3nn import math as e3nn_math
-            from e3nn import o3
-            from e3nn.nn.models.gate_points_2101 import Convolution
+            # e3nn 0.4 (which mace-torch wants) reads constants with slices when it is imported.
+            with torch.serialization.safe_globals([slice]):
+                from e3nn import math as e3nn_math
+                from e3nn import o3
         except ImportError:
             raise MissingExtraError("e3nn", "e3nn", "the encoder e3nn") from None
         self.settings = settings
@@ -101,16 +103,7 @@ class E3NN(Encoder):
         inputs = [embedding, *(gate.irreps_out for gate in self.gates)]
         outputs = [*(gate.irreps_in for gate in self.gates), o3.Irreps([(self.out_dim, "0e")])]
         self.convolutions = nn.ModuleList(
-            Convolution(
-                irreps_in=irreps_in,
-                irreps_node_attr=embedding,
-                irreps_edge_attr=self.edge_irreps,
-                irreps_out=irreps_out,
-                number_of_basis=settings.n_basis,
-                radial_layers=1,
-                radial_neurons=settings.radial_dim,
-                num_neighbors=settings.typical_degree,
-            )
+            PointConvolution(irreps_in, embedding, self.edge_irreps, irreps_out, settings)
             for irreps_in, irreps_out in zip(inputs, outputs, strict=True)
         )
         for module in self.modules():  # the library's constants; a checkpoint holds parameters only
@@ -139,6 +132,66 @@ class E3NN(Encoder):
                 if i < len(self.gates):
                     x = self.gates[i](x)
         return x
+
+
+class PointConvolution(nn.Module):
+    """Messages from neighbours by a tensor product with the edge, beside the atom's own state.
+
+    As the convolution of January 2021 in e3nn, which the tutorial uses: ``sin(pi/8) S x + cos(pi/8)
+    L2 (sum over neighbours of w(r) (L1 x) (x) Y) / sqrt(typical degree)``, where S, L1 and L2 are
+    tensor products with the element and w is a network of the distance. Written here since e3nn
+    0.4 has it beside what needs torch_geometric.
+
+    Args:
+        irreps_in, element, edge, irreps_out: of atoms before, elements, edges and atoms after.
+        settings: of the encoder.
+    """
+
+    def __init__(
+        self, irreps_in: Any, element: Any, edge: Any, irreps_out: Any, settings: E3NNSettings
+    ):
+        super().__init__()
+        from e3nn import o3
+        from e3nn.nn import FullyConnectedNet
+
+        self.scale = settings.typical_degree**-0.5
+        self.sc = o3.FullyConnectedTensorProduct(irreps_in, element, irreps_out)
+        self.lin1 = o3.FullyConnectedTensorProduct(irreps_in, element, irreps_in)
+        paths = [
+            (i, j, multiplicity, ir)
+            for i, (multiplicity, ir_in) in enumerate(irreps_in)
+            for j, (_, ir_edge) in enumerate(edge)
+            for ir in ir_in * ir_edge
+            if ir in irreps_out
+        ]
+        between, place, _ = o3.Irreps([(n, ir) for _, _, n, ir in paths]).sort()
+        instructions = [(i, j, place[k], "uvu", True) for k, (i, j, _, _) in enumerate(paths)]
+        tp = o3.TensorProduct(
+            irreps_in, edge, between, instructions, internal_weights=False, shared_weights=False
+        )
+        self.fc = FullyConnectedNet(
+            [settings.n_basis, settings.radial_dim, tp.weight_numel], F.silu
+        )
+        self.tp = tp
+        self.lin2 = o3.FullyConnectedTensorProduct(between, element, irreps_out)
+
+    def forward(
+        self,
+        x: Tensor,
+        element: Tensor,
+        source: Tensor,
+        target: Tensor,
+        edge: Tensor,
+        radial: Tensor,
+    ) -> Tensor:
+        own = self.sc(x, element)
+        x = self.lin1(x, element)
+        messages = self.tp(x.index_select(0, source), edge, self.fc(radial))
+        received = messages.new_zeros(len(x), messages.shape[1]).index_add(0, target, messages)
+        received = self.lin2(received * self.scale, element)
+        mask = self.sc.output_mask  # where there is a state of its own to add to
+        share = 1 - mask + math.cos(math.pi / 8) * mask
+        return math.sin(math.pi / 8) * own + share * received
 
 
 def typical_length(tables: tuple[str, ...], atom_dim: int = 0) -> float:
