@@ -16,7 +16,8 @@ from vanhove.spectra import mean_frequency
 
 STRUCTURES = Path(__file__).parent / "structures"
 
-predictor = vanhove.load(sys.argv[1]) if len(sys.argv) > 1 else vanhove.load()
+model = sys.argv[1] if len(sys.argv) > 1 else "vanhove-phonon"
+predictor = vanhove.load(model, grid="training")  # where each member has its own spectrum
 print("crystal        mean frequency, 1/cm   90 % interval at the peak   familiarity")
 for outcome in predictor.stream(sorted(STRUCTURES.glob("*.cif"))):
     if isinstance(outcome, StructureError):

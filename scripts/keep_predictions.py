@@ -42,7 +42,9 @@ def fingerprint(name: str) -> str:
 
 def predicted(name: str, structure: str) -> np.ndarray:
     """Some values of a spectrum, or energies of bands (eV)."""
-    found = vanhove.load(name).predict(ROOT / "examples" / "structures" / f"{structure}.cif")
+    found = vanhove.load(name, grid="training").predict(
+        ROOT / "examples" / "structures" / f"{structure}.cif"
+    )
     values = found.energies if isinstance(found, BandStructure) else found.values
     return values.ravel()[::_STEP]
 

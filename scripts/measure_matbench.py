@@ -1,9 +1,11 @@
 """The task matbench_phonons (highest optical peak, 1/cm) with shipped weights, honestly.
 
-Its five folds ask for five trainings; here the shipped model predicts materials that no stage of
-its training saw: those of the test split of Petretto et al., from the structures of Matbench (other
-cells than those of DFPT). Mean absolute errors are comparable with the leaderboard's in unit and
-label, not in the choice of materials.
+Its five folds ask for five trainings without the materials of each; the shipped weights were
+trained once, without the validation and test split of Petretto et al. So they predict the materials
+of the test split, from the structures of Matbench (other cells than those of DFPT). What a peak is,
+and a line through predictions and labels, is chosen on the materials of the validation split. Mean
+absolute errors are comparable with the leaderboard's in unit and label, not in the choice of
+materials.
 
 python scripts/measure_matbench.py results/vanhove-phonon/matbench.json
 """
@@ -11,6 +13,7 @@ python scripts/measure_matbench.py results/vanhove-phonon/matbench.json
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,16 +30,56 @@ DATA = RemoteFile(
     "31f3185789925e28ee5413a1f9733db4d934a246eac5d7d3865f007353cf0439",
     "phonon_matbench/matbench_phonons.npz",
 )
-WIDTH = 6.0  # 1/cm: the densities of the labels are about as smooth
-LEAST = 0.02  # of the highest value: lower maxima are no peaks
+WIDTHS, LEAST = (4.0, 6.0, 10.0), (0.01, 0.02, 0.05)
+"""1/cm, of the Gaussians; of the highest value, below which a maximum is no peak."""
 
 
-def last_peak(phonons: Phonons) -> float:
-    """The highest frequency at which the density of states has a maximum, 1/cm."""
-    dos = phonons.dos(broadening=WIDTH)
-    inner = dos.values[1:-1]
-    is_peak = (inner >= dos.values[:-2]) & (inner > dos.values[2:])
-    return float(dos.grid[1:-1][is_peak & (inner > LEAST * inner.max())][-1])
+def last_peaks(phonons: Phonons) -> np.ndarray:
+    """The highest frequency at which the density of states has a maximum, 1/cm.
+
+    Of each width and least height, ``[n_widths, n_heights]``.
+    """
+    found = []
+    for width in WIDTHS:
+        dos = phonons.dos(broadening=width)
+        inner = dos.values[1:-1]
+        is_peak = (inner >= dos.values[:-2]) & (inner > dos.values[2:])
+        for least in LEAST:
+            found.append(dos.grid[1:-1][is_peak & (inner > least * inner.max())][-1])
+    return np.reshape(found, (len(WIDTHS), len(LEAST)))
+
+
+def predicted(
+    predictor: Any, data: dict[str, np.ndarray], ids: set[str]
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Peaks ``[n, n_widths, n_heights]`` of materials, their rows, and seconds of a crystal."""
+    ends = np.cumsum(data["natoms"])
+    rows, found, start = [], [], time.process_time()
+    for row in np.flatnonzero(np.isin(data["mp_id"], list(ids))):
+        atoms = slice(ends[row] - data["natoms"][row], ends[row])
+        numbers = data["Z"][atoms].astype(np.int64)
+        crystal = Crystal(data["lattice"][row], data["frac"][atoms], numbers, "")
+        found.append(last_peaks(predictor.phonons(crystal, primitive=True)))
+        rows.append(int(row))
+    return np.array(found), np.array(rows), (time.process_time() - start) / len(rows)
+
+
+def line(found: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """Slope and offset with the least absolute deviations (weighted least squares, repeated)."""
+    weight = np.ones_like(found)
+    for _ in range(30):
+        slope, offset = np.polyfit(found, truth, 1, w=np.sqrt(weight))
+        weight = 1 / np.maximum(np.abs(slope * found + offset - truth), 1.0)
+    return float(slope), float(offset)
+
+
+def without_one(found: np.ndarray, truth: np.ndarray) -> float:
+    """Mean absolute error of `line` on materials that were left out one by one."""
+    errors = []
+    for row in range(len(found)):
+        slope, offset = line(np.delete(found, row), np.delete(truth, row))
+        errors.append(abs(slope * found[row] + offset - truth[row]))
+    return float(np.mean(errors))
 
 
 def main() -> None:
@@ -47,36 +90,47 @@ def main() -> None:
     with np.load(data_file(DATA), allow_pickle=False) as archive:
         data = {name: archive[name] for name in archive.files}
     dataset = load_dataset("phonon_petretto_full")
-    unseen = {dataset.ids[row] for row in dataset.split("test")}
-    ends = np.cumsum(data["natoms"])
     predictor = vanhove.load(arguments.weights, precision="float32")
-    rows, found, seconds = [], [], 0.0
-    for row in np.flatnonzero(np.isin(data["mp_id"], list(unseen))):
-        atoms = slice(ends[row] - data["natoms"][row], ends[row])
-        numbers = data["Z"][atoms].astype(np.int64)
-        crystal = Crystal(data["lattice"][row], data["frac"][atoms], numbers, "")
-        start = time.perf_counter()
-        found.append(last_peak(predictor.phonons(crystal, primitive=True)))
-        seconds += time.perf_counter() - start
-        rows.append(int(row))
-    error = np.abs(np.array(found) - data["last_phdos_peak_cm1"][rows])
+    ids = {part: {dataset.ids[i] for i in dataset.split(part)} for part in ("valid", "test")}
+    labels = data["last_phdos_peak_cm1"]
+    peaks, rows, _ = predicted(predictor, data, ids["valid"])
+    on_valid = np.abs(peaks - labels[rows][:, None, None]).mean(axis=0)
+    width, least = np.unravel_index(on_valid.argmin(), on_valid.shape)
+    chosen, truth = peaks[:, width, least], labels[rows]
+    slope, offset = line(chosen, truth)
+    recalibrated = without_one(chosen, truth)
+    use_line = recalibrated < on_valid.min()
+    peaks, rows, seconds = predicted(predictor, data, ids["test"])
+    found = peaks[:, width, least]
+    error, on_line = np.abs(found - labels[rows]), np.abs(slope * found + offset - labels[rows])
+    best = on_line if use_line else error
     folds = data["official_test_fold"][rows]
     result = {
         "task": "matbench_phonons, materials of the test split of phonon_petretto alone",
         "weights": arguments.weights,
         "n_materials": len(rows),
-        "mae_cm1": float(error.mean()),
-        "median_cm1": float(np.median(error)),
+        "mae_cm1": float(best.mean()),
+        "median_cm1": float(np.median(best)),
+        "chosen_on_validation": {
+            "width_cm1": WIDTHS[width],
+            "least_height": LEAST[least],
+            "mae_cm1": float(on_valid.min()),
+            "line": [slope, offset],
+            "mae_of_line_left_out_cm1": recalibrated,
+            "line_is_used": bool(use_line),
+        },
+        "mae_without_line_cm1": float(error.mean()),
+        "mae_with_line_cm1": float(on_line.mean()),
         "mae_by_official_fold_cm1": {
-            int(fold): float(error[folds == fold].mean()) for fold in np.unique(folds)
+            int(fold): float(best[folds == fold].mean()) for fold in np.unique(folds)
         },
         "materials_by_fold": {int(fold): int((folds == fold).sum()) for fold in np.unique(folds)},
-        "seconds_of_a_crystal": seconds / len(rows),
+        "seconds_of_a_crystal": seconds,
         "dataset": {"name": "phonon_matbench", "sha256": DATA.sha256},
         **circumstances(),
     }
     write_result(result, arguments.output)
-    print(f"{len(rows)} materials, MAE {error.mean():.1f}, median {np.median(error):.1f} 1/cm")
+    print(f"{len(rows)} materials, MAE {best.mean():.1f}, median {np.median(best):.1f} 1/cm")
 
 
 if __name__ == "__main__":

@@ -124,13 +124,14 @@ def test_shipped_weights_predict_the_phonons_of_rock_salt():
 
     assert 120 < mean_frequency(salt.grid, salt.values) < 220
     assert 330 < mean_frequency(oxide.grid, oxide.values) < 470
-    assert salt.values[salt.grid > 340].max() < 0.1
+    assert salt.grid[-1] < 340
+    assert 600 < oxide.grid[-1] < 850
 
 
 @pytest.mark.parametrize("path", sorted(STRUCTURES.glob("*.cif")), ids=lambda p: p.stem)
 def test_the_shipped_model_does_not_see_how_a_crystal_is_written_down(path):
     """Rotated, shifted, permuted and in another cell, alone and in a batch: to 1e-5."""
-    predictor = vanhove.load()
+    predictor = vanhove.load(grid="training")
     crystal = vanhove.read_crystal(path)
     others = [transformed(crystal, seed) for seed in range(4)]
     alone = predictor.predict(crystal).values

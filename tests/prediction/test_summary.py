@@ -43,7 +43,7 @@ def test_many_give_a_table_and_a_file(tmp_path):
     assert rows[1]["error"]
     assert rows[1]["formula"] == ""
     spectrum = vanhove.predict(STRUCTURES / "Si.cif")
-    mean = vanhove.spectra.mean_frequency(spectrum.grid, spectrum.values)
+    mean = vanhove.spectra.mean_frequency(spectrum.modes.grid, spectrum.modes.values)
     assert float(rows[0]["mean frequency [1/cm]"]) == pytest.approx(mean, rel=1e-4)
     half = float(rows[0]["mean frequency, half width of the 90 % interval [1/cm]"])
     assert f"± {half:.1f}" in lines[0]

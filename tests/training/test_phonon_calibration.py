@@ -24,6 +24,9 @@ def observed(generator: np.random.Generator, noise: float) -> Observed:
         softest=float(members[:, 1:].min()),
         terms=features.frequency_terms(found),
         errors=noise * spread * np.abs(generator.normal(size=200)),
+        density_terms=np.abs(generator.normal(size=(50, 6))) + 0.1,
+        density_errors=np.abs(generator.normal(size=50)),
+        mean_error=float(noise * spread * abs(generator.normal())),
         highest_error=float(noise * spread * abs(generator.normal())),
         thermal_errors={
             name: np.full(6, np.nan) if unstable else np.abs(generator.normal(size=6))

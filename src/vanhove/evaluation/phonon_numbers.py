@@ -40,6 +40,10 @@ class PhononErrors:
         bands_covered: share of the bands in their 90 % interval.
         highest_covered, heat_capacity_covered, entropy_covered, free_energy_covered: 1 where the
             truth is in the 90 % interval, else 0; thermal ones at 300 K.
+        density_error: area between the whole density of states and that of DFPT, both broadened,
+            as a share of all states.
+        density_covered: share of the points where either has weight, in their 90 % interval.
+        mean_frequency_error: of all real modes, absolute, 1/cm.
         has_hydrogen, is_metal: 1 or 0; metals are those without Born charges of their own.
         noise: change of the mean frequency when atoms move at random by `NOISE` angstrom, 1/cm.
         seconds: of the prediction, its densities and bands.
@@ -71,6 +75,9 @@ class PhononErrors:
     is_metal: float
     noise: float
     seconds: float
+    density_error: float = np.nan
+    density_covered: float = np.nan
+    mean_frequency_error: float = np.nan
 
 
 CONVENTIONS = {
@@ -85,6 +92,9 @@ CONVENTIONS = {
     "heat_capacity_300K": "C_V(300 K), MAE, J/(K mol of atoms), stable crystals",
     "heat_capacity_300K_high": "the same of those that go on above 1000 1/cm",
     "entropy_300K": "S(300 K), MAE, J/(K mol of atoms), stable crystals",
+    "mean_frequency": "mean frequency of the whole spectrum, MAE, 1/cm",
+    "density": "whole density of states, area between it and that of DFPT (broadened by 12 1/cm), "
+    "share of all states",
     "balanced_accuracy": "stable or not, mean of sensitivity and specificity",
     "stability_auc": "the same, area under the curve of the probability",
     "stability_brier": "the same, mean squared error of the probability (Brier score)",
@@ -93,6 +103,10 @@ CONVENTIONS = {
     "bands_covered_hydrogen": "the same of those with hydrogen",
     "bands_covered_metals": "the same of metals",
     "bands_covered_unstable": "the same of unstable ones",
+    "density_covered": "whole density of states within its 90 % interval where it or that of DFPT "
+    "is above 2 % of its maximum, mean share of points over crystals",
+    "density_covered_high": "the same of those that go on above 1000 1/cm",
+    "density_covered_unstable": "the same of unstable ones",
     "highest_covered": "highest frequency within its 90 % interval, share of crystals",
     "heat_capacity_covered": "C_V(300 K) within its 90 % interval, share of stable crystals",
     "entropy_covered": "S(300 K), the same",
@@ -146,6 +160,8 @@ def summary(found: Sequence[PhononErrors], threshold: float) -> dict[str, float 
         "heat_capacity_300K": _mean(heat),
         "heat_capacity_300K_high": _mean(heat[high]),
         "entropy_300K": _mean(np.abs(column["entropy_error"])),
+        "mean_frequency": _mean(column["mean_frequency_error"]),
+        "density": _mean(column["density_error"]),
         "balanced_accuracy": balanced_accuracy(found, threshold),
         "stability_auc": _auc(column["probability"], column["is_unstable"]),
         "stability_brier": _mean((column["probability"] - column["is_unstable"]) ** 2),
@@ -154,6 +170,9 @@ def summary(found: Sequence[PhononErrors], threshold: float) -> dict[str, float 
         "bands_covered_hydrogen": _mean(column["bands_covered"][column["has_hydrogen"] > 0]),
         "bands_covered_metals": _mean(column["bands_covered"][column["is_metal"] > 0]),
         "bands_covered_unstable": _mean(column["bands_covered"][column["is_unstable"] > 0]),
+        "density_covered": _mean(column["density_covered"]),
+        "density_covered_high": _mean(column["density_covered"][high]),
+        "density_covered_unstable": _mean(column["density_covered"][column["is_unstable"] > 0]),
         "highest_covered": _mean(column["highest_covered"]),
         "heat_capacity_covered": _mean(column["heat_capacity_covered"]),
         "entropy_covered": _mean(column["entropy_covered"]),

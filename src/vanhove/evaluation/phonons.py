@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
-from vanhove.crystal.graph import GraphSettings, build_graph
+from vanhove.crystal.graph import CrystalGraph, GraphSettings, build_graph
 from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.datasets import load_dataset
 from vanhove.datasets.crystal_phonons import CrystalPhonons
 from vanhove.errors import ConfigError
+from vanhove.evaluation.density_beside import DensityBeside
 from vanhove.evaluation.phonon_numbers import (
     CONVENTIONS,
     NEAR_GAMMA,
@@ -183,7 +184,8 @@ def phonon_errors(
     """
     as_given = graph.model_copy(update={"primitive": False})
     start = time.perf_counter()
-    phonons = predict_phonons(model, build_graph(crystal, as_given), crystal)
+    own_graph = build_graph(crystal, as_given)
+    phonons = predict_phonons(model, own_graph, crystal)
     to_fractional = np.linalg.inv(reciprocal_lattice(crystal.lattice))
     bands = phonons.frequencies(truth.kpoints @ to_fractional, truth.directions @ to_fractional)
     stability = phonons.stability
@@ -215,6 +217,7 @@ def phonon_errors(
         charge_error=np.abs(phonons.born_charges - truth.charges).mean() if known else np.nan,
         dielectric_error=_dielectric_error(phonons, truth) if known else np.nan,
         **_coverage(phonons, bands, error, truth),
+        **({} if bands_only else _density(model, own_graph, phonons, truth)),
         heat_capacity_covered=thermal.get("heat_capacity", _UNKNOWN)[1],
         entropy_covered=thermal.get("entropy", _UNKNOWN)[1],
         free_energy_covered=thermal.get("free_energy", _UNKNOWN)[1],
@@ -252,6 +255,18 @@ def _coverage(
         "bands_covered": float((error <= scale.half_width(terms, features.kind)).mean()),
         "highest_covered": float(abs(top - truth.frequencies.max()) <= half),
     }
+
+
+def _density(
+    model: SpectrumModel | Ensemble, graph: CrystalGraph, phonons: Phonons, truth: CrystalPhonons
+) -> dict[str, float]:
+    beside = DensityBeside.of(model, graph, phonons, truth)
+    found = {"density_error": beside.error, "mean_frequency_error": beside.mean_error}
+    scale = None if phonons.calibration is None else phonons.calibration.density
+    if scale is not None:
+        half = scale.half_width(beside.terms, phonons.features.kind)
+        found["density_covered"] = float((beside.errors <= half)[beside.has_weight].mean())
+    return found
 
 
 def _softest_away(truth: CrystalPhonons, crystal: Crystal) -> float:

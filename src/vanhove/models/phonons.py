@@ -25,6 +25,11 @@ def has_phonons(model: SpectrumModel | Ensemble) -> bool:
     return all(isinstance(own.decoder, LatticeDynamicsDecoder) for own in members_of(model))
 
 
+def has_whole_phonons(model: SpectrumModel | Ensemble) -> bool:
+    """Whether a model was trained on whole phonons, so that it has error bars of these."""
+    return isinstance(model, Ensemble) and model.phonons is not None
+
+
 def members_of(model: SpectrumModel | Ensemble) -> list[SpectrumModel]:
     """The members of an ensemble, or the one model."""
     return model.models if isinstance(model, Ensemble) else [model]

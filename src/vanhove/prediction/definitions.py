@@ -20,6 +20,7 @@ from vanhove.spectra.electrons import (
     read_gap,
     sommerfeld_coefficient,
 )
+from vanhove.spectra.phonon_errors import TEMPERATURES
 from vanhove.spectra.quantities import ELECTRON_BANDS, ELECTRON_DOS, PHONON_DOS
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.spectra.thermodynamics import (
@@ -62,7 +63,13 @@ def _of_metadata(key: str) -> Callable[[Spectrum], Any]:
 
 
 def _of_dos(function: Callable[..., Any], *arguments: float) -> Callable[[Spectrum], Any]:
-    return lambda spectrum: function(spectrum.grid, spectrum.values, *arguments)
+    """Of the modes where the spectrum has them."""
+
+    def of(spectrum: Spectrum) -> Any:
+        source = spectrum.modes or spectrum
+        return function(source.grid, source.values, *arguments)
+
+    return of
 
 
 def _peak(spectrum: Spectrum) -> float | None:
@@ -81,9 +88,15 @@ def _gap_near_edge(band: str) -> Callable[[Spectrum], Any]:
 
 
 def _thermal_half(name: str, kelvin: float) -> Callable[[Any, Errors], float | None]:
-    """From the members' spread, as `Calibration.property_std` calibrates it."""
+    """Of whole phonons known beforehand; else from the members' spread, as
+    `Calibration.property_std` calibrates it."""
 
     def half(spectrum: Spectrum, calibration: Errors) -> float | None:
+        if spectrum.modes is not None:
+            known = spectrum.metadata.get("half_widths_90", {}).get(name)
+            if known is None or len(known) == 1:
+                return None if known is None else float(known[0])
+            return float(np.interp(kelvin, TEMPERATURES, known))
         if not isinstance(calibration, Calibration) or spectrum.samples is None:
             return None
         if name not in calibration.properties:

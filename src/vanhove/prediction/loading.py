@@ -29,7 +29,9 @@ from vanhove.spectra.quantities import PHONON_BANDS
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.weights import DEFAULT_WEIGHTS, default_weights, find_weights
 
-Grid: TypeAlias = "np.ndarray | Sequence[float] | None"
+Grid: TypeAlias = "np.ndarray | Sequence[float] | Literal['training'] | None"
+"""None: the whole spectrum of each crystal where the model knows it, else as ``"training"``, the
+grid that the model was trained on."""
 Densities: TypeAlias = Literal["phonon-dos", "electron-dos"]
 Bands: TypeAlias = Literal["phonon-bands", "bands"]
 ShippedDensities: TypeAlias = Literal[
@@ -99,7 +101,7 @@ def load(
     device: str | torch.device = "cpu",
     path: PathConvention = "setyawan_curtarolo",
     precision: Precision = "auto",
-    grid: np.ndarray | Sequence[float] | None = None,
+    grid: Grid = None,
     phonon_bands: bool = False,
 ) -> AnyPredictor:
     """Load a trained model.
@@ -112,9 +114,11 @@ def load(
         precision: ``"auto"`` gives the numbers of ``"float32"``; ``"bfloat16"`` and, on CPUs,
             ``"int8"`` are faster on processors that have such instructions, and less exact, see
             docs/performance.md.
-        grid: answer on these frequencies or energies, ``[n_points]``, increasing, inside the
-            model's own grid and in its unit; for models whose energies are not learned one by one,
-            see docs/grids.md.
+        grid: by default densities of phonons are those of the whole spectrum of each crystal, in
+            steps of 2 1/cm, where the model knows whole phonons (``"vanhove-phonon"``).
+            ``"training"``: the points that the model was trained on, the same for all crystals.
+            Or frequencies or energies, ``[n_points]``, increasing, inside these and in their unit,
+            for models whose energies are not learned one by one, see docs/grids.md.
         phonon_bands: predict phonon bands with a model of force constants.
 
     Returns:
@@ -127,7 +131,7 @@ def load(
         DataError: a grid that does not increase.
     """
     if electron_weights(name_or_path) is not None:
-        return load_electrons(name_or_path, path=path, grid=grid)
+        return load_electrons(name_or_path, path=path, grid=_points(grid))
     file = find_weights(name_or_path)
     model, info = load_model(file)
     if precision not in get_args(Precision):
@@ -139,9 +143,19 @@ def load(
     # Weights packed for this processor are no use to a GPU.
     if on_cpu or precision not in ("auto", "float32"):
         model.prepare_inference(precision)
-    if grid is not None:
-        info = answer_on(model, info, grid)
-    return Predictor(model.to(device), info, model_name(file), path, phonon_bands)
+    points = _points(grid)
+    if points is not None:
+        info = answer_on(model, info, points)
+    whole = grid is None
+    return Predictor(model.to(device), info, model_name(file), path, phonon_bands, whole)
+
+
+def _points(grid: Grid) -> np.ndarray | None:
+    if isinstance(grid, str):
+        if grid != "training":
+            raise ConfigError(f"grid {grid!r}; allowed: 'training', or numbers")
+        return None
+    return None if grid is None else np.asarray(grid, dtype=np.float64)
 
 
 def model_name(path: Path) -> str:
@@ -158,7 +172,7 @@ def load_for(
 ) -> AnyPredictor:
     """The predictor that `predict` takes; its arguments are those of `predict`."""
     if model is None and property in ELECTRON_PROPERTIES:
-        return load_electrons(property=property, grid=grid)
+        return load_electrons(property=property, grid=_points(grid))
     if model is None:
         model = default_weights(property)
     wants_bands = property == PHONON_BANDS.asked_as
@@ -221,7 +235,7 @@ def predict(
     *,
     property: str = "phonon-dos",
     primitive: bool = True,
-    grid: np.ndarray | Sequence[float] | None = None,
+    grid: Grid = None,
     precision: Precision = "auto",
 ) -> Any:
     """Shortcut for ``load(model, ...).predict(structures)``; see `Predictor.predict`.

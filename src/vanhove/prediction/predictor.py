@@ -21,13 +21,13 @@ from vanhove.crystal.graph import (
 from vanhove.crystal.kpath import KPoints, PathConvention, high_symmetry_path
 from vanhove.crystal.reading import read_crystal
 from vanhove.crystal.symmetry import NEAR_SYMMETRY, StandardizedCrystal, standardize
-from vanhove.errors import ConfigError, StructureError
+from vanhove.errors import ConfigError, DataError, StructureError
 from vanhove.memory import require_memory
 from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
-from vanhove.models.phonons import has_phonons, predict_phonons
+from vanhove.models.phonons import has_phonons, has_whole_phonons, predict_phonons
 from vanhove.prediction.error_bars import with_error_bars
 from vanhove.prediction.structures import StructureLike, Structures, listed
 from vanhove.prediction.warnings import structure_warnings, with_warnings
@@ -36,6 +36,7 @@ from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.phonons import Phonons
 from vanhove.spectra.quantities import PHONON_BANDS, quantity
 from vanhove.spectra.spectrum import Spectrum
+from vanhove.spectra.whole_density import whole_density
 
 Made = TypeVar("Made", default=Any)
 """What a predictor makes of a structure: `Spectrum` or `BandStructure`."""
@@ -51,6 +52,8 @@ BYTES_PER_NUMBER = 160
 """Of the dynamical matrix of whole phonons, in double precision with what is computed beside it."""
 BYTES_PER_PAIR = 600
 """Memory of a prediction for each pair of edges at an atom, measured with vanhove-phonon."""
+MOST_ATOMS_WHOLE = 300
+"""Of larger cells densities end where the model's grid does: all their modes would take minutes."""
 STRUCTURES_PER_ROUND = 256
 """Structures read before any is predicted: bounds the memory, whatever their number."""
 
@@ -64,6 +67,8 @@ class Predictor(Generic[Made]):
         name: shown in results.
         path: of bands, the convention of the path, see `vanhove.crystal.kpath.high_symmetry_path`.
         phonon_bands: `predict` gives phonon bands, of a model with force constants.
+        whole: densities of phonons are those of the whole spectrum, where the model knows whole
+            phonons with their error bars (`has_whole_phonons`); else they end where its grid does.
 
     Raises:
         ConfigError: ``phonon_bands`` of a model without force constants.
@@ -76,11 +81,13 @@ class Predictor(Generic[Made]):
         name: str,
         path: PathConvention = "setyawan_curtarolo",
         phonon_bands: bool = False,
+        whole: bool = False,
     ):
         if phonon_bands and not has_phonons(model):
             raise ConfigError(f"{name} knows no force constants: take vanhove-phonon for bands")
         self.model = model
         self.phonon_bands = phonon_bands
+        self.whole = whole and has_whole_phonons(model)
         given = {"quantity": PHONON_BANDS.name} if phonon_bands else {}
         self.info = info.model_copy(update=given)
         self.name = name
@@ -100,7 +107,8 @@ class Predictor(Generic[Made]):
         return self.has_bands or self.phonon_bands
 
     def __repr__(self) -> str:
-        return f"Predictor({self.name!r}, {self.info.quantity}, {len(self.grid)} points)"
+        points = "whole spectra" if self.whole else f"{len(self.grid)} points"
+        return f"Predictor({self.name!r}, {self.info.quantity}, {points})"
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -126,8 +134,9 @@ class Predictor(Generic[Made]):
                 cell. Bands are always those of the primitive cell.
 
         Returns:
-            `Spectrum` or ``list[Spectrum]``: values ``[n_points]`` on ``info.grid``, clipped at
-            zero. Of a model of bands, `BandStructure` with as many points.
+            `Spectrum` or ``list[Spectrum]``: values ``[n_points]``, none negative, on ``info.grid``
+            or, of ``whole`` spectra, on a grid that ends where the crystal's spectrum does. Of a
+            model of bands, `BandStructure` with as many points.
 
         Raises:
             StructureError: the first structure that cannot be used; `stream` goes on instead.
@@ -275,12 +284,24 @@ class Predictor(Generic[Made]):
         make: Any = self._bands if self.has_bands else self._spectrum
         if isinstance(self.model, Ensemble):
             prediction, calibration = self.model.predict_with_errors(graphs), self.model.calibration
-            return [
-                with_warnings(with_error_bars(make(item, mean), calibration, prediction, row))
+            found = [
+                with_error_bars(make(item, mean), calibration, prediction, row)
                 for row, (item, mean) in enumerate(zip(items, prediction.mean, strict=True))
             ]
-        values = self.model.predict(graphs).numpy()
-        return [with_warnings(make(item, own)) for item, own in zip(items, values, strict=True)]
+        else:
+            values = self.model.predict(graphs).numpy()
+            found = [make(item, own) for item, own in zip(items, values, strict=True)]
+        if self.whole:
+            found = [self._whole(item, own) for item, own in zip(items, found, strict=True)]
+        return [with_warnings(own) for own in found]
+
+    def _whole(self, item: _Prepared, window: Spectrum) -> Spectrum:
+        if item.graph.n_atoms > MOST_ATOMS_WHOLE:
+            return window
+        try:
+            return whole_density(window, self._phonons(item))
+        except DataError:  # no real modes: no crystal
+            return window
 
     def _metadata(self, item: _Prepared) -> dict[str, Any]:
         return {

@@ -18,8 +18,6 @@ from vanhove.crystal.kpath import PathConvention
 from vanhove.crystal.reading import find_structure_files, read_crystals
 from vanhove.errors import ConfigError, StructureError
 from vanhove.models.inference import Precision
-from vanhove.models.phonons import has_phonons
-from vanhove.physics.meshes import time_reversed_mesh
 from vanhove.prediction.bands import Values, band_details, band_table
 from vanhove.prediction.definitions import idle_properties
 from vanhove.prediction.electron_predictor import (
@@ -230,26 +228,7 @@ class PredictCommand:
             for item in items
             if item.name in properties and item.name not in idle_properties(outcome)
         ]
-        return _table(outcome, derived + self._beyond(outcome, predictor), written)
-
-    def _beyond(self, spectrum: Spectrum, predictor: AnyPredictor) -> list[tuple[str, str]]:
-        """Of phonons that go on past the grid: how far, and the heat capacity of all of them."""
-        if not spectrum.kind.thermal or isinstance(predictor, ElectronPredictor):
-            return []
-        if not has_phonons(predictor.model) or spectrum.crystal is None:
-            return []
-        phonons = predictor.phonons(spectrum.crystal)
-        highest = phonons.frequencies(time_reversed_mesh((2, 2, 2))[0]).max()
-        if highest <= spectrum.grid[-1]:
-            return []
-        whole = phonons.thermal_properties([self.temperature])
-        return [
-            ("past the grid", f"vibrations up to {highest:.0f} 1/cm, left out above"),
-            (
-                "with these",
-                f"C_V({self.temperature:g} K) {whole.heat_capacity[0]:.2f} J/(K mol of atoms)",
-            ),
-        ]
+        return _table(outcome, derived, written)
 
     def _write_json(
         self, predictor: AnyPredictor, results: list[Json], errors: list[dict[str, str]]

@@ -32,16 +32,17 @@ def check_alike(
     checkpoints: Sequence[str | PathLike[str]],
     infos: Sequence[ModelInfo],
     *,
-    of_any_length: bool = False,
+    however_trained: bool = False,
 ) -> None:
     """Raise `CheckpointError` unless the runs differ in their seed alone.
 
-    The weights they started from may be those of another seed each. ``of_any_length`` also allows
-    other numbers of epochs, as members of an ensemble may have.
+    The weights they started from may be those of another seed each. ``however_trained`` also allows
+    other numbers of epochs, learning rates and weights of the loss, as members of an ensemble may
+    have.
     """
-    first = _without_seed(checkpoints[0], infos[0], of_any_length)
+    first = _without_seed(checkpoints[0], infos[0], however_trained)
     for checkpoint, info in zip(checkpoints, infos, strict=True):
-        if _without_seed(checkpoint, info, of_any_length) != first:
+        if _without_seed(checkpoint, info, however_trained) != first:
             raise CheckpointError(
                 f"{checkpoint} and {checkpoints[0]} were trained with different settings; "
                 "take them one by one"
@@ -49,7 +50,7 @@ def check_alike(
 
 
 def _without_seed(
-    checkpoint: str | PathLike[str], info: ModelInfo, of_any_length: bool
+    checkpoint: str | PathLike[str], info: ModelInfo, however_trained: bool
 ) -> dict[str, Any]:
     """All that runs of one ensemble share: the description, and the run's settings if known."""
     content = info.model_dump(exclude={"version", "ensemble"})
@@ -61,8 +62,13 @@ def _without_seed(
     start.pop("checkpoint", None)  # whether there is one, ``trained`` says
     start.pop("member", None)
     training.pop("loggers", None)
-    if of_any_length:
+    if however_trained:
         training.pop("epochs", None)
+        training.pop("learning_rate", None)
+        for model in (content["model"], settings.get("model", {})):
+            decoder = model.get("decoder", {})
+            for key in [name for name in decoder if name.endswith("_weight")]:
+                decoder.pop(key)
     return content | {"settings": settings}
 
 

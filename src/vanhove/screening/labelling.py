@@ -79,7 +79,7 @@ def label(
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder}: holds files; give a new folder")
     with whole_folder(folder, "labelling") as part:
-        predictor = load(DEFAULT_WEIGHTS if model is None else model)
+        predictor = load(DEFAULT_WEIGHTS if model is None else model, grid="training")
         if quantity(predictor.info.quantity).is_bands:
             raise ConfigError(f"{predictor.name} predicts bands; a model of densities is needed")
         others = None if together_with is None else _other_data(together_with, predictor)

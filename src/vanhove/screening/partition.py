@@ -49,7 +49,7 @@ class PartitionWorker:
     def __init__(self, job: Job):
         torch.set_num_threads(1)
         self.job = job
-        self.predictor = load(job.model, precision=job.precision)
+        self.predictor = load(job.model, precision=job.precision, grid="training")
         self.properties = Properties(self.predictor.info).choose(job.properties)
         variables = {item.name: Variable(item.kind, item.choices) for item in self.properties}
         self.where = None if job.where is None else parse_expression(job.where, variables, "flag")

@@ -41,6 +41,8 @@ class Density:
         samples: spectra of equal standing, ``[n_samples, n_points]``, such as the members of an
             ensemble: the spread of anything derived from them is its error bar. Files leave them
             out.
+        modes: of predicted phonons, the density of the modes themselves, neither broadened nor
+            refined: thermodynamics follow from it.
 
     Raises:
         DataError: shapes that do not fit, a grid that does not increase, values that are not
@@ -58,6 +60,7 @@ class Density:
     name: str = ""
     metadata: Json = field(default_factory=dict)
     samples: np.ndarray | None = None
+    modes: Density | None = None
 
     def __post_init__(self) -> None:
         if not self.quantity:
@@ -198,11 +201,12 @@ class Density:
             "std": None if self.std is None else self.std.tolist(),
             "crystal": None if self.crystal is None else self.crystal.to_dict(),
             "metadata": self.metadata,
-        }
+        } | ({} if self.modes is None else {"modes": _plain(self.modes)})
 
     @classmethod
     def from_dict(cls, data: Json) -> Self:
-        """Undo ``to_dict``; ``quantity``, ``name``, ``std``, ``crystal``, ``metadata`` may miss.
+        """Undo ``to_dict``; ``quantity``, ``name``, ``std``, ``crystal``, ``metadata`` and
+        ``modes`` may miss.
 
         Raises:
             DataError: a key is missing or unknown, or as the constructor.
@@ -214,6 +218,9 @@ class Density:
                 from vanhove.crystal.crystal import Crystal  # heavier than the rest
 
                 data["crystal"] = Crystal(**crystal)
+            if data.get("modes") is not None:
+                own = {name: data[name] for name in ("unit", "quantity") if name in data}
+                data["modes"] = Density(**data["modes"], **own, crystal=data.get("crystal"))
             return cls(**data)
         except (TypeError, ValueError) as error:
             raise DataError(f"this is not the dictionary of a {cls.__name__}: {error}") from error
@@ -226,6 +233,14 @@ class Density:
         if n_atoms < 1:
             raise ConfigError(f"n_atoms must be at least 1, got {n_atoms}")
         return n_atoms
+
+
+def _plain(modes: Density) -> Json:
+    return {
+        "grid": modes.grid.tolist(),
+        "values": modes.values.tolist(),
+        "normalisation": modes.normalisation,
+    }
 
 
 def interval_half_width(

@@ -87,6 +87,8 @@ class PhononCalibration(BaseModel):
         thermal: by name of `THERMAL`, one scale for each of `TEMPERATURES`.
         stability: odds of an instability.
         n_materials: that it was fitted on.
+        mean_frequency: 1/cm, of the mean frequency.
+        density: of `vanhove.spectra.whole_density.density_terms`.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -96,20 +98,24 @@ class PhononCalibration(BaseModel):
     thermal: dict[str, list[ErrorScale]]
     stability: StabilityOdds
     n_materials: int
+    mean_frequency: ErrorScale | None = None
+    density: ErrorScale | None = None
 
-    def thermal_half_widths(
-        self, features: PhononFeatures, temperatures: np.ndarray
-    ) -> dict[str, np.ndarray]:
-        """Half widths of the 90 % intervals by name of `THERMAL`, ``[n_temperatures]`` each."""
-        found = {}
-        for name, scales in self.thermal.items():
-            known = [
-                scale.half_width(features.thermal_terms(name, kelvin), features.kind)
-                for scale, kelvin in zip(scales, TEMPERATURES, strict=True)
-            ]
-            found[name] = np.interp(temperatures, TEMPERATURES, known)
-            if name != "free_energy":  # C_V and S are 0 at 0 K, whatever the frequencies are
-                found[name] = np.where(temperatures > 0, found[name], 0.0)
+    def half_widths(self, features: PhononFeatures) -> dict[str, np.ndarray]:
+        """Of the 90 % intervals of `THERMAL` at `TEMPERATURES`, and ``mean_frequency``, ``[1]``."""
+        kind = features.kind
+        found = {
+            name: np.array(
+                [
+                    scale.half_width(features.thermal_terms(name, kelvin), kind)
+                    for scale, kelvin in zip(scales, TEMPERATURES, strict=True)
+                ]
+            )
+            for name, scales in self.thermal.items()
+        }
+        if self.mean_frequency is not None:
+            half = self.mean_frequency.half_width(features.mean_terms, kind)
+            found["mean_frequency"] = np.array([half])
         return found
 
 
@@ -179,6 +185,12 @@ class PhononFeatures:
     def highest_terms(self) -> np.ndarray:
         """``[3]``."""
         return np.array([1.0, self.highest.std(), self.highest.mean() / 100])
+
+    @property
+    def mean_terms(self) -> np.ndarray:
+        """Terms of the scale of the error of the mean frequency, ``[3]``."""
+        means = np.maximum(self.members, 0).mean(axis=2) @ self.weight
+        return np.array([1.0, means.std(), means.mean() / 100])
 
     def thermal_terms(self, name: str, temperature: float) -> np.ndarray:
         """Terms of the scale of the error of a thermal property: 1, spread of members, ``[2]``."""

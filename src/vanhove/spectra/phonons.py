@@ -41,7 +41,7 @@ from vanhove.spectra.phonon_plotting import figure
 from vanhove.spectra.quantities import PHONON_BANDS, PHONON_DOS
 from vanhove.spectra.spectrum import Spectrum
 from vanhove.spectra.stability import UNSTABLE_BELOW, Stability
-from vanhove.spectra.thermal_table import TEMPERATURES, ThermalProperties, thermal_properties
+from vanhove.spectra.thermal_table import TEMPERATURES, ThermalProperties, with_half_widths
 from vanhove.spectra.whole import WholeTables
 
 if TYPE_CHECKING:
@@ -154,6 +154,13 @@ class Phonons(PhononModes, WholeTables):
             below = gaussian_counts(frequencies, weight, edges, broadening)
         return self._spectrum(on, np.diff(below) / np.diff(edges))
 
+    def real_modes(self) -> Spectrum:
+        """`dos` without imaginary modes, for which real ones stand: most of them are soft modes
+        that the prediction puts a little too low."""
+        dos = self.dos()
+        real = dos.grid >= 0
+        return replace(dos, grid=dos.grid[real], values=dos.values[real]).normalise("3N")
+
     def _spectrum(self, grid: np.ndarray, values: np.ndarray, **more: Any) -> Spectrum:
         return Spectrum(
             grid=grid,
@@ -213,18 +220,17 @@ class Phonons(PhononModes, WholeTables):
     def thermal_properties(
         self, temperatures: Sequence[float] | np.ndarray = TEMPERATURES
     ) -> ThermalProperties:
-        """Harmonic thermodynamics of the whole spectrum; imaginary modes contribute nothing.
+        """Harmonic thermodynamics of the whole spectrum, of `real_modes`.
 
         With ``half_widths`` of 90 % intervals, of models that were calibrated for it.
 
         Args:
             temperatures: K, ``[n_temperatures]``.
         """
-        found = thermal_properties(self.dos(), temperatures)
+        found = self.real_modes().thermal_properties(temperatures)
         if self.calibration is None:
             return found
-        halves = self.calibration.thermal_half_widths(self.features, found.temperatures)
-        return replace(found, half_widths=halves)
+        return with_half_widths(found, self.calibration.half_widths(self.features))
 
     @cached_property
     def stability(self) -> Stability:

@@ -259,7 +259,8 @@ class Spectrum(Density):
     ) -> ThermalProperties:
         """Heat capacity, entropy and energies; 0 to 1000 K in steps of 10 by default.
 
-        See `vanhove.spectra.thermal_properties`.
+        Of the modes, with 90 % intervals, where they are known; see
+        `vanhove.spectra.thermal_properties`.
         """
         from vanhove.spectra.thermal_table import TEMPERATURES, thermal_properties
 

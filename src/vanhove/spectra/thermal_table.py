@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ import numpy as np
 
 from vanhove.errors import ConfigError
 from vanhove.spectra.density import Density
+from vanhove.spectra.phonon_errors import TEMPERATURES as CALIBRATED
+from vanhove.spectra.phonon_errors import THERMAL
 from vanhove.spectra.quantities import PHONON_DOS
 from vanhove.spectra.thermodynamics import (
     entropy,
@@ -134,7 +136,7 @@ def thermal_properties(
     """Everything of `vanhove.spectra.thermodynamics` at once.
 
     Args:
-        spectrum: of phonons, in 1/cm, any normalisation.
+        spectrum: of phonons, in 1/cm, any normalisation; its modes count where it has them.
         temperatures: K, ``[n_temperatures]``.
 
     Raises:
@@ -149,8 +151,9 @@ def thermal_properties(
     kelvin = np.asarray(temperatures, dtype=np.float64)
     if kelvin.ndim != 1:
         raise ConfigError(f"temperatures must be a list, got shape {kelvin.shape}")
-    grid, values = spectrum.grid, spectrum.values
-    return ThermalProperties(
+    source = spectrum.modes or spectrum
+    grid, values = source.grid, source.values
+    found = ThermalProperties(
         temperatures=kelvin,
         heat_capacity=heat_capacity(grid, values, kelvin),
         entropy=entropy(grid, values, kelvin),
@@ -159,3 +162,23 @@ def thermal_properties(
         zero_point_energy=float(zero_point_energy(grid, values)),
         n_atoms=None if spectrum.crystal is None else spectrum.crystal.n_atoms,
     )
+    return with_half_widths(found, spectrum.metadata.get("half_widths_90", {}))
+
+
+def with_half_widths(
+    found: ThermalProperties, known: Mapping[str, Sequence[float] | np.ndarray]
+) -> ThermalProperties:
+    """With half widths of 90 % intervals.
+
+    Args:
+        found: the properties.
+        known: half widths by name, at the temperatures of `vanhove.spectra.phonon_errors`.
+    """
+    halves = {
+        name: np.interp(found.temperatures, CALIBRATED, known[name])
+        # C_V and S are 0 at 0 K, whatever the frequencies are.
+        * (1.0 if name == "free_energy" else found.temperatures > 0)
+        for name in THERMAL
+        if name in known
+    }
+    return replace(found, half_widths=halves)

@@ -53,7 +53,7 @@ def make_ensemble(
     """
     loaded = [load_model(find_weights(checkpoint)) for checkpoint in checkpoints]
     infos = [info for _, info in loaded]
-    check_alike(checkpoints, infos, of_any_length=True)
+    check_alike(checkpoints, infos, however_trained=True)
     members = []
     for checkpoint, (model, _) in zip(checkpoints, loaded, strict=True):
         if not isinstance(model, SpectrumModel):

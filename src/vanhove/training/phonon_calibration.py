@@ -12,6 +12,7 @@ from vanhove.crystal.graph import GraphSettings, build_graph
 from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.datasets import SpectrumDataset
 from vanhove.datasets.crystal_phonons import CrystalPhonons
+from vanhove.evaluation.density_beside import DensityBeside
 from vanhove.models.calibration import LEVELS, SMALLEST, fit_weights
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
@@ -46,7 +47,8 @@ class Observed:
         features: of the model's phonons.
         softest: frequency on the default mesh, 1/cm.
         terms, errors: of frequencies along the path, ``[n, n_terms]`` and 1/cm, ``[n]``.
-        highest_error: 1/cm.
+        density_terms, density_errors: of the whole density, where it or that of DFPT has weight.
+        highest_error, mean_error: of the highest and of the mean frequency, 1/cm.
         thermal_errors: by property, at `TEMPERATURES`; NaN where unstable.
         is_unstable: according to DFPT.
     """
@@ -55,7 +57,10 @@ class Observed:
     softest: float
     terms: np.ndarray
     errors: np.ndarray
+    density_terms: np.ndarray
+    density_errors: np.ndarray
     highest_error: float
+    mean_error: float
     thermal_errors: dict[str, np.ndarray]
     is_unstable: bool
 
@@ -64,9 +69,9 @@ def observe(
     model: SpectrumModel | Ensemble, crystal: Crystal, truth: CrystalPhonons, graph: GraphSettings
 ) -> Observed:
     """The model's phonons of one crystal of `phonon_petretto_full` beside DFPT."""
-    as_given = graph.model_copy(update={"primitive": False})
-    phonons = predict_phonons(model, build_graph(crystal, as_given), crystal)
-    phonons = replace(phonons, calibration=None)
+    own_graph = build_graph(crystal, graph.model_copy(update={"primitive": False}))
+    phonons = replace(predict_phonons(model, own_graph, crystal), calibration=None)
+    beside = DensityBeside.of(model, own_graph, phonons, truth)
     rows = np.unique(np.linspace(0, len(truth.kpoints) - 1, _MOST_QPOINTS).astype(int))
     to_fractional = np.linalg.inv(reciprocal_lattice(crystal.lattice))
     found = phonons.frequencies(
@@ -84,6 +89,9 @@ def observe(
         softest=phonons.stability.frequency,
         terms=phonons.features.frequency_terms(found).reshape(found.size, -1),
         errors=np.abs(found - truth.frequencies[rows]).ravel(),
+        density_terms=beside.terms[beside.has_weight],
+        density_errors=beside.errors[beside.has_weight],
+        mean_error=beside.mean_error,
         highest_error=abs(phonons.highest_frequency[0] - truth.frequencies.max()),
         thermal_errors={
             name: np.full(len(at), np.nan)
@@ -120,8 +128,10 @@ def fit(train: Sequence[Observed], valid: Sequence[Observed]) -> PhononCalibrati
         def rows(of: Sequence[Observed]) -> list[_Errors]:
             result = []
             for own in of:
-                if at is None:
+                if value == "highest":
                     terms, error = own.features.highest_terms, own.highest_error
+                elif at is None:
+                    terms, error = own.features.mean_terms, own.mean_error
                 else:
                     terms = own.features.thermal_terms(value, TEMPERATURES[at])
                     error = float(own.thermal_errors[value][at])
@@ -134,12 +144,17 @@ def fit(train: Sequence[Observed], valid: Sequence[Observed]) -> PhononCalibrati
     def along(of: Sequence[Observed]) -> list[_Errors]:
         return [_Errors(own.features.kind, own.terms, own.errors) for own in of]
 
+    def of_density(of: Sequence[Observed]) -> list[_Errors]:
+        return [_Errors(own.features.kind, own.density_terms, own.density_errors) for own in of]
+
     return PhononCalibration(
         frequency=_fit_scale(along(train), along(valid)),
         highest=scalar("highest"),
         thermal={name: [scalar(name, at) for at in range(len(TEMPERATURES))] for name in THERMAL},
         stability=fit_odds(train, valid),
         n_materials=len(valid),
+        mean_frequency=scalar("mean_frequency"),
+        density=_fit_scale(of_density(train), of_density(valid)),
     )
 
 

@@ -154,7 +154,7 @@ function explanation(family, items) {
   const shaded = items.some(({ prediction }) => prediction.densities.some((d) => d.lower_90) || prediction.bands?.lower_90);
   if (shaded) lines.push("Shaded: 90 % of materials like those of validation lie within. A wide band means that the models of the ensemble disagree.");
   if (family === "phonons" && items.some(({ prediction }) => prediction.densities.length > 2)) {
-    lines.push("Bands, the density of all modes and the shares of the elements follow from predicted force constants; the density with the interval is refined by a network and ends at 1000 1/cm.");
+    lines.push("Bands, the density of all modes and the shares of the elements follow from predicted force constants; the density with the interval is that of all modes, broadened, and refined by a network up to 1000 1/cm.");
   }
   if (family === "electrons") lines.push("PBE energies, without spin and spin-orbit coupling: gaps are smaller than measured ones.");
   if (items.length > 1) {
