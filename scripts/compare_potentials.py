@@ -159,8 +159,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path)
     parser.add_argument("models", nargs="+", help=f"shipped weights or {', '.join(POTENTIALS)}")
-    parser.add_argument("--limit", type=int, default=24, help="number of crystals")
-    parser.add_argument("--most-atoms", type=int, default=8, help="of a primitive cell")
+    parser.add_argument("--limit", type=int, default=10, help="number of crystals")
+    parser.add_argument("--most-atoms", type=int, default=4, help="of a primitive cell")
     arguments = parser.parse_args()
     dataset = load_dataset("phonon_petretto_full")
     assert dataset.phonons is not None

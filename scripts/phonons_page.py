@@ -60,7 +60,7 @@ def potentials() -> list[str]:
     lines = [
         "",
         f"Machine-learned potentials beside it, on the first {len(result['materials'])} crystals "
-        "of the test split with at most 8 atoms (`scripts/compare_potentials.py`: finite "
+        "of the test split with at most 4 atoms (`scripts/compare_potentials.py`: finite "
         "displacements in the geometry of DFPT, without a non-analytic term). They learned PBE, "
         "the truth is PBEsol; mean absolute errors, and seconds of one core for a crystal:",
         "",

@@ -155,8 +155,7 @@ class Phonons(PhononModes, WholeTables):
         return self._spectrum(on, np.diff(below) / np.diff(edges))
 
     def real_modes(self) -> Spectrum:
-        """`dos` without imaginary modes, for which real ones stand: most of them are soft modes
-        that the prediction puts a little too low."""
+        """`dos` without imaginary modes, mostly soft ones put too low: real ones stand for them."""
         dos = self.dos()
         real = dos.grid >= 0
         return replace(dos, grid=dos.grid[real], values=dos.values[real]).normalise("3N")
@@ -227,10 +226,8 @@ class Phonons(PhononModes, WholeTables):
         Args:
             temperatures: K, ``[n_temperatures]``.
         """
-        found = self.real_modes().thermal_properties(temperatures)
-        if self.calibration is None:
-            return found
-        return with_half_widths(found, self.calibration.half_widths(self.features))
+        known = {} if self.calibration is None else self.calibration.half_widths(self.features)
+        return with_half_widths(self.real_modes().thermal_properties(temperatures), known)
 
     @cached_property
     def stability(self) -> Stability:
