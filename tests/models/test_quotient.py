@@ -83,6 +83,18 @@ def test_a_displaced_atom_breaks_the_symmetry(sizes):
     assert sizes[0][0] > sizes[1][0] == 3
 
 
+def test_where_no_two_bonds_are_alike_there_is_nothing_to_find(sizes, monkeypatch):
+    places = np.random.default_rng(0).normal(0, 0.02, (5, 3)) + PEROVSKITE.fractional_coordinates
+    crystal = Crystal(4.3 * np.eye(3), places, PEROVSKITE.atomic_numbers)
+    batch = batch_of(crystal)
+    found = states(batch)
+    assert not sizes
+    monkeypatch.setattr(alignn, "whole", lambda n, ends, pairs: pytest.fail("took it as a whole"))
+    doubled = batch_of(crystal, crystal)
+    torch.testing.assert_close(states(doubled)[:5], found, rtol=1e-5, atol=1e-6)
+    assert sizes[0][0] == 5
+
+
 def test_dropout_treats_each_atom_by_itself(sizes):
     batch = batch_of(PEROVSKITE)
     model = alignn.ALIGNN(

@@ -99,6 +99,20 @@ def quotient(
     )
 
 
+def whole(n_atoms: int, ends: tuple[Tensor, Tensor], pairs: tuple[Tensor, Tensor]) -> Quotient:
+    """Of a graph in which nothing is equal: every atom, edge and pair; arguments as `quotient`."""
+
+    device = ends[0].device
+
+    def every(n: int) -> tuple[Tensor, Tensor]:
+        return torch.arange(n, device=device), torch.ones(n, 1, dtype=torch.long, device=device)
+
+    atoms, _ = every(n_atoms)
+    edges, n_edges = every(len(ends[0]))
+    all_pairs, n_pairs = every(len(pairs[0]))
+    return Quotient(atoms, atoms, edges, *ends, n_edges, all_pairs, *pairs, n_pairs)
+
+
 def close_values(values: Tensor) -> tuple[Tensor, Tensor]:
     """Values ``[n]`` that differ by rounding alone, once: ``[n_kinds]``, and the kind of each."""
     order = _order(values)

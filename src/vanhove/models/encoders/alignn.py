@@ -15,7 +15,7 @@ from vanhove.crystal.graph import Batch
 from vanhove.models.atom_features import ATOM_FEATURES
 from vanhove.models.encoders.encoder import Encoder, EncoderSettings
 from vanhove.models.layers import GaussianBasis, cosine_envelope, released_envelope
-from vanhove.models.quotient import close_values, equal_rows, quotient
+from vanhove.models.quotient import Quotient, close_values, equal_rows, quotient, whole
 from vanhove.models.registry import register_encoder
 
 _FADE = 1e-2  # added to the sum of gates, so that a lone neighbour at the cutoff fades out
@@ -194,19 +194,13 @@ class ALIGNN(Encoder):
         pairs = line_graph(batch, self.line_graph_cutoff)
         # Symmetry makes most lengths, angles and whole surroundings equal: each is computed once.
         lengths, of_bond = close_values(distance)
-        cosines, of_pair = close_values(pairs.cosine)
-        # Dropout treats each atom by itself.
-        apart = self.training and self.dropout > 0
-        alike = torch.arange(len(features)) if apart else equal_rows(features)
-        own = quotient(
-            alike.to(features.device),
-            (batch.edge_index[0], batch.edge_index[1]),
-            of_bond,
-            (pairs.source, pairs.target),
-            of_pair,
-            len(self.atom_layers),
-            len(self.line_layers),
-        )
+        ends = batch.edge_index[0], batch.edge_index[1]
+        if 2 * len(lengths) >= len(distance):  # no two bonds alike
+            cosines, of_pair = pairs.cosine, torch.arange(len(pairs.cosine), device=distance.device)
+            own = whole(len(features), ends, (pairs.source, pairs.target))
+        else:
+            cosines, of_pair = close_values(pairs.cosine)
+            own = self.quotient(features, ends, of_bond, pairs, of_pair)
         weight = cosine_envelope(distance[own.edges], self.cutoff)[:, None] * own.n_edges
         pair_weight = pairs.weight[own.pairs] * own.n_pairs
         x = self.atom_in(features[own.atoms])
@@ -219,3 +213,25 @@ class ALIGNN(Encoder):
                 )
             x, bonds = atom_layer(x, bonds, own.source, own.target, weight)
         return x.index_select(-2, own.of_atom)
+
+    def quotient(
+        self,
+        features: Tensor,
+        ends: tuple[Tensor, Tensor],
+        of_bond: Tensor,
+        pairs: LineGraph,
+        of_pair: Tensor,
+    ) -> Quotient:
+        """What the layers can tell apart."""
+        # Dropout treats each atom by itself.
+        apart = self.training and self.dropout > 0
+        alike = torch.arange(len(features)) if apart else equal_rows(features)
+        return quotient(
+            alike.to(features.device),
+            ends,
+            of_bond,
+            (pairs.source, pairs.target),
+            of_pair,
+            len(self.atom_layers),
+            len(self.line_layers),
+        )
