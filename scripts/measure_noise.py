@@ -83,7 +83,7 @@ def main() -> None:
     if asked:  # the others stay as they were measured
         content["models"] = json.loads(path.read_text(encoding="utf-8"))["models"]
     for name in asked or [*shipped_weights(), NAME]:
-        predictor = load(name)
+        predictor = load(name, grid="training")
         known = set(predictor.info.elements)
         chosen = [i for i, c in enumerate(structures) if set(c.atomic_numbers.tolist()) <= known]
         before = list(predictor.stream([structures[i] for i in chosen]))
