@@ -21,7 +21,7 @@ from vanhove.crystal.graph import collate
 from vanhove.evaluation.measures import measure
 from vanhove.models.decoders.mat2spec import Mat2SpecDecoder, Mixture
 from vanhove.results import Json, write_result
-from vanhove.runs.checkpoint import load_model
+from vanhove.runs.checkpoint import load_model, run_settings
 from vanhove.runs.description import DatasetInfo
 from vanhove.runs.folder import BEST
 from vanhove.runs.prepared import PreparedData, predict_rows, prepare
@@ -65,7 +65,7 @@ def latent_errors(folder: Path) -> Json:
         "metric": key,
         "seed": info.seeds[0],
         "epoch": info.trained.epoch,
-        "epochs": info.run_config().training.epochs,
+        "epochs": run_settings(folder).training.epochs,
         "kl_weight": decoder.settings.kl_weight,
         "silent_units": silent,
         "as_it_is": error(lambda mixture: mixture),
