@@ -208,3 +208,12 @@ def test_the_fermi_surface_of_sodium_is_nearly_a_sphere(models, silicon, tmp_pat
     assert (tmp_path / "na.png").stat().st_size > 5000
     with pytest.raises(ConfigError, match="no Fermi surface"):
         silicon.fermi_surface([4, 4, 4])
+
+
+def test_a_long_calculation_is_told_before_it_begins(monkeypatch, recwarn):
+    predictor = load_electrons()
+    predictor.electrons(SILICON)
+    assert not recwarn
+    monkeypatch.setattr("vanhove.prediction.electron_predictor._LONG", 1e-6)
+    with pytest.warns(UserWarning, match="2 atoms.* minutes on one core"):
+        predictor.electrons(HYDRIDE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -42,6 +43,10 @@ ElectronProperty = Literal["electron-dos", "bands"]
 ELECTRON_PROPERTIES: tuple[str, ...] = get_args(ElectronProperty)
 _QUANTITY = {kind.asked_as: kind.name for kind in (ELECTRON_DOS, ELECTRON_BANDS)}
 _POINTS = 256
+_SECONDS_PER_POINT = 7e-10
+"""Of a k-point on one core, times the cube of the number of orbitals; measured with 72."""
+_LONG = 60.0
+"""s: what takes longer is said beforehand."""
 
 
 @dataclass(frozen=True)
@@ -249,8 +254,15 @@ class ElectronPredictor(Generic[Made]):
         last = self._last
         if last is not None and last.crystal is crystal and last.mesh_density == mesh_density:
             return last
-        n_numbers = (9 * crystal.n_atoms) ** 2  # of a matrix, all of whose states are found
-        require_memory(BYTES_PER_NUMBER * n_numbers, crystal.n_atoms, crystal.name or None)
+        n_orbitals = 9 * crystal.n_atoms  # rows of a matrix, all of whose states are found
+        require_memory(BYTES_PER_NUMBER * n_orbitals**2, crystal.n_atoms, crystal.name or None)
+        seconds = _SECONDS_PER_POINT * n_orbitals**3 * _POINTS
+        if seconds > _LONG:
+            warnings.warn(
+                f"{crystal.formula}, {crystal.n_atoms} atoms in the primitive cell: bands take "
+                f"about {seconds / 60:.0f} minutes on one core, since all states are found",
+                stacklevel=2,
+            )
         found = Electrons(self.models, crystal, self.name, mesh_density, self.half_widths)
         self._last = found
         return found
