@@ -125,3 +125,26 @@ def test_what_cannot_be_stacked_is_not():
     assert stacked(models(2, crystal_system=at_atoms)) is None
     learned = {**SMALL["encoder"], "atom_features": ["learned"]}
     assert stacked(models(2, encoder=learned)) is None
+
+
+def test_the_members_of_large_cells_predict_one_after_the_other(graphs, monkeypatch):
+    calibration = Calibration(weights=[0.1, 1, 0, 0, 0], factors={"0.9": 2.0}, n_materials=1)
+    ensemble = Ensemble(models(2), Familiarity(10, 5, 16), calibration)
+    ensemble.prepare_inference()
+    together = ensemble.predict(graphs)
+    seen = []
+    monkeypatch.setattr("vanhove.models.ensemble.MOST_TOGETHER", 0)
+    monkeypatch.setattr(type(ensemble.stacked), "encode", watched(seen))
+    torch.testing.assert_close(ensemble.predict(graphs), together, rtol=1e-5, atol=1e-5)
+    assert len(seen) == 2
+    assert all(model is not ensemble.stacked for model in seen)
+
+
+def watched(seen: list):
+    encode = SpectrumModel.encode
+
+    def watching(self, batch):
+        seen.append(self)
+        return encode(self, batch)
+
+    return watching

@@ -22,6 +22,9 @@ from vanhove.models.stacked import stacked
 from vanhove.spectra.grids import interpolate_rows
 from vanhove.spectra.phonon_errors import PhononCalibration
 
+MOST_TOGETHER = 600
+"""Atoms: of more, the members predict one after the other, in a third of the memory."""
+
 
 @dataclass(frozen=True)
 class EnsemblePrediction:
@@ -105,7 +108,9 @@ class Ensemble(nn.Module):
 
     def predict_each(self, graphs: Sequence[CrystalGraph]) -> tuple[Tensor, Tensor]:
         """As `predict_members`."""
-        return predict_members(self.models if self.stacked is None else self.stacked, graphs)
+        together = sum(graph.n_atoms for graph in graphs) <= MOST_TOGETHER
+        members = self.stacked if self.stacked is not None and together else self.models
+        return predict_members(members, graphs)
 
     def assess(
         self, members: np.ndarray, states: Tensor, graphs: Sequence[CrystalGraph]
