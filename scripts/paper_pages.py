@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import bands_page
 from claims import RULE
-from results_page import _claims, _decoding, _experiment, _latents, found_metrics, not_run
+from latent_section import latent_section
+from results_page import _claims, _decoding, _experiment, found_metrics, not_run
 
 from vanhove.papers.claims import CLAIMS
 from vanhove.papers.published import PAPERS
@@ -159,7 +160,7 @@ def page(name: str, found: dict[str, dict]) -> str:
     if name == "xtal2dos":
         parts += _decoding()
     if name == "mat2spec":
-        parts += _latents()
+        parts += latent_section()
     return "\n\n".join(parts) + "\n"
 
 

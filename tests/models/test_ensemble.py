@@ -62,7 +62,10 @@ def test_half_precision_changes_little(small_runs, small_ensemble, graphs, tmp_p
 
 def test_runs_of_other_settings_are_not_joined(small_run, small_config, small_ensemble, tmp_path):
     slower = small_config.training.model_copy(update={"learning_rate": 1e-4})
-    other = train(small_config.model_copy(update={"training": slower}), tmp_path, quiet=True)
+    slow = train(small_config.model_copy(update={"training": slower}), tmp_path / "1", quiet=True)
+    make_ensemble([small_run, slow.folder], tmp_path / "y.safetensors", quiet=True)
+    fewer = small_config.training.model_copy(update={"batch_size": 4})
+    other = train(small_config.model_copy(update={"training": fewer}), tmp_path / "2", quiet=True)
     with pytest.raises(CheckpointError, match="different settings"):
         make_ensemble([small_run, other.folder], tmp_path / "x.safetensors", quiet=True)
     with pytest.raises(CheckpointError, match="is an ensemble; join single runs"):

@@ -52,7 +52,7 @@ BYTES_PER_NUMBER = 160
 """Of the dynamical matrix of whole phonons, in double precision with what is computed beside it."""
 BYTES_PER_PAIR = 600
 """Memory of a prediction for each pair of edges at an atom, measured with vanhove-phonon."""
-MOST_ATOMS_WHOLE = 300
+MOST_ATOMS_WHOLE = 200
 """Of larger cells densities end where the model's grid does: all their modes would take minutes."""
 STRUCTURES_PER_ROUND = 256
 """Structures read before any is predicted: bounds the memory, whatever their number."""

@@ -37,8 +37,9 @@ def make_ensemble(
     """Write an ensemble: its members, error bars fitted on validation, and the familiarity.
 
     Args:
-        checkpoints: runs, files or shipped weights that differ in their seed alone; one is enough
-            for error bars without a spread of members.
+        checkpoints: runs, files or shipped weights that differ in their seed alone, or also in
+            epochs, learning rate and weights of the loss; one is enough for error bars without a
+            spread of members.
         output: the file to write, ``NAME.safetensors``.
         name: in results; that of the first run by default.
         half: store the weights in float16.
@@ -48,7 +49,7 @@ def make_ensemble(
         Validation metrics of the ensemble.
 
     Raises:
-        CheckpointError: the runs differ in more than their seed, or one of them is an ensemble.
+        CheckpointError: the runs differ in more than that, or one of them is an ensemble.
         DataError: their data cannot be loaded.
     """
     loaded = [load_model(find_weights(checkpoint)) for checkpoint in checkpoints]
