@@ -64,7 +64,7 @@ def test_runs_of_other_settings_are_not_joined(small_run, small_config, small_en
     slower = small_config.training.model_copy(update={"learning_rate": 1e-4})
     slow = train(small_config.model_copy(update={"training": slower}), tmp_path / "1", quiet=True)
     make_ensemble([small_run, slow.folder], tmp_path / "y.safetensors", quiet=True)
-    fewer = small_config.training.model_copy(update={"batch_size": 4})
+    fewer = small_config.training.model_copy(update={"batch_size": 2})
     other = train(small_config.model_copy(update={"training": fewer}), tmp_path / "2", quiet=True)
     with pytest.raises(CheckpointError, match="different settings"):
         make_ensemble([small_run, other.folder], tmp_path / "x.safetensors", quiet=True)
