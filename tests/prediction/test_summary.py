@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ import vanhove
 from tests.conftest import STRUCTURES
 from vanhove.cli import app
 from vanhove.errors import ConfigError, StructureError
+from vanhove.prediction.report import _table
 from vanhove.spectra.thermal_table import temperature_range
 
 
@@ -141,3 +143,8 @@ def test_the_doctor_names_what_is_there():
     assert "vanhove-phonon" in found["weights"]
     assert found["problems"] == []
     assert "All is well." in CliRunner().invoke(app, ["doctor"]).stdout
+
+
+def test_a_density_that_is_zero_to_all_digits_has_a_table():
+    spectrum = vanhove.predict(STRUCTURES / "Si.cif", "dostransformer-phonon")
+    assert "zeros left out" in _table(replace(spectrum, values=1e-6 * spectrum.values), [], [])

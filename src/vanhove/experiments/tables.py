@@ -23,6 +23,7 @@ from vanhove.papers.published import PAPERS, PHONON_DATA, PublishedRow, publishe
 from vanhove.papers.table import Column
 from vanhove.results import Json
 from vanhove.runs.catalog import CATALOG, run_config
+from vanhove.spectra.quantities import ELECTRON_BANDS
 
 COLUMNS_PER_BLOCK = 4
 
@@ -246,7 +247,6 @@ def weights_table() -> str:
             f"{' '.join(shown)}{default}"
         )
     for name in HAMILTONIANS:
-        lines.append(
-            f"{name:25s} {'electron_bands':15s} {'electron_pbe':21s} errors: vanhove models {name}"
-        )
+        known = f"{name:25s} {ELECTRON_BANDS.name:15s} {'electron_pbe':21s}"
+        lines.append(f"{known} errors: vanhove models {name}")
     return "\n".join([*lines, "", "test split, per-material convention"])

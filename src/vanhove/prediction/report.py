@@ -315,7 +315,7 @@ def _table(spectrum: Spectrum, derived: list[tuple[str, str]], written: list[Pat
         for frequency, value, bar in zip(spectrum.grid, spectrum.values, bars, strict=True)
         if value >= 0.0005
     ]
-    every = -(-len(lines) // _MOST_LINES)
+    every = max(1, -(-len(lines) // _MOST_LINES))
     left_out = "zeros left out" if every == 1 else f"one point in {every}, all by --csv"
     numbers = "\n".join(lines[::every])
     return (
