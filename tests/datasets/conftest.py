@@ -1,3 +1,6 @@
+import threading
+from http.server import ThreadingHTTPServer
+
 import numpy as np
 import pytest
 
@@ -30,3 +33,34 @@ def make_dataset():
         return SpectrumDataset(**(defaults | fields))
 
     return make
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty folder in the place of the cache, and no data on this machine."""
+    monkeypatch.setenv("VANHOVE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("VANHOVE_DATA", raising=False)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    """Starts a server on this machine with a handler of requests; what it is asked is kept."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    started = []
+
+    def start(handler):
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server.asked = []
+        server.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        started.append((server, thread))
+        return server
+
+    yield start
+    for server, thread in started:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,7 +1,6 @@
 import gzip
 import hashlib
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -30,26 +29,12 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+pytestmark = pytest.mark.usefixtures("cache")
+
+
 @pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.asked = []
-    server.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("VANHOVE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("VANHOVE_DATA", raising=False)
-    return tmp_path / "cache"
+def server(serve):
+    return serve(Handler)
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import numpy as np
 import pytest
@@ -118,26 +117,12 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("VANHOVE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("VANHOVE_DATA", raising=False)
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def server(monkeypatch, cache, tmp_path):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.asked, server.files = [], dict(FILES)
-    monkeypatch.setattr(petretto_files, "SOURCE", f"http://127.0.0.1:{server.server_port}/phonon")
+def server(serve, cache, monkeypatch, tmp_path):
+    server = serve(Handler)
+    server.files = dict(FILES)
+    monkeypatch.setattr(petretto_files, "SOURCE", f"{server.url}/phonon")
     monkeypatch.setattr(petretto_files, "SHA256", digest(arrays_of(tmp_path)))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    return server
 
 
 def arrays_of(folder):
