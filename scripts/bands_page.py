@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from flagship_page import coverage_words
-from results_page import FIGURES, RESULTS, _number, _table
+from page_parts import number, table
+from results_page import FIGURES, RESULTS
 
 from vanhove.results import read_result
 
@@ -58,12 +59,12 @@ def _errors(found: dict) -> str:
         rows.append(
             [
                 convention,
-                f"**{_number(found['mean'][key], (found['std'] or {}).get(key), 3)}**",
-                *(_number(found["baselines"][name].get(key), None, 3) for name in COLUMNS),
+                f"**{number(found['mean'][key], (found['std'] or {}).get(key), 3)}**",
+                *(number(found["baselines"][name].get(key), None, 3) for name in COLUMNS),
                 f"*{published:.3f}*" if published is not None else "",
             ]
         )
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _compared(found: dict) -> str:
@@ -131,7 +132,7 @@ def _gaps(gaps: dict) -> list[str]:
         "the 100 points computed along it; *processed*: the 256 points that a model is trained on, "
         "the continuous path. Energies in eV; the last column is the largest difference of "
         "processed bands from the stored eigenvalues, aligned, over all labelled points and bands.",
-        _table(["material", "what", *gap_columns, "at labels"], named),
+        table(["material", "what", *gap_columns, "at labels"], named),
         f"Over all {gaps['n_materials']} crystals the largest difference at labelled points is "
         f"{gaps['largest_error_at_labels']:.0e} eV. Between them the 256 points lie on straight "
         "lines through the 100: the gap changes by at most "
@@ -141,7 +142,7 @@ def _gaps(gaps: dict) -> list[str]:
         f"{below} of them the path's is smaller: it passes nearer to a band edge than the "
         "points of the mesh do. Where it is larger, an edge lies off the path. Energies are "
         "aligned to the middle of the gap of mesh and path together.",
-        _table(["material", "formula", *gap_columns], different),
+        table(["material", "formula", *gap_columns], different),
     ]
 
 
@@ -193,16 +194,16 @@ def card(measured: dict) -> str:
         [
             convention,
             f"{measured['mean'][key]:.3f}",
-            _number(family["mean"][key], (family["std"] or {}).get(key), 3),
+            number(family["mean"][key], (family["std"] or {}).get(key), 3),
             f"{baseline[key]:.3f}",
         ]
         for key, convention in measured["conventions"].items()
     ]
     validation = ", ".join(f"{key} {value:.4f}" for key, value in run["validation"].items())
-    table = _table(["test metric, eV", "this file", "all seeds", "nearest training crystal"], rows)
+    errors = table(["test metric, eV", "this file", "all seeds", "nearest training crystal"], rows)
     bars = run["uncertainty"]
     kinds = ["coverage", "coverage_metal", "coverage_nonmetal"]
-    coverage = _table(
+    coverage = table(
         ["interval", "share of test energies inside", "of metals", "of non-metals"],
         [[level, *(f"{bars[kind][level]:.3f}" for kind in kinds)] for level in bars["coverage"]],
     )
@@ -222,7 +223,7 @@ k-points, eV from the Fermi level (in an insulator the middle of the gap).
   of {family["config"]["training"]["epochs"]}) by validation MAE of the energies; validation:
   {validation}.
 
-{table}
+{errors}
 
 Error bars were calibrated on the {trained["n_valid"]} validation crystals. On the test crystals,
 each counted once:

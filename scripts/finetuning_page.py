@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from results_page import FIGURES, RESULTS, _number, _table
+from page_parts import number, table
+from results_page import FIGURES, RESULTS
 
 from vanhove.experiments.finetuning import MODELS, MODES, NAME, TITLE
 from vanhove.results import read_result
@@ -52,7 +53,7 @@ def _model(rows: list[dict]) -> list[str]:
                 str(row["size"] or ""),
                 str(len(row["seeds"])) if row["size"] else "",
                 *(
-                    _number(row["mean"][key], spread.get(key), digits)
+                    number(row["mean"][key], spread.get(key), digits)
                     for key, digits in (("mse_x10", 3), ("mae", 4), ("r2", 3))
                 ),
                 _gain(gain) if gain else "",
@@ -61,7 +62,7 @@ def _model(rows: list[dict]) -> list[str]:
             ]
         )
     header = ["mode", "tuned on", "seeds", "MSE×10", "MAE", "R²"]
-    return [_table([*header, "gain in MAE", "estimate", "epochs"], lines)]
+    return [table([*header, "gain in MAE", "estimate", "epochs"], lines)]
 
 
 def _gain(gain: dict) -> str:

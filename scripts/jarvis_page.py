@@ -10,7 +10,8 @@ import json
 import math
 from pathlib import Path
 
-from results_page import RESULTS, _table
+from page_parts import table
+from results_page import RESULTS
 
 FOLDER = RESULTS / "jarvis"
 GOAL = 0.045
@@ -57,7 +58,7 @@ def _test(result: dict) -> list[str]:
         f"`{dataset['hash'][:16]}`, published split, hash `{dataset['split_hash'][:16]}`). The "
         "architecture of [vanhove-phonon](vanhove-phonon.md), trained on the training part alone; "
         "chosen on the validation part; the test part was measured once.",
-        _table(["model", "test materials", "which", "MAE"], rows),
+        table(["model", "test materials", "which", "MAE"], rows),
         "Imaginary modes (1 % or more of the weight below zero frequency) mark crystals that are "
         f"unstable in the calculation, or whose calculation is not converged: "
         f"{100 * n_rest / n:.0f} % of the materials, {100 * rest / (n * result['mae']):.0f} % of "
@@ -93,4 +94,4 @@ def _study() -> str:
             mean, trained = found["mean"], found["trained_on"]
             n_train = str(trained["n_train"])
             rows.append([title, n_train, f"{mean['mae']:.4f}", f"{mean['mse_x10']:.3f}"])
-    return _table(["model", "training crystals", "MAE", "MSE x 10, per material"], rows)
+    return table(["model", "training crystals", "MAE", "MSE x 10, per material"], rows)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from results_page import RESULTS, _table
+from page_parts import table
+from results_page import RESULTS
 
 LATENTS = RESULTS / "mat2spec" / "latents.json"
 
@@ -44,5 +45,5 @@ def latent_section() -> list[str]:
         "Each line is one seed of the printed form; the error is "
         "the MAE of spectra of sum 1. Silent units: the share of the encoder's last hidden layer "
         "that is 0 for every validation crystal.",
-        _table(header, rows),
+        table(header, rows),
     ]

@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from page_parts import table
+
 ROOT = Path(__file__).parents[1]
 SPEED = ROOT / "results" / "speed"
 PAGE = ROOT / "docs" / "performance.md"
@@ -23,11 +25,6 @@ SIZES = {"published": "as wide and deep as published", "compact": "as shipped"}
 
 def read(name: str) -> dict[str, Any]:
     return json.loads((SPEED / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def table(header: list[str], rows: list[list[object]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 def times(value: float) -> str:

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import page_parts
+
 from vanhove.papers.published import PublishedRow
 
 RESULTS = Path(__file__).parents[1] / "results"
 CARD = Path(__file__).parents[1] / "src" / "vanhove" / "weights" / "vanhove-phonon.json"
-BEGIN, END = "<!-- top:begin -->", "<!-- top:end -->"
+MARK = "top"
 TIGHT_BINDING = "ThreeBodyTB (electron_tb3_on_pbe)"
 
 
@@ -51,14 +53,7 @@ def table(published: list[PublishedRow]) -> str:
             f"{gaps['mean']['constant_0_gap_all']:.2f} eV, always 0",
         ),
     ]
-    lines = ["| test crystals that no training saw | vanhove | others |", "|---|---|---|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
-
-
-def between(text: str, content: str) -> str:
-    """The text with new content between the markers."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{content}\n{END}{rest.split(END)[1]}"
+    return page_parts.table(["test crystals that no training saw", "vanhove", "others"], rows)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from page_parts import table
+
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "results" / "reliability"
 PAGE = ROOT / "docs" / "reliability.md"
@@ -17,11 +19,6 @@ PAGE = ROOT / "docs" / "reliability.md"
 
 def read(name: str) -> dict:
     return json.loads((FOLDER / name).read_text(encoding="utf-8"))
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def noise() -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from claims import Comparison, collect, judge
+from page_parts import number, table
 from reasons import reason
 
 from vanhove.evaluation.measurement import PER_MATERIAL
@@ -153,17 +154,6 @@ def _missing(page: str, found: dict[str, dict]) -> list[str]:
     return ["## Not run yet", ", ".join(f"`{name}`" for name in missing) + "."] if missing else []
 
 
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(row) + " |" for row in (header, *rows)]
-    return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])
-
-
-def _number(value: float | None, spread: float | None, digits: int) -> str:
-    if value is None:
-        return ""
-    return f"{value:.{digits}f}" + (f" ± {spread:.{digits}f}" if spread is not None else "")
-
-
 def _overview(found: dict[str, dict]) -> str:
     runs = collect(found_metrics(found))
     where = {
@@ -189,10 +179,7 @@ def _overview(found: dict[str, dict]) -> str:
                 f"{run['n_parameters']:,}",
                 str(len(run["seeds"])),
                 _minutes(run),
-                *(
-                    _number(run["mean"][key], (run["std"] or {}).get(key), 3)
-                    for key in SHIPPED_KEYS
-                ),
+                *(number(run["mean"][key], (run["std"] or {}).get(key), 3) for key in SHIPPED_KEYS),
                 f"{paper}: {_distances(row, found[experiment]['columns'])}"
                 if experiment
                 else paper,
@@ -201,7 +188,7 @@ def _overview(found: dict[str, dict]) -> str:
         if experiment and reason(experiment, name):
             reasons.setdefault(reason(experiment, name), []).append(f"`{name}`")
     header = ["model", "parameters", "seeds", "minutes", "MSE×10", "MAE", "R²", "flat", "per bin"]
-    return _table([*header, "distance from the paper"], rows) + (
+    return table([*header, "distance from the paper"], rows) + (
         "\n\nMinutes: training time of one seed, on the machine at hand and under whatever else "
         "it did. Distances: ours minus printed, in printed standard deviations (σ) where the paper "
         f"gives one, else in percent; bold beyond {LARGE_SPREADS:g} σ or {LARGE_RELATIVE:.0%}. "
@@ -234,7 +221,7 @@ def _distances(row: dict, columns: list[dict]) -> str:
 def _claims(metrics: list[dict], claims: Sequence[Claim]) -> list[str]:
     runs = collect(metrics)
     judged = [(claim, *judge(claim, runs)) for claim in claims]
-    summary = _table(
+    summary = table(
         ["claim", "source", "verdict", "comparisons reproduced"],
         [
             [
@@ -246,7 +233,7 @@ def _claims(metrics: list[dict], claims: Sequence[Claim]) -> list[str]:
             for claim, verdict, comparisons in judged
         ],
     )
-    details = _table(
+    details = table(
         ["claimed better", "claimed worse", "error", "difference", "95 %", "2 s.e.", "verdict"],
         [_comparison(c) for _, _, comparisons in judged for c in comparisons],
     )
@@ -284,11 +271,11 @@ def _experiment(
         cells = []
         for column in columns:
             key, digits = column["key"], column["digits"]
-            ours = _number((row["mean"] or {}).get(key), (row["std"] or {}).get(key), digits)
+            ours = number((row["mean"] or {}).get(key), (row["std"] or {}).get(key), digits)
             if key in (row.get("intervals") or {}):
                 low, high = row["intervals"][key]
                 ours += f" ({low:.{digits}f} to {high:.{digits}f})"
-            there = _number(published["values"].get(key), published["spread"].get(key), digits)
+            there = number(published["values"].get(key), published["spread"].get(key), digits)
             absent = "" if row["mean"] else "not run"  # why: `_waiting`
             cells.append((ours or absent) + (f"<br>*{there}*" if there else ""))
         line = [row["label"], str(len(row["seeds"])) if row["seeds"] else "", *cells]
@@ -297,7 +284,7 @@ def _experiment(
         rows.append(line)
     for baseline in result.get("baselines", ()):
         values = [(baseline["mean"].get(c["key"]), c["digits"]) for c in columns]
-        cells = [_number(value, None, digits) for value, digits in values]
+        cells = [number(value, None, digits) for value, digits in values]
         rows.append([f"*{baseline['label']}*", "", *cells, *([""] if comparable else [])])
     header = ["row", "seeds", *(column["title"] for column in columns)]
     if comparable:
@@ -315,7 +302,7 @@ def _experiment(
         f"{heading} {result['title']}",
         f"`vanhove reproduce {name}`{printed}.{size}",
         *(f"**{sentence}**" for sentence in result.get("unbeaten", ())),
-        _table(header, rows),
+        table(header, rows),
         "\n".join(f"- {note}" for note in [*result["notes"], *_waiting(name)]),
     ]
     above = {run_of(model) for model in CATALOG.trained_on(BENCHMARK)}
@@ -342,7 +329,7 @@ def _discovery(found: dict | None) -> list[str]:
         return []
     agreed = found["checker_on_labels"]
     scores = ", ".join(
-        f"{key} {_number(agreed[key], None, 2) or 'undefined'}" for key in ("precision", "recall")
+        f"{key} {number(agreed[key], None, 2) or 'undefined'}" for key in ("precision", "recall")
     )
     rows = [
         [
@@ -358,7 +345,7 @@ def _discovery(found: dict | None) -> list[str]:
         f"`{found['checker']}`. Against the {agreed['n_materials']:.0f} labels of the validation "
         f"and test parts ({agreed['n_true']:.0f} with the gap, {agreed['n_predicted']:.0f} found, "
         f"{agreed['n_found']:.0f} of them right) the checker has {scores}.",
-        _table(["candidate", "formula", "confirmed", "named by"], rows),
+        table(["candidate", "formula", "confirmed", "named by"], rows),
     ]
 
 
@@ -417,5 +404,5 @@ def _decoding() -> list[str]:
         "`python benchmarks/decoding.py`: ms of processor time for a batch, one thread; *parallel* "
         "is one pass of the mode that writes all points at once; *largest difference*: of the "
         "values with and without the cache.",
-        _table(header, rows),
+        table(header, rows),
     ]

@@ -13,6 +13,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from page_parts import table
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "tune.md"
 FOLDER = ROOT / "results" / "tuning" / "graph-network-short"
@@ -22,11 +24,6 @@ TOP = 5
 
 def read(name: str) -> Any:
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def short(value: object) -> str:

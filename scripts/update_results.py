@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 import bands_page
+import electrons_page
 import finetuning_page
 import flagship_page
 import jarvis_page
@@ -28,6 +29,7 @@ import readme_top
 import reliability_page
 import results_page
 import tuning_page
+from page_parts import between, table
 
 from vanhove.papers.published import PAPERS, PHONON_DATA, PublishedRow, published_rows
 from vanhove.results import json_text
@@ -41,7 +43,6 @@ ELECTRON_CARD = CARD.with_name("dostransformer-electron.md")
 BANDS_CARD = CARD.with_name("bandformer-electron.md")
 SHIPPED = ROOT / "src" / "vanhove" / "experiments" / "measured.json"
 PAGE = ROOT / "docs" / "results-phonon.md"
-BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 KEYS = ("mse_x10", "mae", "r2")
 PAPER_KEYS = {"MSEx10": "mse_x10", "MAE": "mae", "R2": "r2"}
 
@@ -72,7 +73,7 @@ def in_our_names(values: dict[str, float]) -> dict[str, float]:
 def readme_table(result: dict, ensemble: dict, single: dict) -> str:
     """Of DOSTransformer's runs, the shipped ensemble, and the runs that are its members."""
     seeds = len(result["seeds"])
-    rows = [["model", "MSE×10", "MAE", "R²", "source"]]
+    rows: list[list[str]] = []
     members = ensemble["runs"][0]["seeds"]
     rows.append(
         [
@@ -101,8 +102,6 @@ def readme_table(result: dict, ensemble: dict, single: dict) -> str:
         where = row.table if row.note else f"table {row.table}"
         source = f"{row.note or 'paper'}, {PAPERS.get(row.source, row.source)}, {where}"
         rows.append([row.model + energy, *shown(metrics, spread), source])
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    lines.insert(1, "|---" * len(rows[0]) + "|")
     others = "\n".join(
         f"| {convention} | {ensemble['mean'][key]:.4g} |"
         for key, convention in ensemble["conventions"].items()
@@ -110,7 +109,7 @@ def readme_table(result: dict, ensemble: dict, single: dict) -> str:
     return (
         f"Test split of `phonon_petretto`, {result['n_materials']} crystals, spectra scaled as the "
         "data are (maximum 1); each metric of each material, then the mean over materials:\n\n"
-        + "\n".join(lines)
+        + table(["model", "MSE×10", "MAE", "R²", "source"], rows)
         + "\n\nThe shipped model in every convention:\n\n| metric | value |\n|---|---|\n"
         + others
     )
@@ -129,19 +128,16 @@ def study_table() -> str:
     """Validation metrics of one seed per choice, each beside what it changes in the reference."""
     results = {path.stem: json.loads(path.read_text()) for path in sorted(STUDY.glob("*.json"))}
     reference = flat(results["reference"]["config"])
-    lines = [
-        "| change | MSE×10 | MAE | R² |",
-        "|---|---|---|---|",
-    ]
+    rows = []
     for result in sorted(results.values(), key=lambda result: result["mean"]["mse_x10"]):
         changes = [
             f"`{key}: {value}`"
             for key, value in flat(result["config"]).items()
             if value != reference.get(key) and key != "name"
         ]
-        numbers = " | ".join(shown(result["mean"], None, digits=4))
-        lines.append(f"| {', '.join(changes) or 'none (reference)'} | {numbers} |")
-    return "\n".join(lines)
+        numbers = shown(result["mean"], None, digits=4)
+        rows.append([", ".join(changes) or "none (reference)", *numbers])
+    return table(["change", "MSE×10", "MAE", "R²"], rows)
 
 
 def model_card(result: dict, family: dict) -> str:
@@ -236,11 +232,6 @@ zero. Elements that were not trained on are refused.
 """
 
 
-def between_markers(text: str, content: str) -> str:
-    head, rest = text.split(BEGIN)
-    return f"{head}{BEGIN}\n{content}\n{END}{rest.split(END)[1]}"
-
-
 def main(check: bool) -> int:
     family = json.loads((RESULTS / "dostransformer.json").read_text())
     measured = json.loads(MEASURED.read_text())
@@ -248,11 +239,12 @@ def main(check: bool) -> int:
     shipped = results_page.measured(found)
     readme, page = ROOT / "README.md", ROOT / "docs" / "dostransformer.md"
     new = {
-        readme: readme_top.between(
-            between_markers(readme.read_text(), readme_table(family, *flagship_page.results())),
+        readme: between(
+            between(readme.read_text(), readme_table(family, *flagship_page.results())),
             readme_top.table(published_beside()),
+            readme_top.MARK,
         ),
-        page: between_markers(page.read_text(), study_table()),
+        page: between(page.read_text(), study_table()),
         CARD: model_card(measured, family),
         PAGE: results_page.page(found),
         SHIPPED: json_text(shipped) + "\n",
@@ -260,29 +252,32 @@ def main(check: bool) -> int:
     for name in model_pages.PAGES:
         path = ROOT / "docs" / f"{name}.md"
         content = model_pages.table(name, shipped, family["n_materials"], family["dataset"]["name"])
-        new[path] = between_markers(path.read_text(), content)
-    table = results_page.results("electron")["dostransformer-table1-electron"]
+        new[path] = between(path.read_text(), content)
+    of_electrons = results_page.results("electron")["dostransformer-table1-electron"]
     electron = json.loads(ELECTRON_CARD.with_suffix(".json").read_text())
-    new[ELECTRON_CARD] = electron_card(electron, table)
+    new[ELECTRON_CARD] = electron_card(electron, of_electrons)
     new[BANDS_CARD] = bands_page.card(json.loads(BANDS_CARD.with_suffix(".json").read_text()))
     papers, everything = ROOT / "docs" / "papers", results_page.every_result()
     new[papers / "bandformer.md"] = paper_pages.bandformer()
     for name in paper_pages.PAGES:
         new[papers / f"{name}.md"] = paper_pages.page(name, everything)
     course = papers / "course.md"
-    new[course] = between_markers(course.read_text(), paper_pages.course(everything))
+    new[course] = between(course.read_text(), paper_pages.course(everything))
+    electrons, card = electrons_page.PAGE, electrons_page.CARD
+    new[electrons] = between(electrons.read_text(), electrons_page.section())
+    new[card] = between(card.read_text(), electrons_page.card_section())
     new[ROOT / "docs" / "results-jarvis.md"] = jarvis_page.page()
     new[ROOT / "docs" / "results-finetuning.md"] = finetuning_page.page()
     new[reliability_page.PAGE] = reliability_page.page()
     if tuning_page.FOLDER.exists():
         tune = tuning_page.PAGE
-        new[tune] = between_markers(tune.read_text(), tuning_page.section())
+        new[tune] = between(tune.read_text(), tuning_page.section())
     if phonons_page.RESULT.exists():
         phonons = phonons_page.PAGE
-        new[phonons] = between_markers(phonons.read_text(), phonons_page.table())
+        new[phonons] = between(phonons.read_text(), phonons_page.table())
     flagship = flagship_page.PAGE
     new |= {path: flagship_page.card(path) for path in flagship_page.CARDS}
-    new[flagship] = between_markers(flagship.read_text(), flagship_page.study_table())
+    new[flagship] = between(flagship.read_text(), flagship_page.study_table())
     for name in results_page.OTHER_PAGES:
         content = results_page.other_page(name, results_page.results(name))
         new[ROOT / "docs" / f"results-{name}.md"] = content
