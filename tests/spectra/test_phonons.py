@@ -162,3 +162,20 @@ def test_light_sees_the_transverse_mode(salt):
     longitudinal = salt.frequencies([[0, 0, 0]], [[1, 0, 0]])[0, 5]
     expected = 2.4 * (longitudinal / transverse[0]) ** 2
     np.testing.assert_allclose(seen.static_dielectric_tensor, expected * np.eye(3), atol=1e-4)
+
+
+def test_densities_and_thermodynamics_are_those_of_many_wave_vectors(salt):
+    mesh, kelvin = (24, 24, 24), [100.0, 300.0]
+    grid = salt.grid()
+    many = salt.dos(grid, 6.0, mesh=mesh)
+    few = salt.dos(np.arange(grid[0] - 40, grid[-1] + 40.5))
+    kernel = np.exp(-0.5 * (np.arange(-40, 41) / 6.0) ** 2)
+    smooth = np.convolve(few.values, kernel / kernel.sum(), mode="valid")
+    assert np.abs(smooth - many.values).max() < 0.04 * many.values.max()
+    own = salt.thermal_properties(kelvin)
+    points = (np.indices(mesh).reshape(3, -1).T + 0.5) / mesh
+    x = np.maximum(salt.frequencies(points[: len(points) // 2]), 0.1) * 1.438777 / 300
+    capacity = 8.314463 * 3 * np.mean((x / 2 / np.sinh(x / 2)) ** 2)
+    entropy = 8.314463 * 3 * np.mean(x / np.expm1(x) - np.log(-np.expm1(-x)))
+    assert own.heat_capacity[1] == pytest.approx(capacity, abs=0.005)
+    assert own.entropy[1] == pytest.approx(entropy, abs=0.03)

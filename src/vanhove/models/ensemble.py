@@ -14,11 +14,13 @@ from torch import Tensor, nn
 from vanhove.crystal.graph import CrystalGraph, collate
 from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
+from vanhove.models.decoders.lattice_dynamics import LatticeDynamicsDecoder
 from vanhove.models.familiarity import Familiarity
 from vanhove.models.inference import Precision
 from vanhove.models.model import SpectrumModel
 from vanhove.models.output import rescale
 from vanhove.models.stacked import stacked
+from vanhove.physics.harmonic import HarmonicCrystal
 from vanhove.spectra.grids import interpolate_rows
 from vanhove.spectra.phonon_errors import PhononCalibration
 
@@ -106,11 +108,25 @@ class Ensemble(nn.Module):
         members, states = self.predict_each(graphs)
         return self.assess(members.double().numpy(), states, graphs)
 
+    def predict_whole(
+        self, graphs: Sequence[CrystalGraph]
+    ) -> tuple[EnsemblePrediction, list[HarmonicCrystal]]:
+        """`predict_with_errors`, and the force constants it rests on: a set for each member.
+
+        Only of members whose decoder has them (`vanhove.models.phonons.has_phonons`).
+        """
+        members, states, crystals = predict_with_crystals(self._members_for(graphs), graphs)
+        return self.assess(members.double().numpy(), states, graphs), crystals
+
     def predict_each(self, graphs: Sequence[CrystalGraph]) -> tuple[Tensor, Tensor]:
         """As `predict_members`."""
+        return predict_members(self._members_for(graphs), graphs)
+
+    def _members_for(
+        self, graphs: Sequence[CrystalGraph]
+    ) -> Sequence[SpectrumModel] | SpectrumModel:
         together = sum(graph.n_atoms for graph in graphs) <= MOST_TOGETHER
-        members = self.stacked if self.stacked is not None and together else self.models
-        return predict_members(members, graphs)
+        return self.stacked if self.stacked is not None and together else self.models
 
     def assess(
         self, members: np.ndarray, states: Tensor, graphs: Sequence[CrystalGraph]
@@ -145,7 +161,6 @@ def at_places(model: SpectrumModel | Ensemble, places: Tensor | None) -> Iterato
         model.set_places(before)
 
 
-@torch.inference_mode()
 def predict_members(
     members: Sequence[SpectrumModel] | SpectrumModel, graphs: Sequence[CrystalGraph]
 ) -> tuple[Tensor, Tensor]:
@@ -159,17 +174,43 @@ def predict_members(
         ``[n_members, n_graphs, n_points]`` as `SpectrumModel.predict` gives them, and the mean atom
         states ``[n_graphs, d]``; both float32 on the CPU.
     """
+    values, states, _ = _predicted(members, graphs, with_crystals=False)
+    return values, states
+
+
+def predict_with_crystals(
+    members: Sequence[SpectrumModel] | SpectrumModel, graphs: Sequence[CrystalGraph]
+) -> tuple[Tensor, Tensor, list[HarmonicCrystal]]:
+    """As `predict_members`, with the force constants of each graph: a set for each member."""
+    return _predicted(members, graphs, with_crystals=True)
+
+
+@torch.inference_mode()
+def _predicted(
+    members: Sequence[SpectrumModel] | SpectrumModel,
+    graphs: Sequence[CrystalGraph],
+    with_crystals: bool,
+) -> tuple[Tensor, Tensor, list[HarmonicCrystal]]:
+    is_stacked = isinstance(members, SpectrumModel)
     models = [members] if isinstance(members, SpectrumModel) else members
     buffer = models[0].atom_features.table
     batch = collate(graphs).to(buffer.device, buffer.dtype)
-    values, states = [], None
+    values, crystals, states = [], [], None
     for model in models:
+        known = {}
         with model.own_precision():
             atoms, system = model.encode(batch)
-            values.append(rescale(model.decode(atoms, system, batch), model.settings.output))
+            if with_crystals:
+                assert isinstance(model.decoder, LatticeDynamicsDecoder)
+                known["crystals"] = model.decoder.crystals(atoms, batch)
+                crystals.append(known["crystals"])
+            found = model.decode(atoms, system, batch, **known)
+            values.append(rescale(found, model.settings.output))
         if states is None:
-            first = atoms[0] if isinstance(members, SpectrumModel) else atoms
+            first = atoms[0] if is_stacked else atoms
             states = batch.sum_over_atoms(first.float()) / batch.n_atoms[:, None]
     assert states is not None
-    each = values[0] if isinstance(members, SpectrumModel) else torch.stack(values)
-    return each.float().cpu(), states.float().cpu()
+    each = values[0] if is_stacked else torch.stack(values)
+    of_each = zip(*crystals, strict=True)
+    joined = [own[0] if is_stacked else HarmonicCrystal.joined(own) for own in of_each]
+    return each.float().cpu(), states.float().cpu(), joined

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -127,9 +128,9 @@ class SpectrumModel(nn.Module):
         """
         return self.decode(*self.encode(batch), batch)
 
-    def decode(self, atoms: Tensor, system: Tensor, batch: Batch) -> Tensor:
-        """The prediction from what `encode` gave."""
-        return activate(self.decoder(atoms, batch, system).float(), self.settings.output)
+    def decode(self, atoms: Tensor, system: Tensor, batch: Batch, **known: Any) -> Tensor:
+        """The prediction from what `encode` gave, and what else the decoder takes."""
+        return activate(self.decoder(atoms, batch, system, **known).float(), self.settings.output)
 
     @torch.inference_mode()
     def predict(self, graphs: Sequence[CrystalGraph]) -> Tensor:

@@ -14,6 +14,7 @@ from vanhove.models.decoders.lattice_dynamics import LatticeDynamicsDecoder
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
 from vanhove.physics.harmonic import HarmonicCrystal, balanced
+from vanhove.spectra.phonon_errors import PhononCalibration
 from vanhove.spectra.phonons import Phonons
 
 _ACCURACY = 3.6
@@ -60,7 +61,24 @@ def predict_phonons(
     else:
         own = [_force_constants(member, graph) for member in members_of(model)]
         found = HarmonicCrystal.joined(own)
-    found = _exact(found, crystal)
+    return phonons_of(found, crystal, model.phonons if isinstance(model, Ensemble) else None, name)
+
+
+def phonons_of(
+    sets: HarmonicCrystal,
+    crystal: Crystal,
+    calibration: PhononCalibration | None = None,
+    name: str = "",
+) -> Phonons:
+    """The phonons of one crystal from the force constants of the members of a model.
+
+    Args:
+        sets: one for each member, as a network gives them.
+        crystal: the cell they are of.
+        calibration: of error bars and stability.
+        name: of the result.
+    """
+    found = _exact(sets, crystal)
     with torch.inference_mode(False):
         cloned = _cloned(found)
         members = tuple(cloned.sets())
@@ -68,7 +86,7 @@ def predict_phonons(
             crystal=crystal,
             harmonic=_mean(cloned),
             members=members if len(members) > 1 else (),
-            calibration=model.phonons if isinstance(model, Ensemble) else None,
+            calibration=calibration,
             name=name or crystal.name or crystal.formula,
         )
 

@@ -27,7 +27,8 @@ from vanhove.models.band_calibration import BandCalibration
 from vanhove.models.calibration import Calibration
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
-from vanhove.models.phonons import has_phonons, has_whole_phonons, predict_phonons
+from vanhove.models.phonons import has_phonons, has_whole_phonons, phonons_of, predict_phonons
+from vanhove.physics.harmonic import HarmonicCrystal
 from vanhove.prediction.error_bars import with_error_bars
 from vanhove.prediction.structures import StructureLike, Structures, listed
 from vanhove.prediction.warnings import structure_warnings, with_warnings
@@ -282,8 +283,13 @@ class Predictor(Generic[Made]):
             return [self._phonons(item).bands(self.path) for item in items]
         graphs = [item.graph for item in items]
         make: Any = self._bands if self.has_bands else self._spectrum
+        sets: list[HarmonicCrystal] = []
         if isinstance(self.model, Ensemble):
-            prediction, calibration = self.model.predict_with_errors(graphs), self.model.calibration
+            calibration = self.model.calibration
+            if self.whole:
+                prediction, sets = self.model.predict_whole(graphs)
+            else:
+                prediction = self.model.predict_with_errors(graphs)
             found = [
                 with_error_bars(make(item, mean), calibration, prediction, row)
                 for row, (item, mean) in enumerate(zip(items, prediction.mean, strict=True))
@@ -291,15 +297,17 @@ class Predictor(Generic[Made]):
         else:
             values = self.model.predict(graphs).numpy()
             found = [make(item, own) for item, own in zip(items, values, strict=True)]
-        if self.whole:
-            found = [self._whole(item, own) for item, own in zip(items, found, strict=True)]
+        if sets:
+            found = [self._whole(*each) for each in zip(items, found, sets, strict=True)]
         return [with_warnings(own) for own in found]
 
-    def _whole(self, item: _Prepared, window: Spectrum) -> Spectrum:
+    def _whole(self, item: _Prepared, window: Spectrum, sets: HarmonicCrystal) -> Spectrum:
         if item.graph.n_atoms > MOST_ATOMS_WHOLE:
             return window
+        assert isinstance(self.model, Ensemble)
+        phonons = phonons_of(sets, item.cell, self.model.phonons)
         try:
-            return whole_density(window, self._phonons(item))
+            return whole_density(window, phonons)
         except DataError:  # no real modes: no crystal
             return window
 

@@ -15,12 +15,16 @@ from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.crystal.symmetry import standardize
 from vanhove.errors import ConfigError
 from vanhove.physics.harmonic import HarmonicCrystal, balanced, signed_frequency
+from vanhove.physics.interpolation import between
 from vanhove.physics.meshes import irreducible_mesh, time_reversed_mesh
 from vanhove.results import Json
 from vanhove.spectra.phonon_errors import COARSE, PhononCalibration, PhononFeatures
 
 _MESH_MODES = 16_000
 """The default mesh has about so many modes: its side is the cube root of this over 3N."""
+_SPLINE_MODES, _LEVELS = 5_000, 200_000
+"""The same of densities by splines, and about so many levels between the points of the mesh:
+they are as exact as tetrahedra with `_MESH_MODES` (``benchmarks/phonon_meshes.py``)."""
 _AT_ONCE = 4_000_000
 """Complex numbers of matrices diagonalised at a time."""
 
@@ -217,11 +221,36 @@ class PhononModes:
             ConfigError: a mesh that is none.
         """
         if mesh is None:
-            side = max(2, 2 * round((_MESH_MODES / self.n_modes) ** (1 / 3) / 2))
-            return (side,) * 3
+            return self._even_mesh(_MESH_MODES)
         if len(mesh) != 3 or min(mesh) < 1:
             raise ConfigError(f"mesh {list(mesh)}; three positive numbers are needed")
         return (int(mesh[0]), int(mesh[1]), int(mesh[2]))
+
+    def _even_mesh(self, n_modes: int = _SPLINE_MODES) -> tuple[int, int, int]:
+        return (max(2, 2 * round((n_modes / self.n_modes) ** (1 / 3) / 2)),) * 3
+
+    def _levels(self, mesh: Sequence[int] | None) -> np.ndarray:
+        """Frequencies between the points of a mesh, ``[n, 3 n_atoms]``, all of equal weight.
+
+        Squared ones are interpolated: they have no kink where acoustic modes begin. At Gamma the
+        mean over the directions of the three axes counts, so that longitudinal modes reach it.
+        """
+        shape = self._even_mesh() if mesh is None else self.mesh(mesh)
+        if shape not in self._splines:
+            points, _, whole = irreducible_mesh(self.crystal, shape)
+            squared = _squared(self.frequencies(points))
+            if self.harmonic.charges is not None:
+                along = self.frequencies(np.zeros((3, 3)), np.eye(3))
+                squared[0] = _squared(along).mean(axis=0)
+            found = between(squared[whole].reshape(*shape, -1), _LEVELS)
+            # Where a spline dips below all its points, it is no soft mode.
+            found = np.maximum(found, min(squared.min(), 0.0))
+            self._splines[shape] = np.sign(found) * np.sqrt(np.abs(found))
+        return self._splines[shape]
+
+    @cached_property
+    def _splines(self) -> dict[tuple[int, int, int], np.ndarray]:
+        return {}
 
     def _mesh_frequencies(self, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
         if shape not in self._meshes:
@@ -232,3 +261,7 @@ class PhononModes:
     @cached_property
     def _meshes(self) -> dict[tuple[int, int, int], tuple[np.ndarray, np.ndarray]]:
         return {}
+
+
+def _squared(frequencies: np.ndarray) -> np.ndarray:
+    return frequencies * np.abs(frequencies)

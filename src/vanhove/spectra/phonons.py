@@ -16,9 +16,8 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import SYMBOLS
 from vanhove.crystal.kpath import KPoints, PathConvention, gamma_directions, high_symmetry_path
 from vanhove.errors import ConfigError, StructureError
-from vanhove.physics.gaussians import gaussian_counts
+from vanhove.physics.counts import even_counts, gaussian_counts
 from vanhove.physics.meshes import irreducible_mesh, time_reversed_mesh
-from vanhove.physics.tetrahedra import mesh_tetrahedra, states_below
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.conversions.force_constants import to_phonopy as as_phonopy
 from vanhove.spectra.conversions.phonon_files import (
@@ -111,8 +110,8 @@ class Phonons(PhononModes, WholeTables):
     # Densities
 
     def grid(self, step: float = _STEP) -> np.ndarray:
-        """From below the softest to above the highest mode on the default mesh, 1/cm."""
-        found = self._mesh_frequencies(self.mesh())[0]
+        """From below the softest to above the highest mode, 1/cm."""
+        found = self._levels(None)
         low = min(0.0, step * np.floor(found.min() / step - 1))
         return even_grid(low, step * np.ceil(found.max() / step + 2), step)
 
@@ -124,13 +123,14 @@ class Phonons(PhononModes, WholeTables):
     ) -> Spectrum:
         """The density of states, in states per 1/cm and cell: its integral is 3N.
 
-        By linear tetrahedra, or with Gaussians. Each value is the mean over the cell around a grid
-        point, so that no state is lost between the points.
+        By splines between wave vectors (`vanhove.physics.interpolation`), or with Gaussians. Each
+        value is the mean over the cell around a grid point, so that no state is lost between the
+        points.
 
         Args:
             grid: 1/cm, increasing, ``[n_points]``; by default the whole spectrum in steps of 1.
-            broadening: standard deviation of Gaussians, 1/cm; None: tetrahedra.
-            mesh: q-points along each reciprocal axis; see `mesh`.
+            broadening: standard deviation of Gaussians, 1/cm; None: splines.
+            mesh: q-points along each reciprocal axis; by default `mesh`, of splines fewer.
         """
         if grid is None and broadening is None and mesh is None:
             return self._dos
@@ -142,14 +142,11 @@ class Phonons(PhononModes, WholeTables):
 
     def _counted(self, grid: Any, broadening: float | None, mesh: Sequence[int] | None) -> Spectrum:
         on = self.grid() if grid is None else check_grid(np.asarray(grid, dtype=np.float64))
-        shape = self.mesh(mesh)
-        frequencies, whole = self._mesh_frequencies(shape)
         edges = cell_edges(on)
         if broadening is None:
-            cells = mesh_tetrahedra(np.array(shape), self.crystal.lattice, whole)
-            corners = np.sort(frequencies[cells.corners].transpose(0, 2, 1).reshape(-1, 4), axis=1)
-            below = states_below(corners, cells.weights.repeat(self.n_modes), edges)
+            below = even_counts(self._levels(mesh), edges)
         else:
+            frequencies, whole = self._mesh_frequencies(self.mesh(mesh))
             weight = np.bincount(whole) / len(whole)
             below = gaussian_counts(frequencies, weight, edges, broadening)
         return self._spectrum(on, np.diff(below) / np.diff(edges))

@@ -271,8 +271,16 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
             ).to(numbers)
         return found / crystal.n_atoms
 
-    def forward(self, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:
-        densities, _ = self.densities(atoms, batch, self.crystals(atoms, batch))
+    def forward(
+        self,
+        atoms: Tensor,
+        batch: Batch,
+        system: Tensor,
+        crystals: list[HarmonicCrystal] | None = None,
+    ) -> Tensor:
+        """As `Decoder.forward`; ``crystals`` are those of `crystals`, where they are known."""
+        crystals = self.crystals(atoms, batch) if crystals is None else crystals
+        densities, _ = self.densities(atoms, batch, crystals)
         return self.corrected(densities, atoms, batch, system)
 
     def corrected(self, densities: Tensor, atoms: Tensor, batch: Batch, system: Tensor) -> Tensor:

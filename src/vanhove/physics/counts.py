@@ -1,10 +1,27 @@
-"""Numbers of states below an energy, of levels broadened by Gaussians."""
+"""Numbers of states below an energy, of many levels or of levels broadened by Gaussians."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from vanhove.errors import ConfigError
+
+_BIN = 0.5
+"""1/cm, over which each of many levels is spread."""
+
+
+def even_counts(frequencies: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """States below each edge, of levels of equal weight, ``[n_edges]``.
+
+    Args:
+        frequencies: 1/cm, ``[n_q, n_modes]``.
+        edges: 1/cm, ``[n_edges]``.
+    """
+    places = np.floor(frequencies / _BIN).astype(np.int64).ravel()
+    first = places.min()
+    counts = np.bincount(places - first)
+    below = np.concatenate([[0], np.cumsum(counts)]) / len(frequencies)
+    return np.interp(edges, _BIN * (first + np.arange(len(below))), below)
 
 
 def gaussian_counts(
