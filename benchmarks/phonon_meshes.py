@@ -67,7 +67,7 @@ def errors(found: Spectrum, dense: Spectrum) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--crystals", type=int, default=12)
+    parser.add_argument("--crystals", type=int, default=40)
     parser.add_argument("--output", "-o", type=Path, default=OUTPUT)
     options = parser.parse_args()
     dataset = load_dataset(DATASET)
