@@ -78,7 +78,7 @@ def main() -> None:
     for row in chosen:
         started = time.process_time()
         phonons = model.phonons(dataset.crystals[row], primitive=True)
-        shape = tuple(FINER * n for n in phonons._even_mesh())
+        shape = tuple(FINER * n for n in phonons.spline_mesh())
         low, high = (float(x(phonons._levels(shape))) for x in (np.min, np.max))
         grid = np.arange(np.floor(min(low, 0)) - 5, np.ceil(high) + 40)
         dense = phonons.dos(grid, mesh=shape)

@@ -6,6 +6,7 @@ import numpy as np
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import N_ELEMENTS, SYMBOLS
+from vanhove.crystal.lattice import minkowski_reduced
 from vanhove.errors import StructureError
 
 MINIMUM_DISTANCE = 0.5
@@ -70,12 +71,10 @@ def _check_volume(crystal: Crystal, source: str | None) -> None:
 
 
 def _check_distances(crystal: Crystal, source: str | None) -> None:
-    from ase.geometry import minkowski_reduce
-
     # Not vesin: it imports torch, and with so short a cutoff it crashes the process (division by
     # zero) on thin wide cells. In the reduced cell the shortest vector is the shortest distance
     # of an atom to its own image, and few periodic images reach into the cell.
-    reduced = np.asarray(minkowski_reduce(crystal.lattice)[0])
+    reduced = minkowski_reduced(crystal.lattice)
     shortest = float(np.linalg.norm(reduced, axis=1).min())
     if shortest < MINIMUM_DISTANCE:
         raise _too_close(crystal, 0, 0, shortest, source)

@@ -10,16 +10,22 @@ _GAIN = 1e-9  # what a step must take off the square of a length; rounding would
 
 
 def successive_minima(lattice: np.ndarray) -> np.ndarray:
-    """Lengths of the shortest linearly independent lattice vectors, ascending.
-
-    They are the lengths of a Minkowski-reduced basis, found by the three-dimensional form of
-    Gauss' reduction (Semaev, Lecture Notes in Computer Science 2146, 181 (2001)).
+    """Lengths of the shortest linearly independent lattice vectors, ascending, ``[3]``, angstrom.
 
     Args:
         lattice: linearly independent row vectors, angstrom, ``[3, 3]``.
+    """
+    return np.linalg.norm(minkowski_reduced(lattice), axis=1)
 
-    Returns:
-        ``[3]``, angstrom.
+
+def minkowski_reduced(lattice: np.ndarray) -> np.ndarray:
+    """A basis of the same lattice with the shortest vectors, in ascending order, ``[3, 3]``.
+
+    By the three-dimensional form of Gauss' reduction (Semaev, Lecture Notes in Computer Science
+    2146, 181 (2001)).
+
+    Args:
+        lattice: linearly independent row vectors, angstrom, ``[3, 3]``.
     """
     basis = np.array(lattice, dtype=np.float64)
     while True:
@@ -39,5 +45,5 @@ def successive_minima(lattice: np.ndarray) -> np.ndarray:
             for i, j in product((near_i - 1, near_i, near_i + 1), (near_j - 1, near_j, near_j + 1))
         )
         if change >= -_GAIN * cc:
-            return np.sqrt([aa, bb, cc])
+            return basis
         basis[2] -= i * basis[0] + j * basis[1]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,7 +107,6 @@ def standardize(
         if wider is not None and len(wider.rotations) > len(dataset.rotations):
             dataset, tolerance = wider, near * tolerance
     in_primitive = dataset.mapping_to_primitive
-    in_primitive = dataset.mapping_to_primitive
     return StandardizedCrystal(
         primitive=_primitive(crystal, dataset.primitive_lattice, in_primitive),
         crystal_system=crystal_system_of(dataset.number),
@@ -190,15 +190,14 @@ def _unambiguous(crystal: Crystal, tolerance: float, near: float) -> Standardize
     differ: noise about as large as the tolerance, cells that are not primitive, and small crystals
     without symmetry, which could be noisy copies.
     """
-    import moyopy
     from spglib import delaunay_reduce
 
+    moyopy = _moyopy()
     cell = moyopy.Cell(
         crystal.lattice.tolist(),
         crystal.fractional_coordinates.tolist(),
         crystal.atomic_numbers.tolist(),
     )
-    logging.getLogger("moyo").setLevel(logging.ERROR)  # it speaks of every supercell
     found = []
     for attempt in (near * tolerance, tolerance / 10):
         try:
@@ -222,6 +221,14 @@ def _unambiguous(crystal: Crystal, tolerance: float, near: float) -> Standardize
         tolerance=tolerance,
         orbits=_orbits(crystal, everyone, np.array(own.orbits), own.site_symmetry_symbols),
     )
+
+
+@cache
+def _moyopy() -> Any:
+    import moyopy
+
+    logging.getLogger("moyo").setLevel(logging.ERROR)  # it speaks of every supercell
+    return moyopy
 
 
 def _primitive(crystal: Crystal, lattice: np.ndarray, groups: np.ndarray) -> Crystal:

@@ -7,6 +7,9 @@ simplest in it; but a matrix is complex even where k is half of a reciprocal lat
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -43,21 +46,66 @@ def bloch_matrices(
     """
     if kpoints.dim() == 2:
         return bloch_matrices(block, source, target, vector, own, kpoints[None], n_atoms)[0]
-    n_crystals, n_k, m = len(kpoints), kpoints.shape[1], block.shape[-1]
+    pairs = bloch_pairs(block, source, target, vector, own, kpoints, n_atoms)
+    return pair_matrices(pairs, len(kpoints), n_atoms, block.shape[:-3])
+
+
+def bloch_pairs(
+    block: Tensor,
+    source: Tensor,
+    target: Tensor,
+    vector: Tensor,
+    own: Tensor,
+    kpoints: Tensor,
+    n_atoms: int,
+) -> Tensor:
+    """The sums of `bloch_matrices` by pairs of atoms, before the Hermitian mean is taken.
+
+    Returns:
+        ``[n_crystals * n_atoms * n_atoms, n_sets, 2, n_k, m * m]``: of targets and sources; real
+        and imaginary parts.
+    """
+    n_crystals, n_k = kpoints.shape[:2]
     # An atom with itself is one more edge, of no length.
     atoms = torch.arange(n_crystals * n_atoms, device=target.device)
     source, target = torch.cat([source, atoms]), torch.cat([target, atoms])
     vector = torch.cat([vector, vector.new_zeros(len(atoms), 3)])
     block = torch.cat([block, own], dim=-3)
-    sets = block.shape[:-3]
-    block = block.movedim(-3, 0).flatten(1)
-    phase = torch.einsum("ekx,ex->ek", kpoints.index_select(0, target // n_atoms), vector)
-    factor = torch.cat([phase.cos(), phase.sin()], dim=1)
-    flat = block.new_zeros(n_crystals * n_atoms * n_atoms, 2 * n_k, block.shape[1])
     pair = target * n_atoms + source % n_atoms
-    flat = flat.index_add(0, pair, factor[:, :, None] * block[:, None])
-    both = flat.view(n_crystals, n_atoms, n_atoms, 2, n_k, -1, m, m).permute(3, 0, 5, 4, 1, 6, 2, 7)
-    real, imaginary = both.reshape(2, n_crystals, *sets, n_k, n_atoms * m, n_atoms * m)
+    order = torch.argsort(pair, stable=True)
+    pair = pair.index_select(0, order)
+    found, n_edges = torch.unique_consecutive(pair, return_counts=True)
+    # Edges of one pair lie side by side, so that their sum is a product of matrices.
+    of_edge = torch.repeat_interleave(n_edges)
+    width = int(n_edges.max())
+    place = torch.arange(len(pair), device=pair.device) - (n_edges.cumsum(0) - n_edges)[of_edge]
+    row = of_edge * width + place
+
+    def padded(values: Tensor) -> Tensor:
+        flat = values.new_zeros(len(found) * width, values.shape[1])
+        return flat.index_copy(0, row, values).view(len(found), width, -1)
+
+    block = block.flatten(-2).movedim(-2, 0).index_select(0, order)
+    n_numbers = block.shape[-1]
+    at = kpoints.index_select(0, pair // (n_atoms * n_atoms))
+    phase = torch.einsum("ekx,ex->ek", at, vector.index_select(0, order))
+    factor = torch.cat([phase.cos(), phase.sin()], dim=1)
+    sums = torch.bmm(padded(factor).mT, padded(block.flatten(1)))
+    pairs = sums.new_zeros(n_crystals * n_atoms * n_atoms, *sums.shape[1:])
+    pairs = pairs.index_copy(0, found, sums)
+    return pairs.unflatten(1, (2, n_k)).unflatten(-1, (-1, n_numbers)).movedim(3, 1)
+
+
+def pair_matrices(pairs: Tensor, n_crystals: int, n_atoms: int, sets: Sequence[int] = ()) -> Tensor:
+    """Hermitian matrices of the sums that `bloch_pairs` gives, ``[n_crystals, *sets, n_k, ...]``.
+
+    Of the two directions of a pair the Hermitian mean counts: where one is 0, half of the other.
+    """
+    m = math.isqrt(pairs.shape[-1])
+    both = pairs.unflatten(-1, (m, m)).unflatten(0, (n_crystals, n_atoms, n_atoms))
+    both = both.permute(4, 0, 3, 5, 1, 6, 2, 7)
+    size = n_atoms * m
+    real, imaginary = both.reshape(2, n_crystals, *sets, pairs.shape[3], size, size)
     return hermitian(torch.complex(real, imaginary))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vanhove.physics.bloch import pair_matrices
 from vanhove.physics.ewald import COULOMB, lattice_points
 
 RANGE = 0.55
@@ -22,7 +23,7 @@ ACCURACY = 2.6
 """The sum ends where the damping is ``exp(-x^2)`` of this x."""
 _ROWS, _COLUMNS, _TIMES = [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2], [1, 2, 2, 1, 2, 1]
 """Of the six components of a symmetric tensor, and how often each counts."""
-_MOST_FOR_PAIRS = 40
+MOST_FOR_PAIRS = 40
 """Atoms."""
 
 
@@ -74,10 +75,99 @@ def dipole_matrices(
     if charges.dim() == 4:
         given = charges[:, None], dielectric[:, None], positions, lattice, kpoints
         return dipole_matrices(*given, directions, inverse_range, accuracy)[:, 0]
+    n = charges.shape[2]
+    if n <= MOST_FOR_PAIRS:
+        found = dipole_pairs(
+            charges, dielectric, positions, lattice, kpoints, directions, inverse_range, accuracy
+        )
+        pairs = found.new_zeros(len(charges) * n * n, *found.shape[1:])
+        pairs = pairs.index_add(0, upper_pairs(len(charges), n, charges.device), found)
+        return pair_matrices(pairs, len(charges), n, charges.shape[1:2])
+    wave, waves, _, weight = _weighted(
+        dielectric, lattice, kpoints, directions, inverse_range, accuracy
+    )
+    real, imaginary = _by_waves(weight, wave, waves, charges, positions)
+    # [n_crystals, n_sets, n_k, n_atoms, 3, n_atoms, 3]
+    own = real[:, :, -1].sum(dim=4)
+    own = (own + own.mT) / 2
+    one = torch.eye(n, dtype=own.dtype, device=own.device)
+    own = own[:, :, None, :, :, None] * one[:, None, :, None]
+    return torch.complex(real[:, :, :-1] - own, imaginary[:, :, :-1]).flatten(5).flatten(3, 4)
+
+
+def dipole_pairs(
+    charges: Tensor,
+    dielectric: Tensor,
+    positions: Tensor,
+    lattice: Tensor,
+    kpoints: Tensor,
+    directions: Tensor | None = None,
+    inverse_range: float = RANGE,
+    accuracy: float = ACCURACY,
+) -> Tensor:
+    """`dipole_matrices` of small crystals by pairs of atoms, each in one direction.
+
+    Args:
+        charges: ``[n_crystals, n_sets, n_atoms, 3, 3]``; the others alike, see there.
+
+    Returns:
+        ``[n_crystals * n_pairs, n_sets, 2, n_k, 9]`` in the order of `upper_pairs`, real and
+        imaginary part; twice what it is where the atoms differ, as `pair_matrices` takes it.
+    """
+    n, device = charges.shape[2], charges.device
+    _, waves, both, weight = _weighted(
+        dielectric, lattice, kpoints, directions, inverse_range, accuracy
+    )
+    i, j = torch.triu_indices(n, n, device=device)
+    phase = (positions[:, i] - positions[:, j]) @ waves.mT
+    phases = torch.cat([phase.cos(), phase.sin()], dim=1)
+    tensor = (both[:, None] * weight[..., None, :]).flatten(1, 3)
+    n_crystals, n_sets, n_k, _ = weight.shape
+    # All pairs of atoms in one product of matrices: phases are the same at all k-points.
+    sums = (phases @ tensor.mT).view(n_crystals, 2, len(i), n_sets, n_k, 6)
+    sums = sums.permute(0, 2, 3, 1, 4, 5).reshape(-1, 2 * n_k, 6)
+    first, second = (charges.transpose(1, 2).index_select(1, ends) for ends in (i, j))
+    twice = torch.tensor([0, 1, 1, 0, 1, 0], device=device).to(charges)[:, None, None]
+    turned = first[..., _ROWS, :, None] * second[..., _COLUMNS, None, :]
+    turned = turned + twice * first[..., _COLUMNS, :, None] * second[..., _ROWS, None, :]
+    found = torch.bmm(sums, turned.reshape(-1, 6, 9))
+    found = found.view(n_crystals, len(i), n_sets, 2, n_k, 3, 3)
+    # The last k-point is Gamma, where all forces on an atom must vanish.
+    rigid, found = found[:, :, :, 0, -1], found[:, :, :, :, :-1]
+    apart = torch.nonzero(i != j).squeeze(1)
+    own = charges.new_zeros(n_crystals, n, n_sets, 3, 3).index_add(1, i, rigid)
+    own = own.index_add(1, j[apart], rigid.index_select(1, apart).mT)
+    own = (own + own.mT)[:, :, :, None, None] / 2
+    own = torch.cat([own, torch.zeros_like(own)], dim=3).expand(-1, -1, -1, -1, n_k - 1, -1, -1)
+    found = found.index_add(1, torch.nonzero(i == j).squeeze(1), -own)
+    found = found * (1 + (i != j)).to(found)[:, None, None, None, None, None]
+    return found.flatten(5).flatten(0, 1)
+
+
+def upper_pairs(n_crystals: int, n_atoms: int, device: torch.device) -> Tensor:
+    """Places of pairs of atoms i <= j among all of several crystals, ``[n_crystals * n_pairs]``."""
+    i, j = torch.triu_indices(n_atoms, n_atoms, device=device)
+    crystal = torch.arange(n_crystals, device=device)[:, None]
+    return ((crystal * n_atoms + i) * n_atoms + j).flatten()
+
+
+def _weighted(
+    dielectric: Tensor,
+    lattice: Tensor,
+    kpoints: Tensor,
+    directions: Tensor | None,
+    inverse_range: float,
+    accuracy: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What the sums over waves need, with Gamma without a field as one more k-point at the end.
+
+    K ``[n_crystals, n_k + 1, 3, n_waves]``, G ``[n_crystals, n_waves, 3]``, products of two
+    components of K ``[n_crystals, n_k + 1, 6, n_waves]``, weights ``[n_crystals, n_sets, n_k + 1,
+    n_waves]``.
+    """
     reach = 2 * inverse_range * accuracy
-    # The last one is Gamma without a field: what makes the forces of a rigid shift vanish.
     kpoints = torch.cat([kpoints, torch.zeros_like(kpoints[:, :1])], dim=1)
-    waves = _waves(lattice, kpoints, reach)  # [n_crystals, n_waves, 3]
+    waves = _waves(lattice, kpoints, reach)
     volume = torch.linalg.det(lattice.double()).abs().to(lattice)
     scale = (COULOMB * 4 * math.pi / volume)[:, None, None, None]
     spread = 4 * inverse_range**2 * dielectric.diagonal(dim1=-2, dim2=-1).mean(dim=-1)
@@ -88,7 +178,7 @@ def dipole_matrices(
     def quadratic(both: Tensor) -> Tensor:  # [n_crystals, n_sets, n_k, n_waves]
         return (symmetric[:, :, None, None] @ both[:, None])[..., 0, :]
 
-    wave = kpoints[..., None] + waves.mT[:, None]  # [n_crystals, n_k, 3, n_waves]
+    wave = kpoints[..., None] + waves.mT[:, None]
     both = wave[:, :, _ROWS] * wave[:, :, _COLUMNS]
     length = (wave**2).sum(dim=2)
     at_zero = length < 1e-10
@@ -104,16 +194,7 @@ def dipole_matrices(
         at_zero = (wave**2).sum(dim=2) < 1e-10
     nowhere = at_zero[:, None]
     weight = (damping / squared.masked_fill(nowhere, 1)).masked_fill(nowhere, 0)
-    if charges.shape[-3] <= _MOST_FOR_PAIRS:
-        real, imaginary = _by_pairs(weight, both, waves, charges, positions)
-    else:
-        real, imaginary = _by_waves(weight, wave, waves, charges, positions)
-    # [n_crystals, n_sets, n_k, n_atoms, 3, n_atoms, 3]
-    own = real[:, :, -1].sum(dim=4)
-    own = (own + own.mT) / 2
-    one = torch.eye(charges.shape[-3], dtype=own.dtype, device=own.device)
-    own = own[:, :, None, :, :, None] * one[:, None, :, None]
-    return torch.complex(real[:, :, :-1] - own, imaginary[:, :, :-1]).flatten(5).flatten(3, 4)
+    return wave, waves, both, weight
 
 
 def dipole_weights(
@@ -143,44 +224,14 @@ def _waves(lattice: Tensor, kpoints: Tensor, reach: float) -> Tensor:
     return torch.from_numpy(waves).to(kpoints)
 
 
-def _by_pairs(
-    weight: Tensor, both: Tensor, waves: Tensor, charges: Tensor, positions: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Sums of weight (K Z_i) (K Z_j) exp(i G (r_i - r_j)), real and imaginary part.
-
-    Each ``[n_crystals, n_sets, n_k, n_atoms, 3, n_atoms, 3]``. All pairs of atoms in one product of
-    matrices, since the phases are the same at all k-points.
-
-    Args:
-        weight: ``[n_crystals, n_sets, n_k, n_waves]``.
-        both: products of two components of K, ``[n_crystals, n_k, 6, n_waves]``.
-        waves: G, ``[n_crystals, n_waves, 3]``.
-        charges: ``[n_crystals, n_sets, n_atoms, 3, 3]``.
-        positions: ``[n_crystals, n_atoms, 3]``.
-    """
-    n, device = charges.shape[2], charges.device
-    i, j = torch.triu_indices(n, n)
-    phase = (positions[:, i] - positions[:, j]) @ waves.mT
-    tensor = both[:, None] * weight[..., None, :]
-    # [n_crystals, n_sets, n_k, 6, 2, n_pairs]
-    phases = torch.cat([phase.cos(), phase.sin()], dim=1).mT
-    sums = (tensor.flatten(1, 3) @ phases).view(*tensor.shape[:4], 2, -1)
-    component = torch.zeros(3, 3, dtype=torch.long)
-    component[_ROWS, _COLUMNS] = component[_COLUMNS, _ROWS] = torch.arange(6)
-    pair = torch.zeros(n, n, dtype=torch.long)
-    pair[i, j] = pair[j, i] = torch.arange(len(i))
-    sums = sums[:, :, :, component.to(device)][..., pair.to(device)]
-    # Rows: displacement of atom i along x; columns: of atom j along y.
-    half = torch.einsum("zsiax,zskabcij->zskcixbj", charges, sums)
-    both = torch.einsum("zskcixbj,zsjby->zskcixjy", half, charges)
-    sign = torch.sign(torch.arange(n)[None] - torch.arange(n)[:, None]).to(both)
-    return both[:, :, :, 0], both[:, :, :, 1] * sign[:, None, :, None]
-
-
 def _by_waves(
     weight: Tensor, wave: Tensor, waves: Tensor, charges: Tensor, positions: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """As `_by_pairs`, whose numbers grow with the cube of the atoms: of large crystals."""
+    """Sums of weight (K Z_i) (K Z_j) exp(i G (r_i - r_j)), real and imaginary part.
+
+    Each ``[n_crystals, n_sets, n_k, n_atoms, 3, n_atoms, 3]``: of large crystals, of which
+    `dipole_pairs` would ask for too much memory. Arguments as `_weighted` and `dipole_pairs`.
+    """
     n = charges.shape[2]
     phase = positions @ waves.mT  # [n_crystals, n_atoms, n_waves]
     cosines = phase.cos().repeat_interleave(3, dim=1)[:, None, None]

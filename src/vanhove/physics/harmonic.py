@@ -8,8 +8,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from vanhove.physics.bloch import bloch_matrices, eigenvalues, is_forward
-from vanhove.physics.dipoles import ACCURACY, RANGE, dipole_matrices
+from vanhove.physics.bloch import bloch_pairs, eigenvalues, is_forward, pair_matrices
+from vanhove.physics.dipoles import (
+    ACCURACY,
+    MOST_FOR_PAIRS,
+    RANGE,
+    dipole_matrices,
+    dipole_pairs,
+    upper_pairs,
+)
 
 FREQUENCY_UNIT = 521.4709
 """1/cm, of sqrt(eV / (angstrom^2 u)) / (2 pi c)."""
@@ -131,26 +138,30 @@ def dynamical_matrices(
     source, target = source[one_way], target[one_way]
     scale = 2 * root[source] * root[target]
     blocks = -springs.index_select(-3, one_way) * scale[:, None, None]
-    matrix = bloch_matrices(blocks, source, target, vector[one_way], own, kpoints, n)
+    pairs = bloch_pairs(blocks, source, target, vector[one_way], own, kpoints, n)
+    n_crystals, sets = len(crystals), springs.shape[:-3]
     if first.charges is None or first.dielectric is None:
-        return matrix
+        return pair_matrices(pairs, n_crystals, n, sets)
 
     def stacked(name: str) -> Tensor:
         return torch.stack([getattr(own, name) for own in crystals])
 
-    dipoles = dipole_matrices(
-        stacked("charges"),
-        stacked("dielectric"),
-        stacked("positions"),
-        stacked("lattice"),
-        kpoints,
-        directions,
-        first.inverse_range,
-        first.accuracy,
-    )
-    each = root.view(len(crystals), n).repeat_interleave(3, dim=1)
-    shape = (len(crystals), *(1,) * (matrix.dim() - 3), 3 * n, 3 * n)
-    return matrix + dipoles * (each[:, :, None] * each[:, None]).view(shape)
+    charges, dielectric = stacked("charges"), stacked("dielectric")
+    if not sets:
+        charges, dielectric = charges[:, None], dielectric[:, None]
+    place, lattice = stacked("positions"), stacked("lattice")
+    given = charges, dielectric, place, lattice, kpoints, directions
+    limits = first.inverse_range, first.accuracy
+    if n <= MOST_FOR_PAIRS:
+        upper = upper_pairs(n_crystals, n, springs.device)
+        scale = (
+            root.index_select(0, upper // n) * root.view(n_crystals, n)[upper // (n * n), upper % n]
+        )
+        dipoles = dipole_pairs(*given, *limits) * scale[:, None, None, None, None]
+        return pair_matrices(pairs.index_add(0, upper, dipoles), n_crystals, n, sets)
+    each = root.view(n_crystals, n).repeat_interleave(3, dim=1)
+    dipoles = dipole_matrices(*given, *limits) * (each[:, :, None] * each[:, None])[:, None, None]
+    return pair_matrices(pairs, n_crystals, n, sets) + (dipoles if sets else dipoles[:, 0])
 
 
 def balanced(crystal: HarmonicCrystal) -> HarmonicCrystal:

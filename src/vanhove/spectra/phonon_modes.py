@@ -25,6 +25,7 @@ _MESH_MODES = 16_000
 _SPLINE_MODES, _LEVELS = 5_000, 200_000
 """The same of densities by splines, and about so many levels between the points of the mesh:
 they are as exact as tetrahedra with `_MESH_MODES` (``benchmarks/phonon_meshes.py``)."""
+_STRETCHED = 1.75
 _AT_ONCE = 4_000_000
 """Complex numbers of matrices diagonalised at a time."""
 
@@ -221,13 +222,19 @@ class PhononModes:
             ConfigError: a mesh that is none.
         """
         if mesh is None:
-            return self._even_mesh(_MESH_MODES)
+            return (_even((_MESH_MODES / self.n_modes) ** (1 / 3)),) * 3
         if len(mesh) != 3 or min(mesh) < 1:
             raise ConfigError(f"mesh {list(mesh)}; three positive numbers are needed")
         return (int(mesh[0]), int(mesh[1]), int(mesh[2]))
 
-    def _even_mesh(self, n_modes: int = _SPLINE_MODES) -> tuple[int, int, int]:
-        return (max(2, 2 * round((n_modes / self.n_modes) ** (1 / 3) / 2)),) * 3
+    def spline_mesh(self) -> tuple[int, int, int]:
+        """The q-mesh of densities by splines: of stretched cells with fewer points where the
+        Brillouin zone is thin. Else all sides are equal, which keeps the symmetry of any cell."""
+        lengths = np.linalg.norm(reciprocal_lattice(self.crystal.lattice), axis=1)
+        if lengths.max() < _STRETCHED * lengths.min():
+            lengths = np.ones(3)
+        lengths *= (_SPLINE_MODES / self.n_modes / lengths.prod()) ** (1 / 3)
+        return (_even(lengths[0]), _even(lengths[1]), _even(lengths[2]))
 
     def _levels(self, mesh: Sequence[int] | None) -> np.ndarray:
         """Frequencies between the points of a mesh, ``[n, 3 n_atoms]``, all of equal weight.
@@ -235,13 +242,13 @@ class PhononModes:
         Squared ones are interpolated: they have no kink where acoustic modes begin. At Gamma the
         mean over the directions of the three axes counts, so that longitudinal modes reach it.
         """
-        shape = self._even_mesh() if mesh is None else self.mesh(mesh)
+        shape = self.spline_mesh() if mesh is None else self.mesh(mesh)
         if shape not in self._splines:
             points, _, whole = irreducible_mesh(self.crystal, shape)
-            squared = _squared(self.frequencies(points))
-            if self.harmonic.charges is not None:
-                along = self.frequencies(np.zeros((3, 3)), np.eye(3))
-                squared[0] = _squared(along).mean(axis=0)
+            directions = np.concatenate([np.zeros_like(points), np.eye(3)])
+            found = self.frequencies(np.concatenate([points, np.zeros((3, 3))]), directions)
+            squared, along = np.split(found * np.abs(found), [len(points)])
+            squared[0] = along.mean(axis=0)
             found = between(squared[whole].reshape(*shape, -1), _LEVELS)
             # Where a spline dips below all its points, it is no soft mode.
             found = np.maximum(found, min(squared.min(), 0.0))
@@ -263,5 +270,5 @@ class PhononModes:
         return {}
 
 
-def _squared(frequencies: np.ndarray) -> np.ndarray:
-    return frequencies * np.abs(frequencies)
+def _even(length: float) -> int:
+    return 2 * max(1, round(length / 2))

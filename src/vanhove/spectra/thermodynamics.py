@@ -17,6 +17,7 @@ harmonic oscillator (Maradudin et al., Theory of Lattice Dynamics in the Harmoni
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -36,6 +37,8 @@ KELVIN_PER_CM1 = PLANCK * LIGHT_CM / BOLTZMANN
 """hc/k_B: the temperature of one 1/cm."""
 KJ_PER_MOL_PER_CM1 = PLANCK * LIGHT_CM * AVOGADRO / 1000
 """N_A hc: the energy of one 1/cm."""
+_MOST_KEPT = 5_000
+"""Numbers of weights that are kept for the next spectrum on the same grid."""
 
 
 def mean_frequency(grid_cm1: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -75,22 +78,14 @@ def heat_capacity(
         DataError: shapes that do not fit, values not finite, or a density without any weight.
         ConfigError: a temperature below 0 K or not finite.
     """
-
-    def per_mode(x: np.ndarray, omega: np.ndarray, kt: np.ndarray) -> np.ndarray:
-        return GAS_CONSTANT * (x / 2 / np.sinh(x / 2)) ** 2
-
-    return _thermal_sum(grid_cm1, values, temperature, per_mode)
+    return _thermal_sum(grid_cm1, values, temperature, _capacity)
 
 
 def entropy(
     grid_cm1: np.ndarray, values: np.ndarray, temperature: float | np.ndarray
 ) -> np.ndarray:
     """Vibrational entropy, J/(K mol of atoms). Arguments and errors as ``heat_capacity``."""
-
-    def per_mode(x: np.ndarray, omega: np.ndarray, kt: np.ndarray) -> np.ndarray:
-        return GAS_CONSTANT * (x / np.expm1(x) - np.log(-np.expm1(-x)))
-
-    return _thermal_sum(grid_cm1, values, temperature, per_mode)
+    return _thermal_sum(grid_cm1, values, temperature, _entropy)
 
 
 def internal_energy(
@@ -100,11 +95,7 @@ def internal_energy(
 
     Arguments and errors as ``heat_capacity``.
     """
-
-    def per_mode(x: np.ndarray, omega: np.ndarray, kt: np.ndarray) -> np.ndarray:
-        return KJ_PER_MOL_PER_CM1 * omega * (0.5 + 1 / np.expm1(x))
-
-    return _thermal_sum(grid_cm1, values, temperature, per_mode)
+    return _thermal_sum(grid_cm1, values, temperature, _energy)
 
 
 def free_energy(
@@ -114,16 +105,32 @@ def free_energy(
 
     Arguments and errors as ``heat_capacity``.
     """
-
-    def per_mode(x: np.ndarray, omega: np.ndarray, kt: np.ndarray) -> np.ndarray:
-        return KJ_PER_MOL_PER_CM1 * omega / 2 + kt * np.log(-np.expm1(-x))
-
-    return _thermal_sum(grid_cm1, values, temperature, per_mode)
+    return _thermal_sum(grid_cm1, values, temperature, _free_energy)
 
 
 def zero_point_energy(grid_cm1: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The internal energy at 0 K, kJ/mol of atoms, ``[...]``. Errors as ``mean_frequency``."""
     return internal_energy(grid_cm1, values, 0.0)
+
+
+_PerMode = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""Of x = hc omega / kT, omega and kT in kJ/mol."""
+
+
+def _capacity(x: np.ndarray, omega: np.ndarray, kt: np.ndarray) -> np.ndarray:
+    return GAS_CONSTANT * (x / 2 / np.sinh(x / 2)) ** 2
+
+
+def _entropy(x: np.ndarray, omega: np.ndarray, kt: np.ndarray) -> np.ndarray:
+    return GAS_CONSTANT * (x / np.expm1(x) - np.log(-np.expm1(-x)))
+
+
+def _energy(x: np.ndarray, omega: np.ndarray, kt: np.ndarray) -> np.ndarray:
+    return KJ_PER_MOL_PER_CM1 * omega * (0.5 + 1 / np.expm1(x))
+
+
+def _free_energy(x: np.ndarray, omega: np.ndarray, kt: np.ndarray) -> np.ndarray:
+    return KJ_PER_MOL_PER_CM1 * omega / 2 + kt * np.log(-np.expm1(-x))
 
 
 def _real_modes(grid_cm1: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -132,7 +139,7 @@ def _real_modes(grid_cm1: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, n
     real = grid >= 0
     if real.sum() < 2:
         raise DataError("the grid needs at least 2 points at frequencies >= 0")
-    area = np.trapezoid(values, grid, axis=-1)
+    area = values @ trapezoid_weights(grid)
     if not (area > 0).all():
         raise DataError(
             f"{int(np.sum(~(area > 0)))} of {area.size} densities of states integrate to 0 or less "
@@ -143,20 +150,31 @@ def _real_modes(grid_cm1: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, n
 
 
 def _thermal_sum(
-    grid_cm1: np.ndarray,
-    values: np.ndarray,
-    temperature: float | np.ndarray,
-    per_mode: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
+    grid_cm1: np.ndarray, values: np.ndarray, temperature: float | np.ndarray, per_mode: _PerMode
 ) -> np.ndarray:
-    """Sum of ``per_mode(x, omega, kT)`` over the modes; x = hc omega / kT, kT in kJ/mol."""
     omega, modes = _real_modes(grid_cm1, values)
     kelvin = np.asarray(temperature, dtype=np.float64)
     if not (np.isfinite(kelvin) & (kelvin >= 0)).all():
         raise ConfigError(f"temperature must be finite and at least 0 K, got {temperature}")
     if omega[0] == 0:
         omega = np.concatenate([[omega[1] / (2 * np.e)], omega[1:]])
+    if omega.size * kelvin.size > _MOST_KEPT:
+        weights = _weights(per_mode, omega, kelvin)
+    else:
+        weights = _kept_weights(per_mode, omega.tobytes(), kelvin.tobytes(), kelvin.shape)
+    return np.tensordot(modes, weights, axes=(-1, -1))[()]
+
+
+@lru_cache(maxsize=64)
+def _kept_weights(
+    per_mode: _PerMode, omega: bytes, kelvin: bytes, shape: tuple[int, ...]
+) -> np.ndarray:
+    return _weights(per_mode, np.frombuffer(omega), np.frombuffer(kelvin).reshape(shape))
+
+
+def _weights(per_mode: _PerMode, omega: np.ndarray, kelvin: np.ndarray) -> np.ndarray:
+    """``per_mode`` at temperatures and frequencies, ``[..., n_real]``."""
     kelvin = kelvin[..., None]
     # exp(-700) is 0 for every purpose, and the bound keeps 0 K and sinh free of infinities.
     x = np.minimum(KELVIN_PER_CM1 * omega / np.maximum(kelvin, 1e-300), 700.0)
-    weights = per_mode(x, omega, kelvin * GAS_CONSTANT / 1000)
-    return np.tensordot(modes, weights, axes=(-1, -1))[()]
+    return per_mode(x, omega, kelvin * GAS_CONSTANT / 1000)
