@@ -72,7 +72,9 @@ def main() -> None:
         "what": "band gaps (eV): of the k-mesh, of the 100 points of the path, of the 256 points "
         "of the data set (0: metal); largest difference of the latter from the stored eigenvalues "
         "at labelled points (eV)",
-        "dataset": {"name": "electron_pbe", "sha256": electron_data_hash(), "split": "all"},
+        "seed": None,
+        "config": {"points": dataset.values.shape[1], "different_from_eV": DIFFERENT},
+        "dataset": {"name": "electron_pbe", "hash": electron_data_hash(), "split": "all"},
         "named": {name: {"what": what, **entries[name]} for name, what in NAMED.items()},
         "n_materials": len(entries),
         "largest_error_at_labels": max(e["largest_error_at_labels"] for e in entries.values()),

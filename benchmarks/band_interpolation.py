@@ -50,9 +50,10 @@ def main() -> None:
     result = {
         "what": "star-function interpolation from the mesh against bands computed on the path, "
         f"{arguments.n_bands} bands at the Fermi level, eV",
-        "dataset": {"name": "electron_pbe", "sha256": electron_data_hash(), "split": "all"},
+        "seed": None,
+        "config": {"n_bands": arguments.n_bands, "stars_per_point": arguments.stars_per_point},
+        "dataset": {"name": "electron_pbe", "hash": electron_data_hash(), "split": "all"},
         "n_materials": len(found["mae"]),
-        "stars_per_point": arguments.stars_per_point,
         "mae_mean": float(found["mae"].mean()),
         "mae_median": float(np.median(found["mae"])),
         "mae_95th_percentile": float(np.percentile(found["mae"], 95)),

@@ -22,7 +22,6 @@ from vanhove.prediction.loading import load
 from vanhove.prediction.predictor import Predictor
 from vanhove.results import json_text, write_result
 from vanhove.version import circumstances
-from vanhove.weights import default_weights
 
 
 def hexagonal_twelve() -> Crystal:
@@ -70,7 +69,7 @@ def measure(predictor: Predictor, rounds: int) -> dict[str, float | int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default=default_weights("bands"))
+    parser.add_argument("--model", default="bandformer-electron")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
@@ -80,7 +79,10 @@ def main() -> None:
         "what": "bands of one crystal along its path, one thread",
         "model": predictor.name,
         "n_bands": predictor.info.model.decoder.n_bands,
-        "dataset": {"name": "none: one crystal", "split": "none"},
+        "seed": None,
+        "config": {"rounds": arguments.rounds, "threads": 1},
+        "dataset": {"name": "none: one crystal, Na2O2", "split": "none"},
+        "trained_on": predictor.info.trained.dataset.model_dump(),
         **measure(predictor, arguments.rounds),
         **circumstances(),
     }

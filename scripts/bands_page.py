@@ -44,6 +44,13 @@ def page() -> str:
             for file in found["figures"]
             if (FIGURES / file).exists()
         ),
+        "## What is not here",
+        "The Fourier variant, other weights λ of the dispersion, the printed encoding of k and "
+        "elements as one-hot vectors alone are settings ([bands.md](bands.md#differences)) that "
+        "were not trained for this page. The paper's data are not public in its form, so its "
+        "numbers stand beside ours without being comparable. Figures are ours in their kind: "
+        "spectra from the best to the worst fifth, predicted against calculated values, and the "
+        "violins of figure 3.",
         *_gaps(result("gaps")),
         *_interpolation(result("interpolation")),
         *_speed(result("speed")),

@@ -10,7 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from vanhove.datasets import load_dataset
 from vanhove.results import write_result
+from vanhove.version import circumstances
 
 ROOT = Path(__file__).parent.parent
 EVERY = {
@@ -30,6 +32,13 @@ EVERY = {
 
 def main() -> None:
     path = Path(sys.argv[1])
+    data = load_dataset("tiny")
+    about = {
+        "seed": 0,
+        "dataset": {"name": data.name, "hash": data.data_hash, "split_hash": data.split_hash},
+        "config": {"every": EVERY},
+        **circumstances(),
+    }
     found: dict[str, dict] = {}
     if path.exists():
         found = json.loads(path.read_text(encoding="utf-8"))["commands"]
@@ -45,7 +54,7 @@ def main() -> None:
         lines = done.stdout.splitlines()
         found[name] = json.loads(lines[-1]) if lines else {"error": done.stderr[-500:]}
         found[name].pop("messages", None)
-        write_result({"commands": found}, path)
+        write_result({"commands": found, **about}, path)
         print(name, found[name], flush=True)
 
 

@@ -15,12 +15,13 @@ import numpy as np
 
 from vanhove.crystal import Crystal, read_crystal
 from vanhove.crystal.symmetry import standardize
-from vanhove.datasets import load_dataset
+from vanhove.datasets import SpectrumDataset, load_dataset
 from vanhove.errors import StructureError
 from vanhove.prediction.electron_predictor import NAME, ElectronPredictor
 from vanhove.prediction.loading import load
 from vanhove.prediction.predictor import Predictor
 from vanhove.results import write_result
+from vanhove.version import circumstances
 from vanhove.weights import shipped_weights
 
 SIZES = (0.001, 0.003, 0.01)
@@ -29,9 +30,8 @@ N_VALIDATION = 30
 SEED = 0
 
 
-def crystals() -> list[Crystal]:
-    """The examples, and the first crystals of the validation part of phonon_petretto."""
-    dataset = load_dataset("phonon_petretto")
+def crystals(dataset: SpectrumDataset) -> list[Crystal]:
+    """The examples, and the first crystals of the validation part."""
     rows = dataset.split("valid")[:N_VALIDATION]
     return [read_crystal(path) for path in sorted(EXAMPLES.iterdir())] + [
         dataset.crystals[row] for row in rows
@@ -73,12 +73,21 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("models", nargs="*", help="of the shipped ones; all by default")
     given = parser.parse_args()
-    structures = crystals()
+    dataset = load_dataset("phonon_petretto")
+    structures = crystals(dataset)
     draw = np.random.default_rng(SEED)
     copies = {f"{size:g}": [noisy(c, size, draw) for c in structures] for size in SIZES}
     copies["other cell"] = [other_cell(c) for c in structures]
     near = [standardize(c, near=3.0).tolerance > 0.01 for c in structures]
-    content = {"seed": SEED, "n_crystals": len(structures), "near": int(sum(near)), "models": {}}
+    content = {
+        "seed": SEED,
+        "dataset": {"name": dataset.name, "hash": dataset.data_hash, "split": "valid"},
+        "config": {"sizes": SIZES, "n_validation": N_VALIDATION},
+        **circumstances(),
+        "n_crystals": len(structures),
+        "near": int(sum(near)),
+        "models": {},
+    }
     path, asked = given.out, given.models
     if asked:  # the others stay as they were measured
         content["models"] = json.loads(path.read_text(encoding="utf-8"))["models"]

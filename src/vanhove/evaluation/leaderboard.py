@@ -150,7 +150,8 @@ def write_submission(
         "hardware_used": result.machine,
         "git_url": [""],
         "model_parameters": sum(p.numel() for p in model.parameters()),
-        "note": f"{len(rows)} test ids: those whose structures are public with the labels",
+        "note": f"{len(rows)} test ids: those whose structures are public with the labels; seeds "
+        f"{', '.join(map(str, info.seeds))}; data hash {own.hash}, split hash {own.split_hash}",
     }
     write_text(folder / "metadata.json", json.dumps(metadata, indent=1) + "\n")
     write_result(result.to_json(), folder / "result.json")
