@@ -49,7 +49,7 @@ def page() -> str:
         "elements as one-hot vectors alone are settings ([bands.md](bands.md#differences)) that "
         "were not trained for this page. The paper's data are not public in its form, so its "
         "numbers stand beside ours without being comparable. Figures are ours in their kind: "
-        "spectra from the best to the worst fifth, predicted against calculated values, and the "
+        "bands from the best to the worst fifth, predicted against calculated values, and the "
         "violins of figure 3.",
         *_gaps(result("gaps")),
         *_interpolation(result("interpolation")),

@@ -150,12 +150,19 @@ def write_submission(
         "hardware_used": result.machine,
         "git_url": [""],
         "model_parameters": sum(p.numel() for p in model.parameters()),
-        "note": f"{len(rows)} test ids: those whose structures are public with the labels; seeds "
-        f"{', '.join(map(str, info.seeds))}; data hash {own.hash}, split hash {own.split_hash}",
+        "note": _note(result),
     }
     write_text(folder / "metadata.json", json.dumps(metadata, indent=1) + "\n")
     write_result(result.to_json(), folder / "result.json")
     return result
+
+
+def _note(result: Submission) -> str:
+    seeds, dataset = ", ".join(map(str, result.seeds)), result.dataset
+    return (
+        f"{result.n_materials} test ids: those whose structures are public with the labels; seeds "
+        f"{seeds}; data hash {dataset['hash']}, split hash {dataset['split_hash']}"
+    )
 
 
 def _joined(values: np.ndarray) -> str:
