@@ -7,6 +7,8 @@ vanhove evaluate vanhove-phonon --split test -o src/vanhove/weights/vanhove-phon
 import json
 from pathlib import Path
 
+from page_parts import table
+
 from vanhove.weights import shipped_weights
 
 MODEL = "vanhove-phonon"
@@ -35,34 +37,30 @@ def results() -> tuple[dict, dict]:
     return json.loads(CARDS[0].with_suffix(".json").read_text()), single
 
 
-def numbers(metrics: dict) -> str:
-    return " | ".join(f"{metrics[key]:.{digits}f}" for key, (_, digits) in METRICS.items())
+def numbers(metrics: dict) -> list[str]:
+    return [f"{metrics[key]:.{digits}f}" for key, (_, digits) in METRICS.items()]
 
 
 def study_table() -> str:
     """One line per evaluation, best first; the file's stem says what it is."""
     results = {path.stem: json.loads(path.read_text()) for path in sorted(STUDY.glob("*.json"))}
     titles = json.loads((STUDY.parent / "study.json").read_text())
-    lines = [
-        "| model | " + " | ".join(title for title, _ in METRICS.values()) + " |",
-        "|---" * (len(METRICS) + 1) + "|",
-    ]
-    for stem in sorted(results, key=lambda stem: results[stem]["mean"]["mse_x10"]):
-        lines.append(f"| {titles[stem]} | {numbers(results[stem]['mean'])} |")
-    return "\n".join(lines)
+    best_first = sorted(results, key=lambda stem: results[stem]["mean"]["mse_x10"])
+    return table(
+        ["model", *(title for title, _ in METRICS.values())],
+        [[titles[stem], *numbers(results[stem]["mean"])] for stem in best_first],
+    )
 
 
 def coverage_table(bars: dict) -> str:
     """How often the intervals of spectra hold, from the ``uncertainty`` of a run."""
-    lines = [
-        "| interval | share of test points inside | of points with weight |",
-        "|---|---|---|",
-        *(
-            f"| {level} | {share:.3f} | {bars['coverage_with_weight'][level]:.3f} |"
+    return table(
+        ["interval", "share of test points inside", "of points with weight"],
+        [
+            [level, f"{share:.3f}", f"{bars['coverage_with_weight'][level]:.3f}"]
             for level, share in bars["coverage"].items()
-        ),
-    ]
-    return "\n".join(lines)
+        ],
+    )
 
 
 def coverage_words(run: dict, test: dict, key: str, unit: str, digits: int) -> str:

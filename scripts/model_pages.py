@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import page_parts
+from page_parts import number
+
 from vanhove.runs.catalog import CATALOG, run_config
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -29,32 +32,26 @@ def models_of(page: str) -> list[str]:
 
 def table(page: str, measured: dict[str, dict], n_materials: int, dataset: str) -> str:
     """Sizes and test numbers; ``measured`` is what the package ships for ``vanhove models``."""
-    lines = [
+    about = (
         f"Test part of `{dataset}`, {n_materials} crystals: MSE, MAE and R² of each material, then "
         "the mean; *flat*: over all points. Mean over seeds, ± their spread. Sizes are of our "
-        "settings and of the published ones.",
-        "",
-        "| model | encoder, decoder | parameters | published | seeds | "
-        + " | ".join(METRICS.values())
-        + " |",
-        "|---" * (5 + len(METRICS)) + "|",
-    ]
+        "settings and of the published ones."
+    )
+    rows = []
     for name in models_of(page):
         known = measured[name]
         sizes = [f"{known['n_parameters'][size]:,}" for size in ("compact", "published")]
         if "mean" in known:
-            numbers = [str(len(known["seeds"])), *(_number(known, key) for key in METRICS)]
+            spread = known["std"] or {}
+            numbers = [str(len(known["seeds"]))]
+            numbers += [number(known["mean"][key], spread.get(key), 3) for key in METRICS]
         else:
             numbers = ["-"] * (1 + len(METRICS))
-        lines.append("| " + " | ".join([f"`{name}`", _pair(name), *sizes, *numbers]) + " |")
-    return "\n".join(lines)
+        rows.append([f"`{name}`", _pair(name), *sizes, *numbers])
+    header = ["model", "encoder, decoder", "parameters", "published", "seeds", *METRICS.values()]
+    return f"{about}\n\n{page_parts.table(header, rows)}"
 
 
 def _pair(name: str) -> str:
     model = run_config(name).model
     return f"`{model.encoder.name}`, `{model.decoder.name}`"
-
-
-def _number(known: dict, key: str) -> str:
-    spread = f" ± {known['std'][key]:.3f}" if known["std"] else ""
-    return f"{known['mean'][key]:.3f}{spread}"

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import page_parts
 
 from vanhove.results import read_result
 
@@ -18,22 +19,21 @@ RESULT = ROOT / "results" / "vanhove-phonon" / "phonons.json"
 def table() -> str:
     result = read_result(RESULT)
     members = result["members"]
-    lines = [
+    about = (
         f"Test split of `phonon_petretto_full`, {result['n_materials']} crystals that no stage of "
         "training saw; DFPT of Petretto et al. (2018). ± is the standard error over crystals "
-        f"(bootstrap). {len(members)} members (seeds {', '.join(map(str, result['seeds']))}).",
-        "",
-        "| | together | members alone |",
-        "|---|---|---|",
-    ]
+        f"(bootstrap). {len(members)} members (seeds {', '.join(map(str, result['seeds']))})."
+    )
+    rows = []
     for name, text in result["conventions"].items():
         value, error = result["mean"][name], result["standard_error"][name]
         if value is None or name == "seconds":
             continue
         alone = [member[name] for member in members if member.get(name) is not None]
         shown = ", ".join(f"{own:.3g}" for own in alone)
-        lines.append(f"| {text} | {value:.3g} ± {error:.2g} | {shown} |")
-    return "\n".join([*lines, "", *stability(result), "", *matbench(), *potentials()])
+        rows.append([text, f"{value:.3g} ± {error:.2g}", shown])
+    measured = page_parts.table(["", "together", "members alone"], rows)
+    return "\n\n".join([about, measured, *stability(result), *matbench(), *potentials()])
 
 
 def matbench() -> list[str]:
@@ -56,24 +56,26 @@ def matbench() -> list[str]:
 def potentials() -> list[str]:
     """Machine-learned potentials on the same crystals, with what they cost."""
     result = json.loads((RESULT.parent / "potentials.json").read_text())
-    rows = result["models"]
-    lines = [
-        "",
+    header = ["", "crystals", "bands, 1/cm", "highest, 1/cm", "C_V(300 K)"]
+    rows = [
+        [
+            name,
+            own["n_materials"],
+            f"{own['bands_cm1']:.1f}",
+            f"{own['highest_cm1']:.1f}",
+            f"{own['heat_capacity']:.2f}",
+            f"{own['is_right']:.2f}",
+            f"{own['seconds']:.2g}",
+        ]
+        for name, own in result["models"].items()
+    ]
+    return [
         f"Machine-learned potentials beside it, on the first {len(result['materials'])} crystals "
         "of the test split with at most 4 atoms (`scripts/compare_potentials.py`: finite "
         "displacements in the geometry of DFPT, without a non-analytic term). They learned PBE, "
         "the truth is PBEsol; mean absolute errors, and seconds of one core for a crystal:",
-        "",
-        "| | crystals | bands, 1/cm | highest, 1/cm | C_V(300 K) | (un)stable, right | seconds |",
-        "|---|---|---|---|---|---|---|",
+        page_parts.table([*header, "(un)stable, right", "seconds"], rows),
     ]
-    for name, own in rows.items():
-        lines.append(
-            f"| {name} | {own['n_materials']} | {own['bands_cm1']:.1f} | "
-            f"{own['highest_cm1']:.1f} | {own['heat_capacity']:.2f} | {own['is_right']:.2f} | "
-            f"{own['seconds']:.2g} |"
-        )
-    return lines
 
 
 def stability(result: dict) -> list[str]:
@@ -83,21 +85,19 @@ def stability(result: dict) -> list[str]:
     softest = np.array(columns["softest_truth"])[truth]
     away = np.array(columns["softest_truth_away"], dtype=float)[truth]
     probability = np.array(columns["probability"], dtype=float)
-    lines = [
+    rows = []
+    for low, high in ((0.0, 0.1), (0.1, 0.3), (0.3, 1.01)):
+        own = (probability >= low) & (probability < high)
+        if own.any():
+            mean, share = probability[own].mean(), truth[own].mean()
+            where = f"{low:g} to {min(high, 1):g}"
+            rows.append([where, own.sum(), f"{mean:.2f}", f"{share:.2f}"])
+    header = ["predicted probability to be unstable", "crystals", "mean prediction"]
+    return [
         f"Of the {truth.sum()} crystals that the data flag as unstable, {(softest >= -5).sum()} "
         f"have no frequency below -5 1/cm along their path, and {(away >= -5).sum()} none away "
         "from Gamma (0.15 of a zone's edge): there an acoustic branch dips below zero, often by "
         "interpolation. Crystals are called unstable where the odds of the model are above the "
         "share of unstable crystals in training and validation; the odds were fitted on these.",
-        "",
-        "| predicted probability to be unstable | crystals | mean prediction | share unstable |",
-        "|---|---|---|---|",
+        page_parts.table([*header, "share unstable"], rows),
     ]
-    for low, high in ((0.0, 0.1), (0.1, 0.3), (0.3, 1.01)):
-        own = (probability >= low) & (probability < high)
-        if own.any():
-            lines.append(
-                f"| {low:g} to {min(high, 1):g} | {own.sum()} | {probability[own].mean():.2f} | "
-                f"{truth[own].mean():.2f} |"
-            )
-    return lines
