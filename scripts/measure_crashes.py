@@ -37,7 +37,6 @@ def main() -> None:
         "seed": 0,
         "dataset": {"name": data.name, "hash": data.data_hash, "split_hash": data.split_hash},
         "config": {"every": EVERY},
-        **circumstances(),
     }
     found: dict[str, dict] = {}
     if path.exists():
@@ -54,6 +53,7 @@ def main() -> None:
         lines = done.stdout.splitlines()
         found[name] = json.loads(lines[-1]) if lines else {"error": done.stderr[-500:]}
         found[name].pop("messages", None)
+        found[name] |= circumstances()  # commands may be measured one by one
         write_result({"commands": found, **about}, path)
         print(name, found[name], flush=True)
 
