@@ -49,6 +49,7 @@ def graph_of(crystal: Crystal, n_neighbors: int) -> CrystalGraph:
         crystal_system=6,
         lattice_lengths=torch.full((3,), float(crystal.lattice[0, 0])),
         lattice=torch.from_numpy(crystal.lattice.astype(np.float32)),
+        positions=torch.from_numpy(crystal.cartesian_coordinates.astype(np.float32)),
     )
 
 

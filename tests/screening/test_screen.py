@@ -134,6 +134,19 @@ def test_killed_twice_it_gives_the_same_bytes(unbroken, structures, small_run, t
     assert content(out) == content(unbroken)
 
 
+def test_the_number_of_workers_changes_nothing(unbroken, structures, small_run, tmp_path):
+    screen(structures, tmp_path / "three", model=small_run, workers=3, **OPTIONS)
+    assert content(tmp_path / "three") == content(unbroken)
+
+
+def test_nor_does_it_with_the_members_of_the_shipped_model(structures, tmp_path):
+    options = {"model": "vanhove-phonon", "partition_size": 6, "limit": 24}
+    for workers in (1, 3):
+        screen(structures, tmp_path / str(workers), workers=workers, **options)
+    assert content(tmp_path / "1") == content(tmp_path / "3")
+    assert len([name for name in content(tmp_path / "3") if name.endswith(".parquet")]) > 8
+
+
 def screen_in_own_group(structures, out, small_run) -> None:
     os.setsid()
     screen(structures, out, model=small_run, workers=1, **OPTIONS)
