@@ -328,7 +328,8 @@ def meshes(found: dict) -> list[str]:
     return [
         "## Wave vectors of phonon densities",
         "How far densities and thermodynamics are from those of three times as many wave vectors "
-        f"along each axis (`python benchmarks/phonon_meshes.py`; {len(found['materials'])} crystals "
+        "along each axis (`python benchmarks/phonon_meshes.py`; "
+        f"{len(found['materials'])} crystals "
         f"of the validation part of `{found['dataset']['name']}`): by cubic splines between the "
         "wave vectors, as `vanhove` does, and by linear tetrahedra on a mesh with three times as "
         "many. The density is broadened by 12 1/cm, its error in units of the maximum; heat "
