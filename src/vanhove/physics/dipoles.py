@@ -128,8 +128,10 @@ def dipole_pairs(
     sums = sums.permute(0, 2, 3, 1, 4, 5).reshape(-1, 2 * n_k, 6)
     first, second = (charges.transpose(1, 2).index_select(1, ends) for ends in (i, j))
     twice = torch.tensor([0, 1, 1, 0, 1, 0], device=device).to(charges)[:, None, None]
-    turned = first[..., _ROWS, :, None] * second[..., _COLUMNS, None, :]
-    turned = turned + twice * first[..., _COLUMNS, :, None] * second[..., _ROWS, None, :]
+    rows, columns = (torch.tensor(own, device=device) for own in (_ROWS, _COLUMNS))
+    one, two = (first.index_select(3, own)[..., None] for own in (rows, columns))
+    other, another = (second.index_select(3, own)[..., None, :] for own in (columns, rows))
+    turned = one * other + twice * two * another
     found = torch.bmm(sums, turned.reshape(-1, 6, 9))
     found = found.view(n_crystals, len(i), n_sets, 2, n_k, 3, 3)
     # The last k-point is Gamma, where all forces on an atom must vanish.
@@ -178,8 +180,13 @@ def _weighted(
     def quadratic(both: Tensor) -> Tensor:  # [n_crystals, n_sets, n_k, n_waves]
         return (symmetric[:, :, None, None] @ both[:, None])[..., 0, :]
 
+    rows, columns = (torch.tensor(own, device=waves.device) for own in (_ROWS, _COLUMNS))
+
+    def products(wave: Tensor) -> Tensor:  # of two components, [n_crystals, n_k, 6, n_waves]
+        return wave.index_select(2, rows) * wave.index_select(2, columns)
+
     wave = kpoints[..., None] + waves.mT[:, None]
-    both = wave[:, :, _ROWS] * wave[:, :, _COLUMNS]
+    both = products(wave)
     length = (wave**2).sum(dim=2)
     at_zero = length < 1e-10
     # Where the sum ends depends on the wave alone: not on the cell, nor on the other k-points.
@@ -189,7 +196,7 @@ def _weighted(
     if directions is not None:
         along = torch.cat([directions, torch.zeros_like(directions[:, :1])], dim=1)
         wave = torch.where(at_zero[:, :, None], along[..., None], wave)
-        both = wave[:, :, _ROWS] * wave[:, :, _COLUMNS]
+        both = products(wave)
         squared = quadratic(both)
         at_zero = (wave**2).sum(dim=2) < 1e-10
     nowhere = at_zero[:, None]

@@ -25,7 +25,7 @@ _MESH_MODES = 16_000
 _SPLINE_MODES, _LEVELS = 5_000, 200_000
 """The same of densities by splines, and about so many levels between the points of the mesh:
 they are as exact as tetrahedra with `_MESH_MODES` (``benchmarks/phonon_meshes.py``)."""
-_STRETCHED = 1.75
+_STRETCHED = 1.3
 _AT_ONCE = 4_000_000
 """Complex numbers of matrices diagonalised at a time."""
 
@@ -230,7 +230,8 @@ class PhononModes:
     def spline_mesh(self) -> tuple[int, int, int]:
         """The q-mesh of densities by splines: of stretched cells with fewer points where the
         Brillouin zone is thin. Else all sides are equal, which keeps the symmetry of any cell."""
-        lengths = np.linalg.norm(reciprocal_lattice(self.crystal.lattice), axis=1)
+        # The square root: along a short axis of the zone bands are flat, but not linear.
+        lengths = np.linalg.norm(reciprocal_lattice(self.crystal.lattice), axis=1) ** 0.5
         if lengths.max() < _STRETCHED * lengths.min():
             lengths = np.ones(3)
         lengths *= (_SPLINE_MODES / self.n_modes / lengths.prod()) ** (1 / 3)
