@@ -52,6 +52,14 @@ def test_reproduced_tables_are_measurements():
             assert len(result["ids"]) == result["n_materials"] <= dataset["n_test"], path
 
 
+@pytest.mark.parametrize("name", ["bands/gaps", "bands/interpolation", "jarvis/others"])
+def test_results_that_draw_nothing_say_so_and_name_their_data(name):
+    result = json.loads((ROOT / "results" / f"{name}.json").read_text())
+    assert result["seed"] is None
+    assert len(result["dataset"]["hash"]) == 64
+    assert result["dataset"]["split"] in ("all", "published")
+
+
 def test_the_shipped_weights_are_the_best_seed_by_validation():
     family = json.loads((ROOT / "results" / "phonon" / "dostransformer.json").read_text())
     best = min(family["runs"], key=lambda run: run["validation"]["rmse"])
