@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vanhove.errors import StructureError
 
-_LITTLE = 64e6
+LITTLE = 64e6
 """Bytes of which nobody asks whether they are free."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 
@@ -58,7 +58,7 @@ def require_memory(n_bytes: float, n_atoms: int, source: str | None, instead: st
     Raises:
         StructureError: more than is free.
     """
-    if n_bytes < _LITTLE:
+    if n_bytes < LITTLE:
         return
     free = free_memory()
     if free is not None and n_bytes > free:

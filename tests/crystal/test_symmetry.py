@@ -405,3 +405,21 @@ def test_noise_is_no_phase_transition(name):
         assert found.space_group_number == right.space_group_number
         assert found.primitive.n_atoms == right.primitive.n_atoms
     assert standardize(crystal, near=3.0).tolerance == right.tolerance == 0.01
+
+
+def test_exact_rotations_are_those_that_hold():
+    salt, *_ = PROTOTYPES["rock salt"]
+    found = standardize(primitive_cell(salt))
+    rotations = found.exact_rotations
+    assert len(rotations) == 48
+    lattice = found.primitive.lattice
+    turned = rotations.transpose(0, 2, 1) @ (lattice @ lattice.T) @ rotations
+    np.testing.assert_allclose(
+        turned, np.broadcast_to(lattice @ lattice.T, turned.shape), atol=1e-9
+    )
+    # An atom out of its place by less than the tolerance: symmetric, but not exactly.
+    moved = found.primitive.fractional_coordinates.copy()
+    moved[0] += np.array([5e-4, 0, 0]) @ np.linalg.inv(lattice)
+    off = standardize(Crystal(lattice, moved, found.primitive.atomic_numbers))
+    assert off.space_group_number == found.space_group_number
+    assert len(off.exact_rotations) < 48

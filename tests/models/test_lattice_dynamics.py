@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import MASSES
 from vanhove.crystal.graph import Batch, GraphSettings, build_graph, collate
+from vanhove.crystal.symmetry import standardize
 from vanhove.datasets import load_tiny
 from vanhove.models.lattice_dynamics import (
     AngleConstants,
@@ -19,10 +22,9 @@ from vanhove.models.lattice_dynamics import (
     Polarity,
     Springs,
     harmonic_crystals,
-    mesh_of,
-    mesh_size,
 )
 from vanhove.models.model import ModelSettings, SpectrumModel
+from vanhove.models.wave_vectors import mesh_size, meshes_of, wave_vectors
 from vanhove.physics.harmonic import FREQUENCY_UNIT, HarmonicCrystal, softened
 
 GRAPH = GraphSettings()
@@ -43,6 +45,11 @@ def springs(batch: Batch, seed: int = 0) -> torch.Tensor:
 
 def crystals(constants: torch.Tensor, batch: Batch) -> list[HarmonicCrystal]:
     return list(harmonic_crystals(Springs(*batch.edge_index, batch.edge_vector, constants), batch))
+
+
+def mesh_of(lattice: torch.Tensor, n_atoms: int) -> tuple[torch.Tensor, torch.Tensor]:
+    points, weight = meshes_of(lattice[None], n_atoms, [None])
+    return points[0], weight[0]
 
 
 def on_mesh(crystal: HarmonicCrystal) -> torch.Tensor:
@@ -265,3 +272,29 @@ def test_charges_add_up_to_nothing_and_turn_with_the_crystal():
     torch.testing.assert_close(other, r.T @ charges @ r, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(of_other, r.T @ dielectric @ r, rtol=1e-4, atol=1e-5)
     assert torch.linalg.eigvalsh(dielectric).min() > 1
+
+
+def test_symmetry_spares_wave_vectors_and_changes_nothing():
+    """Of crystals with other groups together, one of them without known rotations."""
+    settings = ModelSettings.model_validate(
+        {
+            "encoder": {"name": "graph_network", "hidden_dim": 16},
+            "decoder": {"name": "lattice_dynamics", "hidden_dim": 16, "is_polar": True},
+            "output": "softplus",
+        }
+    )
+    torch.manual_seed(0)
+    model = SpectrumModel(settings, GRAPH.cutoff, np.linspace(0, 1000, 51)).eval()
+    found = [standardize(crystal) for crystal in load_tiny().crystals]
+    known = [own for own in found if own.exact_rotations is not None][:12]
+    graphs = [build_graph(own.primitive, GRAPH) for own in known]
+    turned = [
+        replace(graph, rotations=own.exact_rotations if row else None)
+        for row, (graph, own) in enumerate(zip(graphs, known, strict=True))
+    ]
+    counts = [
+        [len(wave_vectors(graph.n_atoms, graph.rotations)[1]) for graph in some]
+        for some in (graphs, turned)
+    ]
+    assert sum(counts[1]) < 0.7 * sum(counts[0])
+    torch.testing.assert_close(model.predict(turned), model.predict(graphs), rtol=0, atol=2e-5)

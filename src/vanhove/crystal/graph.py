@@ -52,6 +52,8 @@ class CrystalGraph:
         lattice: ``[3, 3]`` float32, rows, angstrom.
         positions: ``[n_atoms, 3]`` float32, Cartesian, angstrom.
         kpoints: ``[n_kpoints, 3]`` float32, Cartesian, 1/angstrom; None unless bands are wanted.
+        rotations: of fractional coordinates, that leave the crystal as it is to the last digits,
+            ``[n, 3, 3]`` int8; None where they are not known.
     """
 
     atomic_numbers: Tensor
@@ -62,6 +64,7 @@ class CrystalGraph:
     lattice: Tensor
     positions: Tensor
     kpoints: Tensor | None = None
+    rotations: np.ndarray | None = None
 
     @property
     def n_atoms(self) -> int:
@@ -125,6 +128,7 @@ class Batch:
         lattice: ``[n_crystals, 3, 3]``, rows, angstrom.
         positions: ``[n_atoms_total, 3]``, Cartesian, angstrom.
         kpoints: ``[n_crystals, n_kpoints, 3]``, Cartesian, 1/angstrom, or None.
+        rotations: of each crystal, see `CrystalGraph`; empty where none has any.
         labels: by name, what a decoder learns from besides the target; empty at prediction.
     """
 
@@ -140,6 +144,7 @@ class Batch:
     lattice: Tensor
     positions: Tensor
     kpoints: Tensor | None = None
+    rotations: tuple[np.ndarray | None, ...] = ()
     labels: dict[str, Tensor] = field(default_factory=dict)
 
     @property
@@ -205,4 +210,5 @@ def collate(graphs: Sequence[CrystalGraph]) -> Batch:
         lattice=torch.stack([graph.lattice for graph in graphs]),
         positions=torch.cat([graph.positions for graph in graphs]),
         kpoints=torch.stack(kpoints) if kpoints else None,
+        rotations=tuple(graph.rotations for graph in graphs),
     )

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import warnings
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +30,9 @@ SYMMETRY_TOLERANCE = 0.01
 
 NEAR_SYMMETRY = 3.0
 """Times the tolerance: displacements up to here are taken for noise, as a relaxation leaves it."""
+
+EXACT = 1e-5
+"""Angstrom: symmetry that holds to this changes no prediction beyond its rounding."""
 
 CRYSTAL_SYSTEMS = (
     "cubic",
@@ -66,6 +69,8 @@ class StandardizedCrystal:
         space_group_number: 1 to 230.
         space_group_symbol: short Hermann-Mauguin symbol (``"Fm-3m"``).
         tolerance: angstrom, with which the symmetry was found.
+        operations: rotations ``[n, 3, 3]`` and translations ``[n, 3]`` of fractional coordinates
+            (``x -> R x + t``) in ``primitive``, as far as they are known.
         orbits: for each orbit of the primitive cell its element, number of atoms and site symmetry
             (the letters of its symbol in order, which no choice of axes changes).
     """
@@ -76,6 +81,25 @@ class StandardizedCrystal:
     space_group_symbol: str
     tolerance: float = SYMMETRY_TOLERANCE
     orbits: tuple[str, ...] = ()
+    operations: tuple[np.ndarray, np.ndarray] | None = None
+
+    @cached_property
+    def exact_rotations(self) -> np.ndarray | None:
+        """Rotations of those operations that hold to `EXACT`, int8 ``[n, 3, 3]``."""
+        if self.operations is None:
+            return None
+        rotations, translations = self.operations
+        lattice, numbers = self.primitive.lattice, self.primitive.atomic_numbers
+        places = self.primitive.fractional_coordinates
+        metric = lattice @ lattice.T
+        turned = rotations.transpose(0, 2, 1) @ metric @ rotations
+        kept = np.abs(turned - metric).max(axis=(1, 2)) < EXACT * np.sqrt(metric.max())
+        images = np.einsum("oij,nj->oni", rotations, places) + translations[:, None]
+        apart = images[:, :, None] - places
+        distance = np.linalg.norm((apart - np.rint(apart)) @ lattice, axis=-1)
+        distance[:, numbers[:, None] != numbers] = np.inf
+        kept &= distance.min(axis=2).max(axis=1) < EXACT
+        return rotations[kept].astype(np.int8)
 
     @property
     def fingerprint(self) -> str:
@@ -213,6 +237,10 @@ def _unambiguous(crystal: Crystal, tolerance: float, near: float) -> Standardize
     if found[0] != found[1] or lattice is None:
         return None
     number, everyone = own.number, np.arange(crystal.n_atoms)
+    # Fractional coordinates as columns turn with `change` into those of the reduced basis.
+    change = np.linalg.inv(lattice).T @ crystal.lattice.T
+    rotations = change @ np.array(own.operations.rotations) @ np.linalg.inv(change)
+    translations = np.array(own.operations.translations) @ change.T
     return StandardizedCrystal(
         primitive=_primitive(crystal, lattice, everyone),
         crystal_system=crystal_system_of(number),
@@ -220,6 +248,7 @@ def _unambiguous(crystal: Crystal, tolerance: float, near: float) -> Standardize
         space_group_symbol=moyopy.SpaceGroupType(number).hm_short.replace(" ", ""),
         tolerance=tolerance,
         orbits=_orbits(crystal, everyone, np.array(own.orbits), own.site_symmetry_symbols),
+        operations=(np.rint(rotations), translations),
     )
 
 

@@ -21,7 +21,6 @@ from vanhove.models.layers import GaussianBasis, cosine_envelope
 from vanhove.models.quotient import classes, close_values, equal_rows, first_of_each, mixed
 from vanhove.physics.bloch import is_forward
 from vanhove.physics.harmonic import HarmonicCrystal
-from vanhove.physics.meshes import time_reversed_mesh
 
 _SAME_PLACE = 1e-3  # angstrom
 _STIFFNESS, _DECAY, _BOND = 6.0, 1.6, 2.0
@@ -30,27 +29,6 @@ _MOST_CELLS = 512
 """Springs cross fewer cells than this."""
 _SUSCEPTIBILITY = 4.0
 """Of an untrained crystal: its dielectric constant less 1."""
-
-
-def mesh_size(n_atoms: int) -> int:
-    """Wave vectors along each axis: fewer modes in a cell ask for more wave vectors.
-
-    As many along each axis, so that the mesh is the same for all primitive cells of a lattice.
-    """
-    for largest, size in ((1, 6), (2, 5), (4, 4), (10, 3), (40, 2)):
-        if n_atoms <= largest:
-            return size
-    return 1
-
-
-def mesh_of(lattice: Tensor, n_atoms: int) -> tuple[Tensor, Tensor]:
-    """The mesh of crystals with lattices ``[..., 3, 3]``: Cartesian ``[..., n_k, 3]``, 1/angstrom.
-
-    Beside it its weights ``[n_k]``.
-    """
-    points, weight = time_reversed_mesh((mesh_size(n_atoms),) * 3)
-    reciprocal = 2 * math.pi * torch.linalg.inv(lattice).mT
-    return lattice.new_tensor(points) @ reciprocal, lattice.new_tensor(weight)
 
 
 class Bonds:

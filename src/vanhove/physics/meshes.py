@@ -31,6 +31,25 @@ def time_reversed_mesh(shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndar
     return fractional - np.rint(fractional), weight / len(points)
 
 
+@lru_cache(maxsize=1024)
+def reduced_mesh(size: int, rotations: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """As `time_reversed_mesh` with equal sides, of points that rotations make equal only one.
+
+    Args:
+        size: points along each reciprocal axis.
+        rotations: of fractional coordinates in real space, int8 ``[n, 3, 3]``, as bytes. They need
+            not be all that there are.
+    """
+    shape = (size,) * 3
+    points = np.indices(shape).reshape(3, -1).T
+    turns = np.frombuffer(rotations, dtype=np.int8).astype(int).reshape(-1, 3, 3)
+    images = points @ np.concatenate([turns, -turns]) % size
+    first = np.ravel_multi_index(tuple(np.moveaxis(images, -1, 0)), shape).min(axis=0)
+    kept, counts = np.unique(first, return_counts=True)
+    fractional = points[kept] / size
+    return fractional - np.rint(fractional), counts / len(points)
+
+
 def irreducible_mesh(
     crystal: Crystal, shape: Sequence[int], tolerance: float = SYMMETRY_TOLERANCE
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -53,6 +53,8 @@ BYTES_PER_NUMBER = 160
 """Of the dynamical matrix of whole phonons, in double precision with what is computed beside it."""
 BYTES_PER_PAIR = 600
 """Memory of a prediction for each pair of edges at an atom, measured with vanhove-phonon."""
+MOST_ATOMS_MESH = 40
+"""Of larger cells Gamma stands for the mesh: symmetry saves nothing."""
 MOST_ATOMS_WHOLE = 200
 """Of larger cells densities end where the model's grid does: all their modes would take minutes."""
 STRUCTURES_PER_ROUND = 256
@@ -94,6 +96,7 @@ class Predictor(Generic[Made]):
         self.name = name
         self.grid = np.asarray(info.grid, dtype=np.float64)
         self.path = path
+        self.has_meshes = has_phonons(model)
         self.has_bands = quantity(info.quantity).is_bands
         most = ATOMS_PER_BATCH.get(next(model.parameters()).device.type, ATOMS_PER_BATCH["cpu"])
         self.atoms_per_batch = most // (BANDS_COST if self.has_bands else 1)
@@ -225,6 +228,8 @@ class Predictor(Generic[Made]):
         if self.has_bands:
             return self._prepare_bands(crystal, standard, settings, said)
         graph = graph_of_standardized(standard, crystal, settings)
+        if primitive and self.has_meshes and graph.n_atoms <= MOST_ATOMS_MESH:
+            graph = replace(graph, rotations=standard.exact_rotations)
         pairs = torch.bincount(graph.edge_index[1]).square().sum()
         require_memory(BYTES_PER_PAIR * int(pairs), graph.n_atoms, crystal.name or None)
         return _Prepared(

@@ -21,11 +21,10 @@ from vanhove.models.lattice_dynamics import (
     Polarity,
     Springs,
     harmonic_crystals,
-    mesh_of,
-    mesh_size,
 )
 from vanhove.models.output import OutputKind
 from vanhove.models.registry import register_decoder
+from vanhove.models.wave_vectors import mesh_size, meshes_of, wave_vectors
 from vanhove.physics.bloch import eigenvalues
 from vanhove.physics.harmonic import (
     HarmonicCrystal,
@@ -195,25 +194,28 @@ class LatticeDynamicsDecoder(AtomwiseDecoder):
             numbers = of_atom.split(batch.n_atoms.tolist(), dim=-2)
             density: dict[int, Tensor] = {}
             along: dict[int, Tensor] = {}
-            for rows in _of_like_size(crystals):
+            turns = batch.rotations or (None,) * len(crystals)
+            for rows in _of_like_size(crystals, turns):
                 own = [crystals[row] for row in rows]
                 if path is None and not torch.is_grad_enabled() and mesh_size(own[0].n_atoms) == 1:
                     at_gamma = (self.at_gamma(crystals[i], numbers[i]) for i in rows)
                     density |= {i: self.scaled(x) for i, x in zip(rows, at_gamma, strict=True)}
                     along |= {i: x.new_zeros(0) for i in rows for x in numbers[:1]}
                     continue
-                kpoints, weight = mesh_of(torch.stack([c.lattice for c in own]), own[0].n_atoms)
+                lattice = torch.stack([crystal.lattice for crystal in own])
+                kpoints, weight = meshes_of(lattice, own[0].n_atoms, [turns[row] for row in rows])
                 directions = None
                 if path is not None and towards is not None:
                     directions = torch.cat([torch.zeros_like(kpoints), towards[rows]], dim=1)
                     kpoints = torch.cat([kpoints, path[rows]], dim=1)
                 squared, vectors = eigenvalues(dynamical_matrices(own, kpoints, directions))
-                frequency, n = softened(squared), len(weight)
+                frequency, n = softened(squared), weight.shape[1]
                 along |= zip(rows, frequency[..., n:, :], strict=True)
                 share = torch.view_as_real(vectors[..., :n, :, :]).square().sum(dim=-1)
                 share = share.unflatten(-2, (-1, 3)).sum(dim=-2).mT
                 channels = share @ torch.stack([numbers[row] for row in rows])[..., None, :, :]
-                channels = (channels * weight[:, None, None]).flatten(-3, -2)
+                weight = weight.view(len(own), *(1,) * (channels.dim() - 4), n, 1, 1)
+                channels = (channels * weight).flatten(-3, -2)
                 modes = frequency[..., :n, :].flatten(-2)
                 found = self.broadened(modes, channels) / own[0].n_atoms
                 density |= zip(rows, self.scaled(found), strict=True)
@@ -331,16 +333,25 @@ def gaussians(frequency: Tensor, grid: Tensor, log_width: Tensor) -> Tensor:
     return torch.exp((-0.5 * distance**2).clamp(min=-60))
 
 
-def _of_like_size(crystals: list[HarmonicCrystal]) -> list[list[int]]:
-    """Rows of crystals with equally many atoms, few enough for the memory."""
-    by_size: dict[int, list[int]] = {}
+def _of_like_size(
+    crystals: list[HarmonicCrystal], rotations: Sequence[np.ndarray | None]
+) -> list[list[int]]:
+    """Rows of crystals with equally many atoms and about as many wave vectors, few enough for the
+    memory."""
+    by_size: dict[int, list[tuple[int, int]]] = {}
     for row, crystal in enumerate(crystals):
-        by_size.setdefault(crystal.n_atoms, []).append(row)
-    groups = []
-    for n_atoms, rows in by_size.items():
-        n_points = mesh_size(n_atoms) ** 3 / 2 + 1
-        at_once = max(1, int(_NUMBERS_AT_ONCE / (n_points * (3 * n_atoms) ** 2)))
-        groups += [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
+        n_points = len(wave_vectors(crystal.n_atoms, rotations[row])[1])
+        by_size.setdefault(crystal.n_atoms, []).append((n_points, row))
+    groups: list[list[int]] = []
+    for n_atoms, found in by_size.items():
+        most = _NUMBERS_AT_ONCE / (3 * n_atoms) ** 2
+        group: list[int] = []
+        for n_points, row in sorted(found):
+            if group and (len(group) + 1) * n_points > most:
+                groups.append(group)
+                group = []
+            group.append(row)
+        groups.append(group)
     return groups
 
 
