@@ -27,6 +27,8 @@ GAPS = RemoteFile(
 MAGNETIC = (24, 25, 26, 27, 28)
 """Cr, Mn, Fe, Co, Ni: their gaps in the Materials Project are those of spin-polarised bands."""
 N_GAP_TEST = 1000
+MOST_TESTED_ATOMS = 10
+"""In a cell of `gap_labels`, but for training."""
 _METAL = 0.01  # eV
 
 
@@ -132,10 +134,13 @@ def gaps_by_id(ids: Collection[str]) -> list[GapLabel]:
     return found
 
 
-def gap_labels(max_atoms: int = 10) -> dict[str, list[GapLabel]]:
+def gap_labels(train_atoms: int = MOST_TESTED_ATOMS) -> dict[str, list[GapLabel]]:
     """PBE gaps of the Materials Project (the set of MEGNet), of crystals that the model can take.
 
     No elements without levels and no magnetic ones.
+
+    Args:
+        train_atoms: of the largest cell in ``train``; those of the others have 10 atoms at most.
 
     Returns:
         ``train``: of that part of the set, without formulas of the other two and without odd
@@ -160,7 +165,8 @@ def gap_labels(max_atoms: int = 10) -> dict[str, list[GapLabel]]:
     ):
         own = electrons[numbers]
         known = (own > 0).all() and not np.isin(numbers, MAGNETIC).any()
-        if len(numbers) <= max_atoms and known:
+        most = train_atoms if part == "train" else MOST_TESTED_ATOMS
+        if len(numbers) <= most and known:
             label = GapLabel(
                 Crystal(lattice, frac, numbers, str(name)), float(gap) if gap > _METAL else 0.0
             )

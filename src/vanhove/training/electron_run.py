@@ -121,11 +121,7 @@ def pbe_rows() -> list[ElectronStates]:
 def gap_rows(max_atoms: int) -> list[GapLabel]:
     """Gaps to train on: cells that are small enough, no formula that is held out."""
     held = held_formulas()
-    labels = [
-        label
-        for label in gap_labels()["train"]
-        if label.crystal.n_atoms <= max_atoms and label.crystal.formula not in held
-    ]
+    labels = [x for x in gap_labels(max_atoms)["train"] if x.crystal.formula not in held]
     rows = hashed_split([label.crystal.formula for label in labels], seed=SPLIT_SEED)["train"]
     return [labels[row] for row in rows]
 
