@@ -57,10 +57,10 @@ class ElectronRun(Settings):
         4000, ge=1, description="number of crystals of electron_tb3, at random"
     )
     pbe: BandTraining = Field(
-        BandTraining(epochs=100, gap_batch=8, gap_kpoints=2, gap=0.5, six_bands=0.3, edges=0.3),
+        BandTraining(epochs=100, gap_batch=16, gap_kpoints=2, gap=0.6, six_bands=0.3, edges=0.3),
         description="second stage, on electron_pbe",
     )
-    gap_atoms: int = Field(8, ge=0, description="largest cell of gaps_mp in training; 0: none")
+    gap_atoms: int = Field(16, ge=0, description="largest cell of gaps_mp in training; 0: none")
     seed: int = 0
 
 
