@@ -91,23 +91,13 @@ and a familiarity that is not close to 0. Elements that neither data set holds a
 
 ## Do not use it for
 
-Molecular crystals, defects, surfaces or strongly distorted structures. {ends}
+Molecular crystals, defects, surfaces or strongly distorted structures. The density is
+relative (`Spectrum.normalise` counts it), not sharper than its broadening.
 Bands and stability come from the force constants (`vanhove.phonons`; `docs/phonons.md` tells what
 they are worth: stability is a probability, often wrong). The data hold no metals: their charges
 mean nothing.
 The error bars hold on average over materials like the validation ones, not for each material.
 """
-
-
-WHOLE = (
-    "of the whole spectrum, in steps of 2 1/cm, broadened by 12 1/cm.",
-    "The density is relative\n(`Spectrum.normalise` counts it), not sharper than its broadening.",
-)
-WINDOW = (
-    "51 points, 0 to 1000 1/cm.",
-    "The density\nends at 1000 1/cm (stretching of light atoms is cut off) and is relative.",
-)
-"""What a card says of the reach of densities, first and under what they are not for."""
 
 
 def card(path: Path) -> str:
@@ -133,11 +123,10 @@ def card(path: Path) -> str:
         for key, title in PROPERTIES.items()
         for own in [bars["properties"][key]]
     )
-    reaches, ends = WHOLE if len(run["seeds"]) > 1 else WINDOW
     return f"""# {path.stem}
 
 Predicts the phonon density of states of a crystal from its structure, with error bars:
-{reaches}
+of the whole spectrum, in steps of 2 1/cm, broadened by 12 1/cm.
 The numbers below are of the 51 points of the benchmark, 0 to 1000 1/cm, scaled so that the largest
 value of a training spectrum is 1.
 
@@ -161,4 +150,4 @@ value of a training spectrum is 1.
 
 Rank correlation of a material's mean error bar and its MAE: {bars["rank_correlation"]:.2f}.
 
-{USE.replace("{ends}", ends)}"""
+{USE}"""

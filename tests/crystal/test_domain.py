@@ -45,6 +45,14 @@ def test_it_is_the_same_after_json_and_small(domain):
     assert len(domain.materials) <= 8 * len(TRAIN)
 
 
+def test_what_is_trained_on_twice_counts_once(domain):
+    part = domain_of(TINY.crystals, TRAIN[::2], quiet=True)
+    rest = domain_of(TINY.crystals, TRAIN[1::2], quiet=True)
+    assert domain.joined(domain) == domain
+    assert domain.joined(part) == part.joined(domain) == domain
+    assert part.joined(rest).elements == domain.elements
+
+
 @given(row=st.integers(0, len(TRAIN) - 1), change=st.integers(0, 5), seed=st.integers(0, 99))
 @settings(max_examples=25, deadline=None)
 def test_the_hash_is_that_of_any_cell_of_the_crystal(row, change, seed):

@@ -71,6 +71,6 @@ def test_broadening_loses_no_mode():
 
 def test_other_grids_and_models():
     assert len(vanhove.predict(SALT, grid=np.arange(0, 1001, 10.0)).grid) == 101
-    assert len(vanhove.predict(SALT, "vanhove-phonon-fast").grid) == 51
+    assert len(vanhove.predict(SALT, "dostransformer-phonon").grid) == 51
     with pytest.raises(ConfigError, match="allowed: 'training', or numbers"):
         vanhove.load(grid="whole")

@@ -91,7 +91,11 @@ class Domain(BaseModel):
         return material in self._known
 
     def joined(self, other: Domain) -> Domain:
-        """Of a model that was trained on both."""
+        """Of a model that was trained on both; materials that one has of the other count once."""
+        if other._known <= self._known:
+            return self
+        if self._known <= other._known:
+            return other
         return Domain(
             materials=_packed(self._known | other._known),
             n_atoms=_wider(self.n_atoms, other.n_atoms),

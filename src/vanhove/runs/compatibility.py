@@ -37,8 +37,8 @@ def check_alike(
     """Raise `CheckpointError` unless the runs differ in their seed alone.
 
     The weights they started from may be those of another seed each. ``however_trained`` also allows
-    other numbers of epochs, learning rates and weights of the loss, as members of an ensemble may
-    have.
+    other numbers of epochs, learning rates, weight decays and weights of the loss, as members of an
+    ensemble may have.
     """
     first = _without_seed(checkpoints[0], infos[0], however_trained)
     for checkpoint, info in zip(checkpoints, infos, strict=True):
@@ -63,8 +63,8 @@ def _without_seed(
     start.pop("member", None)
     training.pop("loggers", None)
     if however_trained:
-        training.pop("epochs", None)
-        training.pop("learning_rate", None)
+        for key in ("epochs", "learning_rate", "weight_decay"):
+            training.pop(key, None)
         for model in (content["model"], settings.get("model", {})):
             decoder = model.get("decoder", {})
             for key in [name for name in decoder if name.endswith("_weight")]:

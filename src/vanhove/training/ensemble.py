@@ -38,8 +38,8 @@ def make_ensemble(
 
     Args:
         checkpoints: runs, files or shipped weights that differ in their seed alone, or also in
-            epochs, learning rate and weights of the loss; one is enough for error bars without a
-            spread of members.
+            epochs, learning rate, weight decay and weights of the loss; one is enough for error
+            bars without a spread of members.
         output: the file to write, ``NAME.safetensors``.
         name: in results; that of the first run by default.
         half: store the weights in float16.
