@@ -61,7 +61,7 @@ def test_half_precision_changes_little(small_runs, small_ensemble, graphs, tmp_p
 
 
 def test_runs_of_other_settings_are_not_joined(small_run, small_config, small_ensemble, tmp_path):
-    slower = small_config.training.model_copy(update={"learning_rate": 1e-4})
+    slower = small_config.training.model_copy(update={"learning_rate": 1e-4, "weight_decay": 0.1})
     slow = train(small_config.model_copy(update={"training": slower}), tmp_path / "1", quiet=True)
     make_ensemble([small_run, slow.folder], tmp_path / "y.safetensors", quiet=True)
     fewer = small_config.training.model_copy(update={"batch_size": 2})
