@@ -3,6 +3,7 @@
 Usage:
     python benchmarks/screening.py                                # 1k, 10k and all structures
     python benchmarks/screening.py --sizes 2000 8000 --workers 1 --output screening.json
+    python benchmarks/screening.py -m vanhove-electron --where "band_gap > 1" --sort=-band_gap
 
 Each size is a random part of the source (an npz archive, by default ``structures_mp.npz`` under
 ``VANHOVE_DATA``) in random order, written to a file of its own, so that sizes differ in nothing
@@ -115,7 +116,7 @@ def memory(members: list[int]) -> tuple[float, float]:
 def measure(source: Path, n: int, out: Path, options: argparse.Namespace) -> dict[str, Any]:
     command = [sys.executable, "-m", "vanhove", "screen", str(source), "--output", str(out)]
     command += ["--model", options.model, "--workers", str(options.workers), "--quiet"]
-    command += ["--where", options.where, "--sort=-mean_frequency"]
+    command += ["--where", options.where, f"--sort={options.sort}"]
     before = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     peak_pss = peak_rss = 0.0
@@ -161,6 +162,7 @@ def main() -> None:
     parser.add_argument("--model", "-m", default=DEFAULT_WEIGHTS, help="weights, file or run")
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--where", default="mean_frequency > 400", help="expression that selects")
+    parser.add_argument("--sort", default="-mean_frequency", help="property that orders them")
     parser.add_argument("--output", "-o", type=Path, help="also write the JSON here")
     options = parser.parse_args()
     torch.set_num_threads(1)
