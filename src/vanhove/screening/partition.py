@@ -11,6 +11,7 @@ import torch
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.errors import StructureError
+from vanhove.memory import give_back_freed_memory
 from vanhove.models.inference import Precision
 from vanhove.prediction.loading import load
 from vanhove.prediction.properties import Properties
@@ -58,6 +59,7 @@ class PartitionWorker:
     def run(self, chunk: Chunk) -> int:
         """Predict and write one chunk; its number."""
         self.tables.write(self.predict(chunk))
+        give_back_freed_memory()
         return chunk.number
 
     def predict(self, chunk: Chunk) -> Partition:
