@@ -28,6 +28,7 @@ from vanhove.models.calibration import Calibration
 from vanhove.models.ensemble import Ensemble
 from vanhove.models.model import SpectrumModel
 from vanhove.models.phonons import has_phonons, has_whole_phonons, phonons_of, predict_phonons
+from vanhove.models.wave_vectors import mesh_size
 from vanhove.physics.harmonic import HarmonicCrystal
 from vanhove.prediction.error_bars import with_error_bars
 from vanhove.prediction.structures import StructureLike, Structures, listed
@@ -53,8 +54,6 @@ BYTES_PER_NUMBER = 160
 """Of the dynamical matrix of whole phonons, in double precision with what is computed beside it."""
 BYTES_PER_PAIR = 600
 """Memory of a prediction for each pair of edges at an atom, measured with vanhove-phonon."""
-MOST_ATOMS_MESH = 40
-"""Of larger cells Gamma stands for the mesh: symmetry saves nothing."""
 MOST_ATOMS_WHOLE = 200
 """Of larger cells densities end where the model's grid does: all their modes would take minutes."""
 STRUCTURES_PER_ROUND = 256
@@ -228,7 +227,7 @@ class Predictor(Generic[Made]):
         if self.has_bands:
             return self._prepare_bands(crystal, standard, settings, said)
         graph = graph_of_standardized(standard, crystal, settings)
-        if primitive and self.has_meshes and graph.n_atoms <= MOST_ATOMS_MESH:
+        if primitive and self.has_meshes and mesh_size(graph.n_atoms) > 1:  # else Gamma alone
             graph = replace(graph, rotations=standard.exact_rotations)
         pairs = torch.bincount(graph.edge_index[1]).square().sum()
         require_memory(BYTES_PER_PAIR * int(pairs), graph.n_atoms, crystal.name or None)
