@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.crystal.neighbors import neighbor_list
-from vanhove.physics.bloch import bloch_matrices, eigenvalues
+from vanhove.physics.bloch import BlochSum, eigenvalues
 from vanhove.physics.meshes import irreducible_mesh, time_reversed_mesh
 
 CRYSTAL = Crystal(
@@ -36,15 +36,9 @@ def spectrum(crystal: Crystal, kpoints: np.ndarray) -> np.ndarray:
     kinds = crystal.atomic_numbers
     block = blocks(edges.vector, np.stack([kinds[edges.source], kinds[edges.target]], axis=1))
     own = torch.from_numpy(np.eye(3) * (kinds / 3.0)[:, None, None])
-    matrix = bloch_matrices(
-        block,
-        torch.from_numpy(edges.source),
-        torch.from_numpy(edges.target),
-        torch.from_numpy(edges.vector),
-        own,
-        torch.from_numpy(kpoints),
-        crystal.n_atoms,
-    )
+    ends = torch.from_numpy(edges.source), torch.from_numpy(edges.target)
+    sums = BlochSum(*ends, torch.from_numpy(edges.vector), crystal.n_atoms)
+    matrix = sums.matrices(block, own, torch.from_numpy(kpoints)[None])[0]
     torch.testing.assert_close(matrix, matrix.mH)
     return eigenvalues(matrix)[0].numpy()
 
@@ -106,18 +100,13 @@ def test_several_crystals_at_once_are_each_alone():
 
     source, target = torch.tensor([0, 1, 2, 3, 3]), torch.tensor([1, 0, 3, 2, 3])
     block, vector, own, k = draw(5, 4, 4), draw(5, 3), draw(4, 4, 4), draw(2, 6, 3)
-    both = bloch_matrices(block, source, target, vector, own, k, 2)
+    both = BlochSum(source, target, vector, 2).matrices(block, own, k)
     assert both.shape == (2, 6, 8, 8)
     for number, edges in enumerate((slice(0, 2), slice(2, 5))):
-        alone = bloch_matrices(
-            block[edges],
-            source[edges] - 2 * number,
-            target[edges] - 2 * number,
-            vector[edges],
-            own[2 * number : 2 * number + 2],
-            k[number],
-            2,
-        )
+        ends = source[edges] - 2 * number, target[edges] - 2 * number
+        atoms = slice(2 * number, 2 * number + 2)
+        sums = BlochSum(*ends, vector[edges], 2)
+        alone = sums.matrices(block[edges], own[atoms], k[number : number + 1])[0]
         torch.testing.assert_close(both[number], alone)
 
 
@@ -217,15 +206,9 @@ def test_dynamical_matrix_of_phonopy():
     masses = torch.from_numpy(phonon.primitive.masses)
     source, target = torch.from_numpy(edges.source), torch.from_numpy(edges.target)
     scale = (masses[source] * masses[target]).rsqrt()[:, None, None]
-    matrix = bloch_matrices(
-        -block * scale,
-        source,
-        target,
-        torch.from_numpy(edges.vector),
-        own / masses[:, None, None],
-        torch.from_numpy(q @ reciprocal_lattice(CRYSTAL.lattice)),
-        3,
-    )
+    sums = BlochSum(source, target, torch.from_numpy(edges.vector), 3)
+    kpoints = torch.from_numpy(q @ reciprocal_lattice(CRYSTAL.lattice))[None]
+    matrix = sums.matrices(-block * scale, own / masses[:, None, None], kpoints)[0]
     squared = eigenvalues(matrix)[0].numpy()
     found = np.sign(squared) * np.sqrt(np.abs(squared)) * 15.633302
     np.testing.assert_allclose(found, expected, atol=2e-5)

@@ -282,20 +282,17 @@ class AngleConstants(nn.Module):
         n_kinds, of_angle = classes(kind)
         chosen = first_of_each(of_angle, n_kinds)
         b, c, cosine = b[chosen], c[chosen], cosine[chosen]
-        states, factors, middle = self.outer(atoms), self.multiplied(atoms), self.middle(atoms)
-        at, end_b, end_c = target[b], source[b], source[c]
+        factors = self.multiplied(atoms)
+        # What adds up over the two bonds, and what is multiplied, side by side.
         of_length = self.from_distance(self.distance_basis(bonds.lengths))
-        length_b, length_c = bonds.kind_of_length[b], bonds.kind_of_length[c]
-        both_ends = factors.index_select(-2, end_b) + factors.index_select(-2, end_c)
-        scalars = self.scalars(
-            middle.index_select(-2, at)
-            + states.index_select(-2, end_b)
-            + states.index_select(-2, end_c)
-            + factors.index_select(-2, at) * both_ends
-            + of_length.index_select(-2, length_b)
-            + of_length.index_select(-2, length_c)
-            + self.from_cosine(self.cosine_basis(1 + cosine))
-        )
+        ends = torch.cat([self.outer(atoms), factors], dim=-1).index_select(-2, source)
+        ends[..., : of_length.shape[-1]] += of_length.index_select(-2, bonds.kind_of_length)
+        both = ends.index_select(-2, b) + ends.index_select(-2, c)
+        added, multiplied = both.chunk(2, dim=-1)
+        at = torch.cat([self.middle(atoms), factors], dim=-1).index_select(-2, target[b])
+        middle, factor = at.chunk(2, dim=-1)
+        of_cosine = self.from_cosine(self.cosine_basis(1 + cosine))
+        scalars = self.scalars(torch.addcmul(added + middle, factor, multiplied) + of_cosine)
         return scalars.index_select(-2, of_angle)
 
 

@@ -18,7 +18,7 @@ from vanhove.spectra.phonon_errors import PhononCalibration
 from vanhove.spectra.phonons import Phonons
 
 _ACCURACY = 3.6
-"""Of the sum over dipoles, see `dipole_matrices`: here exact, in training fast."""
+"""Of the sum over dipoles, see `Dipoles`: here exact, in training fast."""
 
 
 def has_phonons(model: SpectrumModel | Ensemble) -> bool:

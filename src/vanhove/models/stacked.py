@@ -101,7 +101,7 @@ class StackedLayerNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         shape = (len(self.weight), *(1,) * (x.dim() - 2), x.shape[-1])
         x = F.layer_norm(x, x.shape[-1:], self.one, self.zero, self.eps)
-        return torch.addcmul(self.bias.view(shape), x, self.weight.view(shape))
+        return torch.addcmul(self.bias.view(shape), x, self.weight.view(shape), out=x)
 
 
 class StackedConvolution(nn.Module):

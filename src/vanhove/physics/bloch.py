@@ -9,104 +9,99 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 
-def bloch_matrices(
-    block: Tensor,
-    source: Tensor,
-    target: Tensor,
-    vector: Tensor,
-    own: Tensor,
-    kpoints: Tensor,
-    n_atoms: int,
-) -> Tensor:
-    """``M(k)_ij = own_i (i = j) + sum over edges j -> i of block exp(i k . vector)``, Hermitian.
+@dataclass(frozen=True, eq=False)
+class BlochSum:
+    """Edges of crystals with equally many atoms, along which blocks are summed with phases.
 
-    One crystal, or several with the same number of atoms at once. Of the two directions of a pair
-    of atoms the Hermitian mean counts, so blocks that do not mirror each other do no harm.
-
-    Args:
-        block: ``[n_edges, m, m]``, real; rows belong to the target, columns to the source. Several
-            sets of blocks, ``[n_sets, n_edges, m, m]``, have a dimension in front.
-        source, target: of the edges, ``[n_edges]``; atoms of the second crystal are numbered from
-            ``n_atoms`` on, and so forth.
+    Attributes:
+        source, target: ``[n_edges]``; atoms of the second crystal are numbered from ``n_atoms`` on,
+            and so forth.
         vector: from target to source, as in `CrystalGraph`, angstrom, ``[n_edges, 3]``.
-        own: of each atom with itself, ``[n_crystals * n_atoms, m, m]``, of sets as ``block``.
-        kpoints: Cartesian with the factor 2 pi, 1/angstrom, ``[n_crystals, n_k, 3]``, or
-            ``[n_k, 3]`` of one crystal.
         n_atoms: of each crystal.
-
-    Returns:
-        Complex, ``[n_crystals, n_k, n_atoms * m, n_atoms * m]``; without the first dimension for
-        k-points of one crystal. Of several sets ``[n_crystals, n_sets, n_k, ...]``. Rows and
-        columns run over atoms, then over a block.
     """
-    if kpoints.dim() == 2:
-        return bloch_matrices(block, source, target, vector, own, kpoints[None], n_atoms)[0]
-    pairs = bloch_pairs(block, source, target, vector, own, kpoints, n_atoms)
-    return pair_matrices(pairs, len(kpoints), n_atoms, block.shape[:-3])
 
+    source: Tensor
+    target: Tensor
+    vector: Tensor
+    n_atoms: int
 
-def bloch_pairs(
-    block: Tensor,
-    source: Tensor,
-    target: Tensor,
-    vector: Tensor,
-    own: Tensor,
-    kpoints: Tensor,
-    n_atoms: int,
-) -> Tensor:
-    """The sums of `bloch_matrices` by pairs of atoms, before the Hermitian mean is taken.
+    def matrices(self, block: Tensor, own: Tensor, kpoints: Tensor) -> Tensor:
+        """``M(k)_ij = own_i (i = j) + sum over edges j -> i of block exp(i k . vector)``.
 
-    Returns:
-        ``[n_crystals * n_atoms * n_atoms, n_sets, 2, n_k, m * m]``: of targets and sources; real
-        and imaginary parts.
-    """
-    n_crystals, n_k = kpoints.shape[:2]
-    # An atom with itself is one more edge, of no length.
-    atoms = torch.arange(n_crystals * n_atoms, device=target.device)
-    source, target = torch.cat([source, atoms]), torch.cat([target, atoms])
-    vector = torch.cat([vector, vector.new_zeros(len(atoms), 3)])
-    block = torch.cat([block, own], dim=-3)
-    pair = target * n_atoms + source % n_atoms
-    order = torch.argsort(pair, stable=True)
-    pair = pair.index_select(0, order)
-    found, n_edges = torch.unique_consecutive(pair, return_counts=True)
-    # Edges of one pair lie side by side, so that their sum is a product of matrices.
-    of_edge = torch.repeat_interleave(n_edges)
-    width = int(n_edges.max())
-    place = torch.arange(len(pair), device=pair.device) - (n_edges.cumsum(0) - n_edges)[of_edge]
-    row = of_edge * width + place
+        Of the two directions of a pair of atoms the Hermitian mean counts, so blocks that do not
+        mirror each other do no harm. Arguments as `pairs`.
 
-    def padded(values: Tensor) -> Tensor:
-        flat = values.new_zeros(len(found) * width, values.shape[1])
-        return flat.index_copy(0, row, values).view(len(found), width, -1)
+        Returns:
+            Complex, Hermitian, ``[n_crystals, n_k, n_atoms * m, n_atoms * m]``. Of several sets
+            ``[n_crystals, n_sets, n_k, ...]``. Rows and columns run over atoms, then over a block.
+        """
+        halves = self.pairs(block / 2, own / 2, kpoints)
+        return pair_matrices(halves, len(kpoints), self.n_atoms, block.shape[:-3])
 
-    block = block.flatten(-2).movedim(-2, 0).index_select(0, order)
-    n_numbers = block.shape[-1]
-    at = kpoints.index_select(0, pair // (n_atoms * n_atoms))
-    phase = torch.einsum("ekx,ex->ek", at, vector.index_select(0, order))
-    factor = torch.cat([phase.cos(), phase.sin()], dim=1)
-    sums = torch.bmm(padded(factor).mT, padded(block.flatten(1)))
-    pairs = sums.new_zeros(n_crystals * n_atoms * n_atoms, *sums.shape[1:])
-    pairs = pairs.index_copy(0, found, sums)
-    return pairs.unflatten(1, (2, n_k)).unflatten(-1, (-1, n_numbers)).movedim(3, 1)
+    def pairs(self, block: Tensor, own: Tensor, kpoints: Tensor) -> Tensor:
+        """The sums of `matrices` by pairs of atoms, of which no Hermitian mean is taken.
+
+        Args:
+            block: ``[n_edges, m, m]``, real; rows belong to the target, columns to the source.
+                Several sets of blocks, ``[n_sets, n_edges, m, m]``, have a dimension in front.
+            own: of each atom with itself, ``[n_crystals * n_atoms, m, m]``, of sets as ``block``.
+            kpoints: Cartesian with the factor 2 pi, 1/angstrom, ``[n_crystals, n_k, 3]``.
+
+        Returns:
+            ``[n_crystals * n_atoms * n_atoms, n_sets, 2, n_k, m * m]``: of targets and sources;
+            real and imaginary parts.
+        """
+        (n_crystals, n_k, _), n_atoms, target = kpoints.shape, self.n_atoms, self.target
+        # An atom with itself is one more edge, of no length.
+        atoms = torch.arange(n_crystals * n_atoms, device=target.device)
+        source, target = torch.cat([self.source, atoms]), torch.cat([target, atoms])
+        vector = torch.cat([self.vector, self.vector.new_zeros(len(atoms), 3)])
+        block = torch.cat([block, own], dim=-3)
+        pair = target * n_atoms + source % n_atoms
+        order = torch.argsort(pair, stable=True)
+        pair = pair.index_select(0, order)
+        found, n_edges = torch.unique_consecutive(pair, return_counts=True)
+        # Edges of one pair lie side by side, so that their sum is a product of matrices.
+        of_edge = torch.repeat_interleave(n_edges)
+        width = int(n_edges.max())
+        before = (n_edges.cumsum(0) - n_edges).index_select(0, of_edge)
+        place = torch.arange(len(pair), device=pair.device) - before
+        row = of_edge * width + place
+
+        def padded(values: Tensor) -> Tensor:
+            flat = values.new_zeros(len(found) * width, values.shape[1])
+            return flat.index_copy(0, row, values).view(len(found), width, -1)
+
+        block = block.flatten(-2).movedim(-2, 0).index_select(0, order)
+        n_numbers = block.shape[-1]
+        at = kpoints.index_select(0, pair // (n_atoms * n_atoms))
+        phase = (at @ vector.index_select(0, order)[..., None]).squeeze(-1)
+        factor = torch.cat([phase.cos(), phase.sin()], dim=1)
+        sums = torch.bmm(padded(factor).mT, padded(block.flatten(1)))
+        pairs = sums.new_zeros(n_crystals * n_atoms * n_atoms, *sums.shape[1:])
+        pairs = pairs.index_copy(0, found, sums)
+        return pairs.unflatten(1, (2, n_k)).unflatten(-1, (-1, n_numbers)).movedim(3, 1)
 
 
 def pair_matrices(pairs: Tensor, n_crystals: int, n_atoms: int, sets: Sequence[int] = ()) -> Tensor:
-    """Hermitian matrices of the sums that `bloch_pairs` gives, ``[n_crystals, *sets, n_k, ...]``.
+    """What pairs of atoms give and its Hermitian conjugate, ``[n_crystals, *sets, n_k, ...]``.
 
-    Of the two directions of a pair the Hermitian mean counts: where one is 0, half of the other.
+    Args:
+        pairs: as `BlochSum.pairs` gives them, half of what the two directions of a pair are; or one
+            direction whole.
     """
-    m = math.isqrt(pairs.shape[-1])
-    both = pairs.unflatten(-1, (m, m)).unflatten(0, (n_crystals, n_atoms, n_atoms))
-    both = both.permute(4, 0, 3, 5, 1, 6, 2, 7)
-    size = n_atoms * m
-    real, imaginary = both.reshape(2, n_crystals, *sets, pairs.shape[3], size, size)
-    return hermitian(torch.complex(real, imaginary))
+    m, size = math.isqrt(pairs.shape[-1]), n_atoms * math.isqrt(pairs.shape[-1])
+    # Complex first: longer pieces are copied into their places.
+    both = torch.complex(pairs[:, :, 0], pairs[:, :, 1]).unflatten(-1, (m, m))
+    both = both.unflatten(0, (n_crystals, n_atoms, n_atoms)).permute(0, 3, 4, 1, 5, 2, 6)
+    matrix = both.reshape(n_crystals, *sets, pairs.shape[3], size, size)
+    return matrix + matrix.mH
 
 
 def is_forward(source: Tensor, target: Tensor, vector: Tensor) -> Tensor:

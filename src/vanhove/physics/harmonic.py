@@ -8,15 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from vanhove.physics.bloch import bloch_pairs, eigenvalues, is_forward, pair_matrices
-from vanhove.physics.dipoles import (
-    ACCURACY,
-    MOST_FOR_PAIRS,
-    RANGE,
-    dipole_matrices,
-    dipole_pairs,
-    upper_pairs,
-)
+from vanhove.physics.bloch import BlochSum, eigenvalues, is_forward, pair_matrices
+from vanhove.physics.dipoles import ACCURACY, RANGE, Dipoles
 
 FREQUENCY_UNIT = 521.4709
 """1/cm, of sqrt(eV / (angstrom^2 u)) / (2 pi c)."""
@@ -45,7 +38,7 @@ class HarmonicCrystal:
             costs nothing.
         charges: Born effective charges, ``[n_atoms, 3, 3]``; None without dipoles.
         dielectric: electronic dielectric tensor, ``[3, 3]``; None without dipoles.
-        inverse_range, accuracy: of the dipoles, see `dipole_matrices`.
+        inverse_range, accuracy: of the dipoles, see `Dipoles`.
     """
 
     masses: Tensor
@@ -91,7 +84,7 @@ class HarmonicCrystal:
 
         Args:
             kpoints: Cartesian, 1/angstrom, ``[n_k, 3]``.
-            directions: of the non-analytic term at Gamma, see `dipole_matrices`.
+            directions: of the non-analytic term at Gamma, see `Dipoles`.
         """
         along = None if directions is None else directions[None]
         return dynamical_matrices([self], kpoints[None], along)[0]
@@ -132,36 +125,31 @@ def dynamical_matrices(
     masses = torch.cat([own.masses for own in crystals])
     root = masses.rsqrt()
     own = springs.new_zeros(*springs.shape[:-3], len(masses), 3, 3).index_add(-3, target, springs)
-    own = own / masses[:, None, None]
+    own = own / (2 * masses[:, None, None])
     # The other direction of each spring is the Hermitian conjugate of this one.
     one_way = is_forward(source, target, vector).nonzero()[:, 0]
-    source, target = source[one_way], target[one_way]
-    scale = 2 * root[source] * root[target]
-    blocks = -springs.index_select(-3, one_way) * scale[:, None, None]
-    pairs = bloch_pairs(blocks, source, target, vector[one_way], own, kpoints, n)
-    n_crystals, sets = len(crystals), springs.shape[:-3]
-    if first.charges is None or first.dielectric is None:
-        return pair_matrices(pairs, n_crystals, n, sets)
+    source, target = source.index_select(0, one_way), target.index_select(0, one_way)
+    scale = -root.index_select(0, source) * root.index_select(0, target)
+    blocks = springs.index_select(-3, one_way) * scale[:, None, None]
+    sums = BlochSum(source, target, vector.index_select(0, one_way), n)
+    pairs, sets = sums.pairs(blocks, own, kpoints), springs.shape[:-3]
+    if first.charges is None:
+        return pair_matrices(pairs, len(crystals), n, sets)
+    found = _dipoles(crystals, root.view(-1, n)).matrices(kpoints, directions, pairs)
+    return found if sets else found[:, 0]
+
+
+def _dipoles(crystals: Sequence[HarmonicCrystal], scale: Tensor) -> Dipoles:
+    """Of crystals with dipoles, in one set for each crystal at least."""
 
     def stacked(name: str) -> Tensor:
         return torch.stack([getattr(own, name) for own in crystals])
 
     charges, dielectric = stacked("charges"), stacked("dielectric")
-    if not sets:
+    if charges.dim() == 4:
         charges, dielectric = charges[:, None], dielectric[:, None]
-    place, lattice = stacked("positions"), stacked("lattice")
-    given = charges, dielectric, place, lattice, kpoints, directions
-    limits = first.inverse_range, first.accuracy
-    if n <= MOST_FOR_PAIRS:
-        upper = upper_pairs(n_crystals, n, springs.device)
-        scale = (
-            root.index_select(0, upper // n) * root.view(n_crystals, n)[upper // (n * n), upper % n]
-        )
-        dipoles = dipole_pairs(*given, *limits) * scale[:, None, None, None, None]
-        return pair_matrices(pairs.index_add(0, upper, dipoles), n_crystals, n, sets)
-    each = root.view(n_crystals, n).repeat_interleave(3, dim=1)
-    dipoles = dipole_matrices(*given, *limits) * (each[:, :, None] * each[:, None])[:, None, None]
-    return pair_matrices(pairs, n_crystals, n, sets) + (dipoles if sets else dipoles[:, 0])
+    limits = crystals[0].inverse_range, crystals[0].accuracy
+    return Dipoles(charges, dielectric, stacked("positions"), stacked("lattice"), scale, *limits)
 
 
 def balanced(crystal: HarmonicCrystal) -> HarmonicCrystal:
@@ -172,10 +160,13 @@ def balanced(crystal: HarmonicCrystal) -> HarmonicCrystal:
     to neighbour, by antisymmetric blocks ``w (t_i - t_j)`` with the t that solve the equations of a
     network of resistors, so that the three acoustic modes are exact.
     """
-    zero = crystal.positions.new_zeros(1, 3)
-    n, each = crystal.n_atoms, crystal.masses.sqrt().repeat_interleave(3)
-    constants = crystal.dynamical_matrices(zero)[..., 0, :, :].real * each[:, None] * each
-    left = constants.unflatten(-2, (n, 3)).unflatten(-1, (n, 3)).sum(dim=-2)  # [..., n, 3, 3]
+    n, springs = crystal.n_atoms, crystal.springs
+    forces = springs.new_zeros(*springs.shape[:-3], n, 3, 3)
+    forces = forces.index_add(-3, crystal.target, springs, alpha=-1)
+    if crystal.charges is not None:
+        rigid = _dipoles([crystal], torch.ones_like(crystal.masses)[None]).rigid()[0]
+        forces = forces + (rigid if springs.dim() == 4 else rigid[0])
+    left = (forces - forces.mT) / 2
     weight = torch.exp(-torch.linalg.vector_norm(crystal.vector, dim=1))
     network = weight.new_zeros(n, n)
     network.index_put_((crystal.target, crystal.source), -weight, accumulate=True)
@@ -183,7 +174,7 @@ def balanced(crystal: HarmonicCrystal) -> HarmonicCrystal:
     turns = -(torch.linalg.pinv(network, hermitian=True) @ left.flatten(-2)).unflatten(-1, (3, 3))
     apart = turns.index_select(-3, crystal.target) - turns.index_select(-3, crystal.source)
     blocks = weight[:, None, None] * apart
-    return replace(crystal, springs=crystal.springs - blocks)
+    return replace(crystal, springs=springs - blocks)
 
 
 def softened(squared: Tensor) -> Tensor:

@@ -91,7 +91,7 @@ def _own(crystal: HarmonicCrystal, product: Tensor) -> Tensor:
 
 
 def _dense_dipoles(crystal: HarmonicCrystal) -> Tensor:
-    """As `dipole_matrices` at Gamma alone, mass-weighted: of each wave and its opposite one."""
+    """As `Dipoles` at Gamma alone, mass-weighted: of each wave and its opposite one."""
     assert crystal.charges is not None
     assert crystal.dielectric is not None
     lattice = crystal.lattice.cpu().double().numpy()

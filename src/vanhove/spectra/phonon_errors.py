@@ -104,15 +104,10 @@ class PhononCalibration(BaseModel):
     def half_widths(self, features: PhononFeatures) -> dict[str, np.ndarray]:
         """Of the 90 % intervals of `THERMAL` at `TEMPERATURES`, and ``mean_frequency``, ``[1]``."""
         kind = features.kind
-        found = {
-            name: np.array(
-                [
-                    scale.half_width(features.thermal_terms(name, kelvin), kind)
-                    for scale, kelvin in zip(scales, TEMPERATURES, strict=True)
-                ]
-            )
-            for name, scales in self.thermal.items()
-        }
+        found = {}
+        for name, scales in self.thermal.items():
+            each = zip(scales, features.thermal_terms(name, np.array(TEMPERATURES)), strict=True)
+            found[name] = np.array([scale.half_width(terms, kind) for scale, terms in each])
         if self.mean_frequency is not None:
             half = self.mean_frequency.half_width(features.mean_terms, kind)
             found["mean_frequency"] = np.array([half])
@@ -192,19 +187,24 @@ class PhononFeatures:
         means = np.maximum(self.members, 0).mean(axis=2) @ self.weight
         return np.array([1.0, means.std(), means.mean() / 100])
 
-    def thermal_terms(self, name: str, temperature: float) -> np.ndarray:
-        """Terms of the scale of the error of a thermal property: 1, spread of members, ``[2]``."""
-        values = [self._thermal(own, name, temperature) for own in self.members]
-        return np.array([1.0, np.std(values)])
+    def thermal_terms(self, name: str, temperature: float | np.ndarray) -> np.ndarray:
+        """Terms of the scale of the error of a thermal property: 1, spread of members.
 
-    def _thermal(self, frequencies: np.ndarray, name: str, temperature: float) -> float:
-        x = np.maximum(frequencies, _SOFTEST) * KELVIN_PER_CM1 / temperature
+        Args:
+            name: of `THERMAL`.
+            temperature: K, ``[...]``.
+
+        Returns:
+            ``[..., 2]``.
+        """
+        kelvin = np.asarray(temperature, dtype=np.float64)[..., None, None, None]
+        x = np.maximum(self.members, _SOFTEST) * KELVIN_PER_CM1 / kelvin
         x = np.minimum(x, 300.0)
         if name == "heat_capacity":
             own = 3 * GAS_CONSTANT * (x / 2 / np.sinh(x / 2)) ** 2
         elif name == "entropy":
             own = 3 * GAS_CONSTANT * (x / np.expm1(x) - np.log(-np.expm1(-x)))
         else:
-            kt = GAS_CONSTANT * temperature / 1000
-            own = 3 * kt * (x / 2 + np.log(-np.expm1(-x)))
-        return float(self.weight @ own.mean(axis=1))
+            own = 3 * GAS_CONSTANT * kelvin / 1000 * (x / 2 + np.log(-np.expm1(-x)))
+        spread = np.std(own.mean(axis=-1) @ self.weight, axis=-1)
+        return np.stack([np.ones_like(spread), spread], axis=-1)

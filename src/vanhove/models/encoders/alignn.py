@@ -103,9 +103,18 @@ class EdgeGatedConvolution(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, x: Tensor, e: Tensor, source: Tensor, target: Tensor, weight: Tensor
+        self,
+        x: Tensor,
+        e: Tensor,
+        source: Tensor,
+        target: Tensor,
+        weight: Tensor,
+        kind: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Nodes ``[..., n, dim]``, edges ``[..., m, dim]``; ends ``[m]``, weights ``[m, 1]``."""
+        """Nodes ``[..., n, dim]``, edges ``[..., m, dim]``; ends ``[m]``, weights ``[m, 1]``.
+
+        With the ``kind`` of each edge, ``[m]``, edges are given by kinds, ``[..., n_kinds, dim]``.
+        """
         # index_select copies what is not contiguous, for each part of the edges anew.
         own, message, source_gate, target_gate = (
             part.contiguous() for part in self.from_nodes(x).chunk(4, dim=-1)
@@ -114,9 +123,13 @@ class EdgeGatedConvolution(nn.Module):
         at_once = len(source) if torch.is_grad_enabled() else at_once
         received, total = torch.zeros_like(own), torch.zeros_like(own)
         updated: Tensor | None = None
+        of_kind = None if kind is None else self.from_edge(e)
         for start in range(0, len(source), max(1, at_once)):
             part = slice(start, start + at_once)
-            gate = self.from_edge(e[..., part, :])
+            if kind is None or of_kind is None:
+                before, gate = e[..., part, :], self.from_edge(e[..., part, :])
+            else:
+                before, gate = e, of_kind.index_select(-2, kind[part])
             gate += source_gate.index_select(-2, source[part])
             gate += target_gate.index_select(-2, target[part])
             opened = gate.sigmoid() * weight[part]
@@ -125,11 +138,13 @@ class EdgeGatedConvolution(nn.Module):
             total = total.index_add_(-2, target[part], opened.to(own.dtype))
             if self.edge_norm is None:
                 continue
-            changed = e[..., part, :] + F.silu(self.edge_norm(gate))
+            before = before if kind is None else e.index_select(-2, kind[part])
+            changed = before + F.silu(self.edge_norm(gate))
             if at_once >= len(source):
                 updated = changed
             else:
-                updated = changed.new_empty(e.shape) if updated is None else updated
+                if updated is None:
+                    updated = changed.new_empty(*e.shape[:-2], len(source), e.shape[-1])
                 updated[..., part, :] = changed
         change = F.silu(self.node_norm(own + received / (total + _FADE)))
         return x + self.dropout(change), e if updated is None else updated
@@ -194,23 +209,24 @@ class ALIGNN(Encoder):
         pairs = line_graph(batch, self.line_graph_cutoff)
         # Symmetry makes most lengths, angles and whole surroundings equal: each is computed once.
         lengths, of_bond = close_values(distance)
+        cosines, of_pair = close_values(pairs.cosine)
         ends = batch.edge_index[0], batch.edge_index[1]
         if 2 * len(lengths) >= len(distance):  # no two bonds alike
-            cosines, of_pair = pairs.cosine, torch.arange(len(pairs.cosine), device=distance.device)
             own = whole(len(features), ends, (pairs.source, pairs.target))
         else:
-            cosines, of_pair = close_values(pairs.cosine)
             own = self.quotient(features, ends, of_bond, pairs, of_pair)
         weight = cosine_envelope(distance[own.edges], self.cutoff)[:, None] * own.n_edges
         pair_weight = pairs.weight[own.pairs] * own.n_pairs
         x = self.atom_in(features[own.atoms])
         bonds = self.bond_in(self.distance_basis(lengths)).index_select(-2, of_bond[own.edges])
-        angles = self.angle_in(self.cosine_basis(1 + cosines)).index_select(-2, of_pair[own.pairs])
+        angles = self.angle_in(self.cosine_basis(1 + cosines))
+        kind: Tensor | None = of_pair[own.pairs]
         for layer, atom_layer in enumerate(self.atom_layers):
             if layer < len(self.line_layers):
                 bonds, angles = self.line_layers[layer](
-                    bonds, angles, own.pair_source, own.pair_target, pair_weight
+                    bonds, angles, own.pair_source, own.pair_target, pair_weight, kind
                 )
+                kind = None
             x, bonds = atom_layer(x, bonds, own.source, own.target, weight)
         return x.index_select(-2, own.of_atom)
 
