@@ -13,7 +13,7 @@ from vanhove.crystal import tables
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.graph import GraphSettings, build_graph
 from vanhove.crystal.symmetry import crystal_system
-from vanhove.datasets import graph_store, load_dataset
+from vanhove.datasets import graph_store, kept_arrays, load_dataset
 from vanhove.datasets.graph_store import crystal_systems, load_graphs, load_symmetry
 from vanhove.errors import StructureError
 
@@ -109,7 +109,7 @@ def test_the_file_is_mapped_and_never_changed(crystals, cache):
     load_graphs(crystals, SETTINGS)
     path = next(cache.glob("graphs-*"))
     before = path.read_bytes()
-    arrays = graph_store._read(path, len(crystals))
+    arrays = kept_arrays._read(path)
     assert str(path) in Path("/proc/self/maps").read_text()
     arrays["edge_vector"][:] = 0.0
     assert path.read_bytes() == before
@@ -145,7 +145,7 @@ def test_a_full_disk_costs_a_note(crystals, cache, monkeypatch, capsys):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(graph_store, "save_file", full)
+    monkeypatch.setattr(kept_arrays, "save_file", full)
     assert_same(crystals, SETTINGS, load_graphs(crystals, SETTINGS))
     assert "No space left" in capsys.readouterr().err
     assert list(cache.iterdir()) == []

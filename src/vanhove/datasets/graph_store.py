@@ -12,19 +12,13 @@ import hashlib
 import json
 import os
 import sys
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import cache
 from importlib.metadata import version
 from multiprocessing import get_context
-from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.domain import Domain
@@ -38,7 +32,7 @@ from vanhove.crystal.tables import (
     graph_arrays,
     symmetry_arrays,
 )
-from vanhove.datasets.cache import cache_folder
+from vanhove.datasets.kept_arrays import kept_arrays
 from vanhove.progress import track
 
 FORMAT = 4
@@ -119,6 +113,10 @@ def crystal_systems(crystals: Sequence[Crystal], quiet: bool = False) -> list[st
     ]
 
 
+def _kept(name: str, n_crystals: int, build: Callable[[], Arrays]) -> Arrays:
+    return kept_arrays("graphs", name, build, lambda found: len(found["n_atoms"]) == n_crystals)
+
+
 def _key(crystals: Sequence[Crystal], *parts: str) -> str:
     digest = hashlib.sha256(json.dumps([FORMAT, *parts]).encode())
     digest.update(np.array([crystal.n_atoms for crystal in crystals], dtype="<i8").tobytes())
@@ -130,83 +128,6 @@ def _key(crystals: Sequence[Crystal], *parts: str) -> str:
         flat = np.concatenate([getattr(crystal, name) for crystal in crystals])
         digest.update(flat.astype(kind).tobytes())
     return digest.hexdigest()
-
-
-def _kept(name: str, n_crystals: int, build: Callable[[], Arrays]) -> Arrays:
-    """The arrays of the file ``name``; built and written where there is no sound one."""
-    try:
-        path = cache_folder() / "graphs" / f"{name}.safetensors"
-        found = _read(path, n_crystals)
-    except OSError as error:
-        return _not_kept(build(), error)
-    if found is not None:
-        return found
-    part = path.with_name(f".part-{uuid4().hex}")
-    try:
-        # Before the work: a folder that cannot be written says so at once.
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.touch()
-    except OSError as error:
-        return _not_kept(build(), error)
-    try:
-        arrays = build()
-        try:
-            _write(part, arrays)
-            os.replace(part, path)
-        except (OSError, SafetensorError) as error:
-            return _not_kept(arrays, error)
-        return arrays
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _not_kept(arrays: Arrays, error: Exception) -> Arrays:
-    _note(" ".join(str(error).split()))
-    return arrays
-
-
-@cache
-def _note(reason: str) -> None:
-    """Once per reason: each start of a run would say it several times."""
-    print(
-        f"graphs are not kept: {reason}; set VANHOVE_CACHE to a folder that can be written",
-        file=sys.stderr,
-    )
-
-
-def _write(path: Path, arrays: Arrays) -> None:
-    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    mode = path.stat().st_mode
-    save_file(arrays, path, {"checksum": str(_checksum(arrays))})
-    path.chmod(mode)  # as any new file, so that users of one cache can read each other's
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
-
-
-def _read(path: Path, n_crystals: int) -> Arrays | None:
-    """The arrays, mapped into memory; None where there is no file or a damaged one.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    if not path.exists():
-        return None
-    try:
-        with safe_open(path, "pt") as file:
-            # Tensors share the pages of the file; arrays of safetensors would be copies.
-            arrays = {name: file.get_tensor(name).numpy() for name in file.keys()}  # noqa: SIM118
-            expected = (file.metadata() or {}).get("checksum")
-    except (SafetensorError, ValueError, RuntimeError):
-        return None
-    sound = expected == str(_checksum(arrays)) and len(arrays["n_atoms"]) == n_crystals
-    return arrays if sound else None
-
-
-def _checksum(arrays: Arrays) -> int:
-    total = 0
-    for name in sorted(arrays):
-        total = zlib.crc32(arrays[name].reshape(-1).view(np.uint8), total)  # type: ignore[arg-type]
-    return total
 
 
 def _chunks(n: int) -> list[range]:
