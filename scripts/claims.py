@@ -17,20 +17,21 @@ RULE = (
     "A comparison is *reproduced* when the error of the claimed better model is lower beyond two "
     "kinds of chance: the 95 % interval of a paired bootstrap over the test crystals (2,000 "
     "samples, errors averaged over seeds) lies above 0, and the difference of the means exceeds "
-    "twice its standard error over seeds (a run with one seed is given the typical relative "
-    "spread of the runs with several). It is *reversed* when the same holds the other way round, "
-    "and *undecided* otherwise. A claim is reproduced when all its comparisons are, reversed when "
-    "one of them is reversed, and undecided otherwise."
+    "twice its standard error over seeds. It is *reversed* when the same holds the other way "
+    "round, and *undecided* otherwise, or while one of the two has fewer than three seeds. A claim "
+    "is reproduced when all its comparisons are, reversed when one of them is reversed, and "
+    "undecided otherwise."
 )
-DEFAULT_RELATIVE_SPREAD = 0.03
-"""Of a metric over seeds, while no run has several."""
+LEAST_SEEDS = 3
+"""Of either side of a comparison that decides anything."""
 
 
 @dataclass(frozen=True)
 class Comparison:
     """One pair by one metric; ``difference`` is worse minus better, its interval 95 %.
 
-    None where a run is missing.
+    None where a run is missing; ``standard_error`` also where one has a single seed. ``seeds`` are
+    numbers of seeds, of better and worse.
     """
 
     better: str
@@ -40,6 +41,7 @@ class Comparison:
     difference: float | None = None
     interval: tuple[float, float] | None = None
     standard_error: float | None = None
+    seeds: tuple[int, int] = (0, 0)
 
 
 def collect(results: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -82,34 +84,20 @@ def compare(
     differences = np.array([bad[name] - good[name] for name in both])
     difference = float(differences.mean())
     low, high = bootstrap_interval(differences)
-    typical = typical_spread(metric, runs)
-    error = float(
-        np.sqrt(sum(_squared_error(runs[name], metric, typical) for name in (better, worse)))
-    )
+    rows = runs[better], runs[worse]
+    seeds = len(rows[0]["seeds"]), len(rows[1]["seeds"])
+    error: float | None = None
+    if min(seeds) > 1:
+        error = float(np.sqrt(sum(row["std"][metric] ** 2 / len(row["seeds"]) for row in rows)))
     verdict: Verdict = "undecided"
-    if low > 0 and difference > 2 * error:
-        verdict = "reproduced"
-    elif high < 0 and -difference > 2 * error:
-        verdict = "reversed"
-    return Comparison(better, worse, metric, verdict, difference, (low, high), error)
-
-
-def typical_spread(metric: str, runs: Mapping[str, Mapping[str, Any]]) -> float:
-    """Median over the runs with several seeds of the spread relative to the mean."""
-    relative = [
-        run["std"][metric] / abs(run["mean"][metric])
-        for run in runs.values()
-        if run["std"] and run["mean"].get(metric)
-    ]
-    return float(np.median(relative)) if relative else DEFAULT_RELATIVE_SPREAD
+    if error is not None and min(seeds) >= LEAST_SEEDS:
+        if low > 0 and difference > 2 * error:
+            verdict = "reproduced"
+        elif high < 0 and -difference > 2 * error:
+            verdict = "reversed"
+    return Comparison(better, worse, metric, verdict, difference, (low, high), error, seeds)
 
 
 def _errors(run: Mapping[str, Any], metric: str) -> dict[str, float]:
     pairs = zip(run["ids"], run["per_material"][metric], strict=True)
     return {name: value for name, value in pairs if value is not None}
-
-
-def _squared_error(run: Mapping[str, Any], metric: str, typical: float) -> float:
-    """Squared standard error of the mean over seeds."""
-    spread = run["std"][metric] if run["std"] else typical * run["mean"][metric]
-    return spread**2 / len(run["seeds"])

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from claims import Comparison, collect, judge
+from claims import LEAST_SEEDS, Comparison, collect, judge
 from page_parts import number, table
 from reasons import reason
 
@@ -249,12 +249,14 @@ def _comparison(comparison: Comparison) -> list[str]:
     if comparison.difference is None or comparison.interval is None:
         return [*names, "", "", "", "undecided (not run)"]
     low, high = comparison.interval
+    error = comparison.standard_error
+    few = min(comparison.seeds) < LEAST_SEEDS
     return [
         *names,
         f"{comparison.difference:+.3g}",
         f"{low:+.3g} to {high:+.3g}",
-        f"{2 * (comparison.standard_error or 0):.2g}",
-        comparison.verdict,
+        "" if error is None else f"{2 * error:.2g}",
+        comparison.verdict + (" ({} and {} seeds)".format(*comparison.seeds) if few else ""),
     ]
 
 

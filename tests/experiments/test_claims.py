@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from claims import (
-    DEFAULT_RELATIVE_SPREAD,
-    collect,
-    compare,
-    judge,
-    typical_spread,
-)
+import pytest
+from claims import collect, compare, judge
 
 from vanhove.papers.claims import Claim
 
@@ -52,12 +47,13 @@ def test_chance_of_the_crystals_leaves_it_undecided():
     assert verdict == "undecided"
 
 
-def test_one_seed_gets_the_typical_spread():
-    runs = {"a": run(0.1, 0.03, seeds=1), "b": run(0.2, 0.03, std=0.02)}
-    assert np.isclose(typical_spread("mae", runs), 0.1)
-    expected = np.sqrt((0.1 * 0.1) ** 2 + 0.02**2 / 3)
-    assert np.isclose(compare("a", "b", "mae", runs).standard_error, expected)
-    assert typical_spread("mae", {"a": runs["a"]}) == DEFAULT_RELATIVE_SPREAD
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_fewer_than_three_seeds_decide_nothing(seeds):
+    runs = {"a": run(0.1, 0.03, seeds=seeds), "b": run(0.2, 0.03)}
+    found = compare("a", "b", "mae", runs)
+    assert (found.verdict, found.seeds) == ("undecided", (seeds, 3))
+    assert found.difference == pytest.approx(0.1)
+    assert (found.standard_error is None) == (seeds == 1)
 
 
 def test_a_missing_run_and_mixed_answers():
