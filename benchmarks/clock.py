@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from vanhove.version import circumstances
+from vanhove.weights import find_weights
 
 GEMM = "matrix product"
 GEMM_SIZE = 1024
@@ -82,6 +86,30 @@ def cold_start(arguments: list[str], repeats: int) -> dict[str, float]:
 def megabytes(maxrss: int) -> float:
     """``ru_maxrss`` is in KiB on Linux, in bytes on macOS."""
     return round(maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)
+
+
+def about(
+    weights: Iterable[str], data: str, file: Path | None = None, seed: int = 0
+) -> dict[str, Any]:
+    """What every result says: versions, weights by name, seed and data with SHA-256 (hex).
+
+    Args:
+        weights: names of those that were measured.
+        data: what was read, or how it was made.
+        file: its file.
+        seed: of what was drawn.
+    """
+    dataset = {"name": data, "split": "none"}
+    return {
+        "versions": circumstances()["versions"],
+        "weights": {name: _hash(find_weights(name)) for name in weights},
+        "seed": seed,
+        "dataset": dataset if file is None else dataset | {"hash": _hash(file)},
+    }
+
+
+def _hash(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def machine() -> dict[str, Any]:

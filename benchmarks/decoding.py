@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from clock import about
 
 import vanhove
 from vanhove.crystal.graph import Batch, GraphSettings, build_graph, collate
@@ -111,7 +112,7 @@ def main() -> None:
             "times": rows,
             "threads": torch.get_num_threads(),
             "machine": {"system": platform.system(), "architecture": platform.machine()},
-            "versions": {"vanhove": vanhove.__version__, "torch": torch.__version__},
+            **about((), "random states"),
         }
         write_result(result, options.output)
 

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from clock import machine, megabytes, say
+from clock import about, machine, megabytes, say
 
 import vanhove
 from vanhove.crystal.crystal import Crystal
@@ -92,6 +92,7 @@ def main() -> None:
         "models": result,
         "machine": machine(),
         "load_average_before": load,
+        **about(options.models, "MgO whose atoms are moved at random"),
     }
     write_result(content, options.output)
 

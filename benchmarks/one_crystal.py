@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from clock import machine, say
+from clock import about, machine, say
 from large_cells import disordered
 
 import vanhove
@@ -59,6 +59,7 @@ def main() -> None:
         }
         say(f"{name}: {result[name]}")
     content = {"benchmark": "one crystal", "n_atoms": crystal.n_atoms, "models": result}
+    content |= about(MODELS, "MgO whose atoms are moved at random")
     write_result(content | {"machine": machine(), "load_average_before": load}, options.output)
 
 

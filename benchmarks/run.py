@@ -31,7 +31,17 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
-from clock import GEMM, cold_start, core_seconds, gflops, machine, matrix_product, megabytes, say
+from clock import (
+    GEMM,
+    about,
+    cold_start,
+    core_seconds,
+    gflops,
+    machine,
+    matrix_product,
+    megabytes,
+    say,
+)
 from inputs import batch_of, graphs_of, opening, random_crystal
 from released import ReleasedWork
 from torch.utils.flop_counter import FlopCounterMode
@@ -423,7 +433,7 @@ def main() -> None:
             "benchmark": "speed",
             "quick": options.quick,
             "machine": machine(),
-            "versions": {"vanhove": vanhove.__version__, "torch": torch.__version__},
+            **about(WEIGHTS, "random crystals; the validation part of phonon_petretto"),
             "gemm_GFLOPs": gflops(yardstick[GEMM]),
             **{name: measure(options.quick) for name, measure in parts.items()},
             "peak_MB": megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss),

@@ -34,8 +34,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from clock import about
 
-import vanhove
 from vanhove.results import json_text, write_result
 from vanhove.weights import DEFAULT_WEIGHTS
 
@@ -192,12 +192,7 @@ def main() -> None:
             "logical_cpus": os.cpu_count(),
             "load_average_before": load,
         },
-        "versions": {
-            "vanhove": vanhove.__version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
+        **about([options.model], options.source.name, options.source),
     }
     print(json_text(result))
     if options.output is not None:

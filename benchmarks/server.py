@@ -29,10 +29,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from clock import machine, say
+from clock import about, machine, say
 
 from screening import family, memory
 from vanhove.results import json_text, write_result
+from vanhove.weights import shipped_weights
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "results" / "speed" / "server.json"
@@ -174,6 +175,7 @@ def main() -> None:
         "clients": options.clients,
         "workers": options.workers,
         "machine": machine(),
+        **about(shipped_weights(), "example structures, drawn by each client"),
         "default_queue": asyncio.run(part(options, options.seconds, queue=64)),
         "short_queue": asyncio.run(part(options, options.seconds / 4, queue=8)),
     }

@@ -1,7 +1,8 @@
 """Our models beside the code that others released, and beside potentials, in one run.
 
 Usage:
-    python benchmarks/side_by_side.py --dostransformer FOLDER --e3nn FOLDER --potentials chgnet
+    python benchmarks/side_by_side.py --dostransformer FOLDER --e3nn FOLDER
+    pip install chgnet alignn && python benchmarks/side_by_side.py --alignn . --potentials chgnet
 
 FOLDER is a checkout of that code; it is imported from there, so what it needs must be installed
 (torch_geometric, torch_scatter, torch_cluster). What is not given, or cannot be imported, is left
@@ -33,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from clock import GEMM, machine, matrix_product, say
+from clock import GEMM, about, machine, matrix_product, say
 from inputs import graphs_of
 from run import (
     PUBLISHED_SIZE,
@@ -130,7 +131,47 @@ def e3nn(cutoff: float) -> Released:
     return Periodic(), lambda found, target: ((found - target) ** 2).mean()
 
 
-OTHERS = {"dostransformer": dostransformer, "e3nn": e3nn}
+def alignn(cutoff: float) -> Released:
+    """ALIGNN of the package alignn, its code without DGL, in the published size (FOLDER may be .).
+
+    Its line graph is made once, as by its data loader; ours makes it anew in each pass.
+    """
+    kind = importlib.import_module("alignn.models.alignn_atomwise_pure")
+    graphs = importlib.import_module("alignn.torch_graph_builder")
+    settings = kind.ALIGNNAtomWisePureConfig(
+        name="alignn_atomwise_pure",
+        alignn_layers=4,
+        gcn_layers=4,
+        atom_input_features=N_ELEMENTS,
+        hidden_features=256,
+        output_features=N_ENERGIES,
+        calculate_gradient=False,
+        energy_mult_natoms=False,
+        use_penalty=False,
+    )
+
+    class OfFields(nn.Module):
+        """What its data loader does before."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = kind.ALIGNNAtomWisePure(settings)
+            self.pair: Any = None
+
+        def forward(self, data: Fields) -> Tensor:
+            if self.pair is None:
+                source, target = data.edge_index
+                graph = graphs.TorchGraph(len(data.x), source, target)
+                graph.ndata["atom_features"], graph.edata["r"] = data.x, data.edge_vec
+                graph.batch_num_nodes = torch.bincount(data.batch)
+                ends = graphs._line_graph_edges(source, target, len(data.x))
+                self.pair = graph, graphs.TorchGraph(len(source), *ends)
+            return self.network((*self.pair, None))["out"]
+
+    return OfFields(), lambda found, target: ((found - target) ** 2).mean()
+
+
+OTHERS = {"dostransformer": dostransformer, "e3nn": e3nn, "alignn": alignn}
 """How each is driven; the key is also the name of our own model of its kind."""
 
 
@@ -243,7 +284,7 @@ def main() -> None:
         "networks": networks(folders, options.rounds),
         "phonons": phonons(options.potentials, options.crystals),
         "quoted": {"released_codes": quoted["released_codes"], "potential": quoted["potential"]},
-        "versions": {"vanhove": vanhove.__version__, "torch": torch.__version__},
+        **about(WEIGHTS, "random crystals; example structures"),
         "machine": machine(),
         "load_average_before": load,
     }
