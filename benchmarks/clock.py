@@ -66,14 +66,14 @@ def gflops(seconds: float) -> float:
 
 
 def cold_start(arguments: list[str], repeats: int) -> dict[str, float]:
-    """``python -m vanhove ...`` from nothing: wall and processor seconds, peak memory."""
-    command = [sys.executable, "-c", START_AND_WAIT, sys.executable, "-m", "vanhove", *arguments]
+    """``python ...`` from nothing: wall and processor seconds, peak memory."""
+    command = [sys.executable, "-c", START_AND_WAIT, sys.executable, *arguments]
     runs = []
     for _ in range(repeats):
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         wall, cpu, peak, status = done.stdout.split()
         if int(status):
-            raise SystemExit(f"vanhove {' '.join(arguments)} failed")
+            raise SystemExit(f"python {' '.join(arguments)} failed")
         runs.append((float(wall), float(cpu), megabytes(int(peak))))
     walls, cpus, peaks = zip(*runs, strict=True)
     return {

@@ -215,7 +215,9 @@ def from_files(result: dict) -> list[str]:
         + f"; reading is {files['read']:.3g} of that"
         + ". The command from a cold start:",
         table(["command", "seconds", "core-seconds", "peak memory, MB"], rows),
-        "Wall seconds are those of a machine that also did other work.",
+        "Wall seconds are those of a machine that also did other work. What `predict` takes beyond "
+        "importing torch is the other imports, the first use of the symmetry search and of the "
+        "parser of CIF, and the weights.",
     ]
 
 
