@@ -10,6 +10,7 @@ Usage:
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ SPEED = ROOT / "results" / "speed"
 PAGE = ROOT / "docs" / "performance.md"
 WEIGHTS = ROOT / "src" / "vanhove" / "weights"
 KINDS = ("mean", "largest")
+PASSES, WHO = ("inference", "training_step"), ("ours", "released")
 SIZES = {"published": "as wide and deep as published", "compact": "as shipped"}
 
 
@@ -340,6 +342,38 @@ def meshes(found: dict) -> list[str]:
     ]
 
 
+def side_by_side(found: dict) -> list[str]:
+    """Released code that was there, at the same size as ours, and potentials."""
+    ran = {name: own for name, own in found["networks"].items() if "released_left_out" in own}
+    rows: list[list[object]] = [
+        [f"`{name}`", *(f"{own[part]['core_ms'][who]:.3g}" for part in PASSES for who in WHO)]
+        for name, own in ran.items()
+        if own["released_left_out"] is None
+    ]
+    phonons = {name: own for name, own in found["phonons"].items() if "core_seconds" in own}
+    times = [
+        [
+            f"`{name}`",
+            f"{statistics.median(own['core_seconds']):.3g}",
+            f"{max(own['core_seconds']):.3g}",
+        ]
+        for name, own in phonons.items()
+    ]
+    left_out = [f"{name} ({own['released_left_out']})" for name, own in ran.items()]
+    left_out = [text for text in left_out if not text.endswith("(None)")]
+    return [
+        "## Side by side",
+        "`python benchmarks/side_by_side.py`, in turns in one process: code that others released "
+        "and ours at the same size, ms per crystal of the standard batch, and ms of a training "
+        "step of 8 crystals" + (f". Left out: {', '.join(left_out)}." if left_out else "."),
+        table(["model", "ours", "released", "ours, step", "released, step"], rows),
+        f"Bands along a path and C_V of {len(found['phonons']['crystals'])} example crystals, "
+        "potentials by finite displacements with phonopy, core-seconds for a crystal. Load average "
+        f"before: {found['load_average_before'][0]:.1f}.",
+        table(["", "median", "largest"], times),
+    ]
+
+
 def server(found: dict) -> list[str]:
     part, short = found["default_queue"], found["short_queue"]
     rows: list[list[object]] = [
@@ -412,6 +446,7 @@ def page() -> str:
         *(large_cells(read("large-cells")) if (SPEED / "large-cells.json").exists() else []),
         *server(read("server")),
         *todays_route(result, others),
+        *(side_by_side(read("side-by-side")) if (SPEED / "side-by-side.json").exists() else []),
         *meshes(read("phonon-meshes")),
         *graphs(result),
         *from_files(result),
