@@ -12,7 +12,9 @@ crystal, and a training step with AdamW. Ours are shown at the same size and as 
 
 Potentials, see ``scripts/compare_potentials.py``, give phonons by finite displacements with
 phonopy: processor seconds for each of the example crystals, bands along a path and C_V, beside
-vanhove-phonon. What cannot be run here is quoted: the figures of ``results/speed/others.json``;
+vanhove-phonon. Of packages on PyPI chgnet holds its weights; mace-torch and matgl fetch theirs from
+other places, and alignn is measured without weights; Mat2Spec, Xtal2DoS and Bandformer are no
+packages. What cannot be run here is quoted: the figures of ``results/speed/others.json``;
 ThreeBodyTB is code in Julia, which is compared by its errors alone (``docs/electrons.md``).
 
 Writes ``results/speed/side-by-side.json``; without FOLDER and potentials it measures ours alone.

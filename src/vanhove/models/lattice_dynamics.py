@@ -27,6 +27,8 @@ _STIFFNESS, _DECAY, _BOND = 6.0, 1.6, 2.0
 """An untrained bond of 2 angstrom has 6 eV/angstrom^2, which falls by exp(-1.6) per angstrom."""
 _MOST_CELLS = 512
 """Springs cross fewer cells than this."""
+_TRANSPOSED = [0, 3, 6, 1, 4, 7, 2, 5, 8]
+"""Of the nine numbers of a matrix."""
 _SUSCEPTIBILITY = 4.0
 """Of an untrained crystal: its dielectric constant less 1."""
 
@@ -183,7 +185,9 @@ class Springs:
         one, two = torch.where(forward, self.source, self.target), self.source + self.target
         two = two - one
         vector = torch.where(forward[:, None], self.vector, -self.vector)
-        constants = torch.where(forward[:, None, None], self.constants, self.constants.mT)
+        constants = self.constants.flatten(-2)
+        backward = constants.index_select(-1, torch.tensor(_TRANSPOSED, device=constants.device))
+        constants = torch.where(forward[:, None], constants, backward)
         between = vector - (batch.positions[one] - batch.positions[two])
         inverse = torch.linalg.inv(batch.lattice)[batch.crystal_of_atom[one]]
         cell = (between[:, None] @ inverse)[:, 0].round().long() + _MOST_CELLS
@@ -192,7 +196,6 @@ class Springs:
         key = ((key * size + cell[:, 0]) * size + cell[:, 1]) * size + cell[:, 2]
         n_pairs, pair = classes(key)
         first = first_of_each(pair, n_pairs)
-        constants = constants.flatten(-2)
         total = constants.new_zeros(*constants.shape[:-2], n_pairs, 9)
         total = total.index_add(-2, pair, constants).unflatten(-1, (3, 3))
         return Springs(one[first], two[first], vector[first], total).both_ways()
