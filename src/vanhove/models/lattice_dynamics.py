@@ -288,8 +288,9 @@ class AngleConstants(nn.Module):
         factors = self.multiplied(atoms)
         # What adds up over the two bonds, and what is multiplied, side by side.
         of_length = self.from_distance(self.distance_basis(bonds.lengths))
-        ends = torch.cat([self.outer(atoms), factors], dim=-1).index_select(-2, source)
-        ends[..., : of_length.shape[-1]] += of_length.index_select(-2, bonds.kind_of_length)
+        outer = self.outer(atoms).index_select(-2, source)
+        outer = outer + of_length.index_select(-2, bonds.kind_of_length)
+        ends = torch.cat([outer, factors.index_select(-2, source)], dim=-1)
         both = ends.index_select(-2, b) + ends.index_select(-2, c)
         added, multiplied = both.chunk(2, dim=-1)
         at = torch.cat([self.middle(atoms), factors], dim=-1).index_select(-2, target[b])
