@@ -49,19 +49,24 @@ def last_peaks(phonons: Phonons) -> np.ndarray:
     return np.reshape(found, (len(WIDTHS), len(LEAST)))
 
 
+def read_matbench() -> dict[str, np.ndarray]:
+    """The arrays of the task: structures, labels, folds, ids of the Materials Project."""
+    with np.load(data_file(DATA), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
 def predicted(
-    predictor: Any, data: dict[str, np.ndarray], ids: set[str]
+    predictor: Any, data: dict[str, np.ndarray], rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Peaks ``[n, n_widths, n_heights]`` of materials, their rows, and seconds of a crystal."""
+    """Peaks ``[n, n_widths, n_heights]`` of rows, the rows, and seconds of a crystal."""
     ends = np.cumsum(data["natoms"])
-    rows, found, start = [], [], time.process_time()
-    for row in np.flatnonzero(np.isin(data["mp_id"], list(ids))):
+    found, start = [], time.process_time()
+    for row in rows:
         atoms = slice(ends[row] - data["natoms"][row], ends[row])
         numbers = data["Z"][atoms].astype(np.int64)
         crystal = Crystal(data["lattice"][row], data["frac"][atoms], numbers, "")
         found.append(last_peaks(predictor.phonons(crystal, primitive=True)))
-        rows.append(int(row))
-    return np.array(found), np.array(rows), (time.process_time() - start) / len(rows)
+    return np.array(found), rows, (time.process_time() - start) / len(rows)
 
 
 def line(found: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
@@ -87,20 +92,22 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--weights", default="vanhove-phonon")
     arguments = parser.parse_args()
-    with np.load(data_file(DATA), allow_pickle=False) as archive:
-        data = {name: archive[name] for name in archive.files}
+    data = read_matbench()
     dataset = load_dataset("phonon_petretto_full")
     predictor = vanhove.load(arguments.weights, precision="float32")
-    ids = {part: {dataset.ids[i] for i in dataset.split(part)} for part in ("valid", "test")}
+    rows_of = {
+        part: np.flatnonzero(np.isin(data["mp_id"], [dataset.ids[i] for i in dataset.split(part)]))
+        for part in ("valid", "test")
+    }
     labels = data["last_phdos_peak_cm1"]
-    peaks, rows, _ = predicted(predictor, data, ids["valid"])
+    peaks, rows, _ = predicted(predictor, data, rows_of["valid"])
     on_valid = np.abs(peaks - labels[rows][:, None, None]).mean(axis=0)
     width, least = np.unravel_index(on_valid.argmin(), on_valid.shape)
     chosen, truth = peaks[:, width, least], labels[rows]
     slope, offset = line(chosen, truth)
     recalibrated = without_one(chosen, truth)
     use_line = recalibrated < on_valid.min()
-    peaks, rows, seconds = predicted(predictor, data, ids["test"])
+    peaks, rows, seconds = predicted(predictor, data, rows_of["test"])
     found = peaks[:, width, least]
     error, on_line = np.abs(found - labels[rows]), np.abs(slope * found + offset - labels[rows])
     best = on_line if use_line else error
