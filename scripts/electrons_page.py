@@ -118,7 +118,7 @@ def _gaps() -> str:
 
 def _scalars() -> str:
     result = read("-scalars")["mean"]
-    density, masses = result["density_at_fermi_level"], result["effective_masses"]
+    density, masses = result["density_at_fermi_level"], result["transport_masses"]
     rows = [
         [
             "density at the Fermi level of metals (PBEsol, both spins), MAE, states/eV/cell",
@@ -131,7 +131,7 @@ def _scalars() -> str:
     for name, own in masses.items():
         numbers = [own["mae_of_log10"], own["best_constant_mae_of_log10"], own["rank_correlation"]]
         shown = [f"{value:.2f}" for value in numbers]
-        rows.append([f"mass of {name}, error of log10", *shown])
+        rows.append([f"transport mass of {name} at 300 K, error of log10", *shown])
     worse = [
         name
         for name, own in masses.items()
@@ -144,9 +144,8 @@ def _scalars() -> str:
     )
     if worse:
         text += (
-            f"\n\n**Masses of {' and '.join(worse)} do not beat the constant**: JARVIS lists "
-            "transport masses at 300 K, an average over directions and valleys, here stands the "
-            "lightest mass along the path; only the order of crystals carries over."
+            f"\n\n**Masses of {' and '.join(worse)} do not beat the constant**; only the order of "
+            "crystals carries over."
         )
     return text
 

@@ -3,10 +3,8 @@
     python scripts/measure_electron_scalars.py --json results/electron/vanhove-electron-scalars.json
 
 - Density at the Fermi level of metals, states/eV/cell, both spins (`supercon_alexandria`, PBEsol).
-- Effective masses of insulators (`jarvis_scalars`: BoltzTraP, 300 K, OptB88vdW), against the
-  lightest mass along the path at the band edge. The two are not one quantity: a transport mass
-  averages over directions and valleys; so only the ranks are compared beside the error of the
-  logarithm.
+- Transport masses of insulators at 300 K (`jarvis_scalars`: BoltzTraP, OptB88vdW), the mean over
+  the principal axes, against those of `Electrons.carriers`.
 
 Both on crystals of at most ``--atoms`` atoms whose formulas no stage of training has seen, at
 random (seed 0). The best constant and, for the density at the Fermi level, the best constant for
@@ -53,8 +51,8 @@ JARVIS = RemoteFile(
 CONVENTIONS = {
     "density_at_fermi_level": "states/eV/cell of both spins, tetrahedra; mean and median absolute "
     "error, rank correlation, median of predicted by true",
-    "effective_masses": "electron masses: the lightest along the path at the band edge, against "
-    "transport masses at 300 K; mean absolute error of log10, rank correlation",
+    "transport_masses": "electron masses: mean over the principal axes at 300 K; mean absolute "
+    "error of log10, rank correlation",
 }
 
 
@@ -118,14 +116,14 @@ def masses(models: list, n: int, max_atoms: int, seen: set[str]) -> dict[str, ob
         if crystal.formula in seen or gap < 0.3:
             continue
         try:
-            own = Electrons(models, crystal).effective_masses
+            own = Electrons(models, crystal).carriers()
         except VanhoveError:
             continue
-        if not own or not all(own.values()):
+        if not own:
             continue
         ids.append(crystal.name)
         for name, value in (("electrons", electron), ("holes", hole)):
-            found[name].append(min(abs(m) for m in own[name].values()))
+            found[name].append(own[name].mass)
             target[name].append(value)
         if len(ids) == n:
             break
@@ -154,7 +152,7 @@ def main() -> None:
     about = about_training(info.members)
     found = {
         "density_at_fermi_level": fermi_densities(models, given.n, given.atoms, seen),
-        "effective_masses": masses(models, given.n, given.atoms, seen),
+        "transport_masses": masses(models, given.n, given.atoms, seen),
     }
     result = {
         "command": f"python scripts/measure_electron_scalars.py {' '.join(sys.argv[1:])}",

@@ -127,7 +127,7 @@ def standardize(
         return found
     dataset = _dataset(crystal, tolerance)
     if near is not None:
-        wider = _search(crystal, near * tolerance)
+        wider = search_symmetry(crystal, near * tolerance)
         if wider is not None and len(wider.rotations) > len(dataset.rotations):
             dataset, tolerance = wider, near * tolerance
     in_primitive = dataset.mapping_to_primitive
@@ -174,7 +174,7 @@ def crystal_system_of(space_group_number: int) -> str:
 
 def _dataset(crystal: Crystal, tolerance: float) -> SpglibDataset:
     for attempt in (tolerance, *(t for t in _TIGHTER_TOLERANCES if t < tolerance)):
-        dataset = _search(crystal, attempt)
+        dataset = search_symmetry(crystal, attempt)
         if dataset is not None:
             return dataset
     raise StructureError(
@@ -184,7 +184,8 @@ def _dataset(crystal: Crystal, tolerance: float) -> SpglibDataset:
     )
 
 
-def _search(crystal: Crystal, tolerance: float) -> SpglibDataset | None:
+def search_symmetry(crystal: Crystal, tolerance: float) -> SpglibDataset | None:
+    """What spglib finds at this tolerance (angstrom), rotations and equal atoms; None: nothing."""
     from spglib import get_symmetry_dataset
 
     cell: Any = (crystal.lattice, crystal.fractional_coordinates, crystal.atomic_numbers)

@@ -70,12 +70,13 @@ def band_details(bands: BandStructure) -> BandDetails:
     gap = _gap(bands) if bands.kind.fermi_level else None
     if gap is None:
         return found
+    masses = bands.edge_masses()
     return replace(
         found,
         vbm=BandEdge(gap.vbm, bands.where(gap.vbm_at)),
         cbm=BandEdge(gap.cbm, bands.where(gap.cbm_at)),
-        hole_masses=bands.effective_mass(bands.n_filled - 1, gap.vbm_at),
-        electron_masses=bands.effective_mass(bands.n_filled, gap.cbm_at),
+        hole_masses=masses["holes"],
+        electron_masses=masses["electrons"],
     )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
-from vanhove.errors import ConfigError
+from vanhove.crystal.kpath import high_symmetry_path
+from vanhove.errors import ConfigError, StructureError
 from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
+from vanhove.models.tight_binding.network import TightBinding
 from vanhove.physics.meshes import irreducible_mesh
 from vanhove.physics.tetrahedra import Tetrahedra, mesh_tetrahedra
 from vanhove.spectra.eigenvalues import SPIN_DEGENERACY, BandEdges, Eigenvalues, band_edges
@@ -17,6 +20,7 @@ from vanhove.spectra.grids import cell_edges
 
 MESH_DENSITY = 3.0
 """k-points per 1/angstrom, of meshes by default."""
+_PATH_POINTS = 96
 _TOLERANCE = 1e-3
 """angstrom: meshes are reduced by symmetries that hold to this."""
 DENSITY_BROADENING = 0.1
@@ -80,6 +84,30 @@ def mesh_states(solver: CrystalHamiltonian, density: float) -> tuple[Eigenvalues
     tetrahedra: Tetrahedra = mesh_tetrahedra(shape, solver.crystal.lattice, whole)
     energies = solver.energies(points)
     return Eigenvalues(energies, weights, solver.n_electrons, tetrahedra=tetrahedra), points
+
+
+def sample_standard_cell(
+    models: Sequence[TightBinding],
+    solver: CrystalHamiltonian,
+    mesh: tuple[Eigenvalues, np.ndarray],
+    density: float,
+) -> Sampled:
+    """Mesh and path of the standard primitive cell; without a path, the mesh alone.
+
+    Args:
+        models: the networks.
+        solver, mesh: of the crystal as it is, and what `mesh_states` gives of it.
+        density: of meshes, points per 1/angstrom.
+    """
+    try:
+        path = high_symmetry_path(solver.crystal)
+    except StructureError:
+        return Sampled(solver, *mesh)
+    points = path.sample(_PATH_POINTS).fractional
+    if same_cell(path.crystal, solver.crystal):
+        return Sampled(solver, *mesh, points)
+    standard = CrystalHamiltonian(models, path.crystal, like=solver)
+    return Sampled(standard, *mesh_states(standard, density), points)
 
 
 def density_spread(

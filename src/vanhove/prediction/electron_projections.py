@@ -9,6 +9,7 @@ import numpy as np
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.elements import SYMBOLS
+from vanhove.crystal.symmetry import search_symmetry
 from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
 from vanhove.physics.tetrahedra import Tetrahedra, states_below
 from vanhove.spectra.eigenvalues import SPIN_DEGENERACY
@@ -65,14 +66,8 @@ def _name(symbol: str, atom: int, shell: str, by: Projection) -> str:
 
 def _equal_sites(crystal: Crystal) -> np.ndarray:
     """For each atom the first that symmetry makes equal to it, ``[n_atoms]``."""
-    import spglib
-
-    cell: Any = (crystal.lattice, crystal.fractional_coordinates, crystal.atomic_numbers)
-    try:
-        found = spglib.get_symmetry(cell, symprec=_TOLERANCE)
-    except Exception:  # newer versions raise where older ones give None
-        found = None
-    return np.arange(crystal.n_atoms) if found is None else found["equivalent_atoms"]
+    found = search_symmetry(crystal, _TOLERANCE)
+    return np.arange(crystal.n_atoms) if found is None else found.equivalent_atoms
 
 
 def complete_dos(

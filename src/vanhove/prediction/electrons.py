@@ -11,7 +11,8 @@ import numpy as np
 
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.kpath import KPath, KPoints, PathConvention, high_symmetry_path
-from vanhove.errors import ConfigError, StructureError
+from vanhove.crystal.symmetry import primitive_cell
+from vanhove.errors import ConfigError
 from vanhove.models.tight_binding.error_bars import HalfWidths
 from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
 from vanhove.models.tight_binding.network import TightBinding
@@ -25,6 +26,7 @@ from vanhove.prediction.electron_mesh import (
     mesh_shape,
     mesh_states,
     same_cell,
+    sample_standard_cell,
 )
 from vanhove.prediction.electron_projections import (
     Projection,
@@ -32,6 +34,7 @@ from vanhove.prediction.electron_projections import (
     projected_densities,
 )
 from vanhove.prediction.fermi_surface import FermiSurface, fermi_surface
+from vanhove.prediction.transport import Carriers, carriers
 from vanhove.spectra.bands import BandGap, BandStructure
 from vanhove.spectra.eigenvalues import SPIN_DEGENERACY, BandEdges, Eigenvalues
 from vanhove.spectra.grids import cell_edges, check_grid
@@ -45,7 +48,6 @@ _BELOW = 25.0
 """eV below it: deeper semicore levels are flat, and not shown among bands."""
 _FINER = 4
 """Meshes of Fermi surfaces, against those of densities."""
-_PATH_POINTS = 96
 
 if TYPE_CHECKING:
     from pymatgen.electronic_structure.dos import CompleteDos
@@ -106,10 +108,7 @@ class Electrons(WholeTables):
         return self.solver.energies(checked_kpoints(kpoints)) - self._edges.vbm
 
     def energy_spread(self, kpoints: np.ndarray) -> np.ndarray:
-        """Standard deviation over the networks, eV, of the shape of `energies`.
-
-        How much networks that were trained apart differ: not yet an error bar.
-        """
+        """Standard deviation over the networks, eV, as `energies`; not yet an error bar."""
         return self.solver.member_energies(checked_kpoints(kpoints)).std(axis=0)
 
     def energy_half_widths(self, kpoints: np.ndarray, level: float = 0.9) -> np.ndarray:
@@ -209,14 +208,24 @@ class Electrons(WholeTables):
 
         See `BandStructure.effective_mass`; empty for a metal.
         """
-        bands, gap = self.bands(), self.gap
-        if gap is None:
+        return {} if self.is_metal else self.bands().edge_masses()
+
+    def carriers(
+        self, temperature: float = 300.0, concentration: float = 1e18
+    ) -> dict[str, Carriers]:
+        """``holes`` and ``electrons``: transport masses, Seebeck coefficients; empty for a metal.
+
+        Args:
+            temperature: K.
+            concentration: 1/cm^3, of either.
+
+        Raises:
+            ConfigError: a number out of range, or more carriers than band edges hold.
+        """
+        if self.is_metal:
             return {}
-        n = bands.n_filled
-        return {
-            "holes": bands.effective_mass(n - 1, gap.vbm_at),
-            "electrons": bands.effective_mass(n, gap.cbm_at),
-        }
+        solver = self._solver_of(primitive_cell(self.crystal))
+        return carriers(solver, self._edges, temperature, concentration)
 
     # Spectra
 
@@ -306,10 +315,7 @@ class Electrons(WholeTables):
         """pymatgen ``CompleteDos``: the density of states and its parts by site, s, p and d.
 
         The orbitals of a shell share its density equally: three p or five d are not told apart. Its
-        Fermi level is `fermi_level`.
-
-        Args:
-            grid: as of `dos`.
+        Fermi level is `fermi_level`, ``grid`` that of `dos`.
         """
         grid = default_grid() if grid is None else check_grid(grid)
         parts = self.projected_dos(grid, "site shell")
@@ -380,18 +386,19 @@ class Electrons(WholeTables):
         Raises:
             ConfigError: no band crosses the Fermi level.
         """
-        if divisions is None:
-            divisions = mesh_shape(self.crystal, _FINER * self.mesh_density).tolist()
-        return write_bxsf(self.energies, self.fermi_level, self.crystal, divisions, Path(path))
+        shape = divisions or self._finer_mesh()
+        return write_bxsf(self.energies, self.fermi_level, self.crystal, shape, Path(path))
 
     def fermi_surface(self, divisions: Sequence[int] | None = None) -> FermiSurface:
         """Where bands cross the Fermi level, as triangles, which can be drawn.
 
         Args, raises: as of `to_bxsf`.
         """
-        if divisions is None:
-            divisions = mesh_shape(self.crystal, _FINER * self.mesh_density).tolist()
-        return fermi_surface(self.energies, self.fermi_level, self.crystal, divisions)
+        shape = divisions or self._finer_mesh()
+        return fermi_surface(self.energies, self.fermi_level, self.crystal, shape)
+
+    def _finer_mesh(self) -> list[int]:
+        return mesh_shape(self.crystal, _FINER * self.mesh_density).tolist()
 
     # How
 
@@ -403,15 +410,7 @@ class Electrons(WholeTables):
     @cached_property
     def _looked_at(self) -> Sampled:
         """Where the edges are looked for: mesh and path of the standard primitive cell."""
-        try:
-            path = high_symmetry_path(self.crystal)
-        except StructureError:
-            return Sampled(self.solver, *self._mesh)
-        points = path.sample(_PATH_POINTS).fractional
-        if same_cell(path.crystal, self.crystal):
-            return Sampled(self.solver, *self._mesh, points)
-        solver = CrystalHamiltonian(self._models, path.crystal, like=self.solver)
-        return Sampled(solver, *mesh_states(solver, self.mesh_density), points)
+        return sample_standard_cell(self._models, self.solver, self._mesh, self.mesh_density)
 
     def _solver_of(self, cell: Crystal) -> CrystalHamiltonian:
         """Of ``crystal`` in a cell of a path."""

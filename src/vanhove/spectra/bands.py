@@ -31,6 +31,16 @@ class BandStructure(Dispersion):
     Its attributes, errors and arithmetic are those of `Dispersion`.
     """
 
+    def edge_masses(self) -> dict[str, dict[str, float]]:
+        """`effective_mass` of ``holes`` and ``electrons`` at the band edges; empty for a metal."""
+        gap = self.gap
+        if gap is None:
+            return {}
+        return {
+            "holes": self.effective_mass(self.n_filled - 1, gap.vbm_at),
+            "electrons": self.effective_mass(self.n_filled, gap.cbm_at),
+        }
+
     def dos(self, grid: np.ndarray, width: float = 0.1) -> Spectrum:
         """The density of states of these bands along this path; not that of the crystal.
 
