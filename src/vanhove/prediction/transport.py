@@ -60,7 +60,7 @@ _PARTS = np.indices((3, 3, 3)).reshape(3, -1).T - 1
 _BASIS, _SLOPES = _basis(_PARTS / 3), _slopes(_PARTS / 3)
 _FIT = np.linalg.pinv(_BASIS)
 _FINE = (np.indices((7, 7, 7)).reshape(3, -1).T - 3) / 7
-"""Where functions are summed over a cell, in its sides from its centre."""
+"""Where functions are summed over a cell that was not split, in its sides from its centre."""
 
 
 @dataclass(frozen=True)
@@ -146,9 +146,9 @@ def _carriers(
     potential = float(brentq(excess, -100 * kt, deepest, xtol=1e-6))
     x = (energies - potential) / kt
     weight = weights / (4 * kt * np.cosh(x.clip(-200, 200) / 2) ** 2)
-    products = np.einsum("n,ni,nj->nij", weight, slopes, slopes)
-    conductivity = pockets.symmetric(products.sum(axis=0))
-    heat = pockets.symmetric(np.einsum("n,nij->ij", energies - potential, products))
+    flows = weight[:, None] * slopes
+    conductivity = pockets.symmetric(flows.T @ slopes)
+    heat = pockets.symmetric(((energies - potential)[:, None] * flows).T @ slopes)
     seebeck = -sign * 1e6 / temperature * np.linalg.pinv(conductivity) @ heat
     return Carriers(
         temperature,
@@ -204,10 +204,11 @@ class _Pockets:
                 self.turns
             ):
                 is_done[:] = True
-            own, slopes = _sampled(fits[is_done][bands[is_done]])
+            fine = _FINE if level == 0 else _PARTS / 3
+            own, slopes = _sampled(fits[is_done][bands[is_done]], fine)
             inside = own < highest
             slopes = slopes[inside] @ np.linalg.inv(self.axes / shape[:, None]).T
-            weights = np.full(len(slopes), 1 / (shape.prod() * len(_FINE)))
+            weights = np.full(len(slopes), 1 / (shape.prod() * len(fine)))
             found.append((own[inside], weights, slopes))
             places = parts.reshape(-1, len(_PARTS), 3)[~is_done].reshape(-1, 3)
             n_bands = block.shape[-1]
@@ -242,7 +243,7 @@ class _Pockets:
         return self.sign * (self.solver.energies(points - np.rint(points)) - self.edge)[back]
 
 
-def _sampled(fits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Values of quadratic functions ``[n, 10]`` in a cell, and slopes along its sides."""
-    slopes = np.einsum("pxf,nf->npx", _slopes(_FINE), fits)
-    return (fits @ _basis(_FINE).T).ravel(), slopes.reshape(-1, 3)
+def _sampled(fits: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values of quadratic functions ``[n, 10]`` at places in a cell, and slopes along its sides."""
+    slopes = fits @ _slopes(at).reshape(-1, 10).T
+    return (fits @ _basis(at).T).ravel(), slopes.reshape(-1, 3)
