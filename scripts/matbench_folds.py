@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure_matbench import DATA, LEAST, WIDTHS, line, predicted, read_matbench, without_one
+from measure_matbench import DATA, LEAST, WIDTHS, chosen_peak, predicted, read_matbench
 
 import vanhove
 from vanhove.datasets import load_dataset
@@ -83,16 +83,12 @@ def measured(data: dict[str, np.ndarray], fold: int, weights: Path) -> dict[str,
     is_known = knows(predictor.info.elements, data)
     is_test = data["official_test_fold"] == fold
     peaks, rows, _ = predicted(predictor, data, np.flatnonzero(valid & is_known))
-    on_valid = np.abs(peaks - labels[rows][:, None, None]).mean(axis=0)
-    width, least = np.unravel_index(on_valid.argmin(), on_valid.shape)
-    chosen = peaks[:, width, least]
-    slope, offset = line(chosen, labels[rows])
-    if without_one(chosen, labels[rows]) >= on_valid.min():
-        slope, offset = 1.0, 0.0
+    peak = chosen_peak(peaks, labels[rows])
+    slope, offset = peak.line if peak.line_is_used else (1.0, 0.0)
     peaks, rows, seconds = predicted(predictor, data, np.flatnonzero(is_test & is_known))
     constant = float(np.median(labels[~is_test]))
     found = np.full(len(labels), constant)
-    found[rows] = slope * peaks[:, width, least] + offset
+    found[rows] = slope * peaks[:, peak.width, peak.least] + offset
     errors = np.abs(found - labels)[is_test]
     return {
         "n_train": len(dataset.split("train")),
@@ -104,7 +100,7 @@ def measured(data: dict[str, np.ndarray], fold: int, weights: Path) -> dict[str,
         "rmse_cm1": float(np.sqrt((errors**2).mean())),
         "largest_cm1": float(errors.max()),
         "mae_of_constant_cm1": float(np.abs(labels[is_test] - constant).mean()),
-        "peak": {"width_cm1": WIDTHS[width], "least_height": LEAST[least]},
+        "peak": {"width_cm1": WIDTHS[peak.width], "least_height": LEAST[peak.least]},
         "line": [slope, offset],
         "seed": fold,
         "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),

@@ -13,7 +13,7 @@ python scripts/measure_matbench.py results/vanhove-phonon/matbench.json
 import argparse
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -87,6 +87,33 @@ def without_one(found: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(errors))
 
 
+class Peak(NamedTuple):
+    """What a peak is (numbers of `WIDTHS` and `LEAST`), and a line through peaks and labels.
+
+    ``mae`` and ``mae_of_line`` are mean absolute errors of the materials that chose it, without the
+    line and with the line of the others, 1/cm.
+    """
+
+    width: int
+    least: int
+    line: tuple[float, float]
+    mae: float
+    mae_of_line: float
+
+    @property
+    def line_is_used(self) -> bool:
+        """Whether the line helps."""
+        return self.mae_of_line < self.mae
+
+
+def chosen_peak(peaks: np.ndarray, truth: np.ndarray) -> Peak:
+    """The one with the least error on materials with peaks as `predicted` and labels."""
+    errors = np.abs(peaks - truth[:, None, None]).mean(axis=0)
+    width, least = (int(i) for i in np.unravel_index(errors.argmin(), errors.shape))
+    found = peaks[:, width, least]
+    return Peak(width, least, line(found, truth), float(errors.min()), without_one(found, truth))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path)
@@ -101,16 +128,12 @@ def main() -> None:
     }
     labels = data["last_phdos_peak_cm1"]
     peaks, rows, _ = predicted(predictor, data, rows_of["valid"])
-    on_valid = np.abs(peaks - labels[rows][:, None, None]).mean(axis=0)
-    width, least = np.unravel_index(on_valid.argmin(), on_valid.shape)
-    chosen, truth = peaks[:, width, least], labels[rows]
-    slope, offset = line(chosen, truth)
-    recalibrated = without_one(chosen, truth)
-    use_line = recalibrated < on_valid.min()
+    peak = chosen_peak(peaks, labels[rows])
+    slope, offset = peak.line
     peaks, rows, seconds = predicted(predictor, data, rows_of["test"])
-    found = peaks[:, width, least]
+    found = peaks[:, peak.width, peak.least]
     error, on_line = np.abs(found - labels[rows]), np.abs(slope * found + offset - labels[rows])
-    best = on_line if use_line else error
+    best = on_line if peak.line_is_used else error
     folds = data["official_test_fold"][rows]
     result = {
         "task": "matbench_phonons, materials of the test split of phonon_petretto alone",
@@ -119,12 +142,12 @@ def main() -> None:
         "mae_cm1": float(best.mean()),
         "median_cm1": float(np.median(best)),
         "chosen_on_validation": {
-            "width_cm1": WIDTHS[width],
-            "least_height": LEAST[least],
-            "mae_cm1": float(on_valid.min()),
-            "line": [slope, offset],
-            "mae_of_line_left_out_cm1": recalibrated,
-            "line_is_used": bool(use_line),
+            "width_cm1": WIDTHS[peak.width],
+            "least_height": LEAST[peak.least],
+            "mae_cm1": peak.mae,
+            "line": list(peak.line),
+            "mae_of_line_left_out_cm1": peak.mae_of_line,
+            "line_is_used": peak.line_is_used,
         },
         "mae_without_line_cm1": float(error.mean()),
         "mae_with_line_cm1": float(on_line.mean()),

@@ -43,11 +43,22 @@ def reduced_mesh(size: int, rotations: bytes) -> tuple[np.ndarray, np.ndarray]:
     shape = (size,) * 3
     points = np.indices(shape).reshape(3, -1).T
     turns = np.frombuffer(rotations, dtype=np.int8).astype(int).reshape(-1, 3, 3)
-    images = points @ np.concatenate([turns, -turns]) % size
-    first = np.ravel_multi_index(tuple(np.moveaxis(images, -1, 0)), shape).min(axis=0)
+    first = first_of_equal(points, np.concatenate([turns, -turns]), shape)
     kept, counts = np.unique(first, return_counts=True)
     fractional = points[kept] / size
     return fractional - np.rint(fractional), counts / len(points)
+
+
+def first_of_equal(points: np.ndarray, turns: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """For each point of a mesh the first that it is equal to, as a number, ``[n]``.
+
+    Args:
+        points: whole numbers, ``[n, 3]``.
+        turns: by which points are equal: whole numbers that act on rows, ``[n_turns, 3, 3]``.
+        shape: points of the mesh along each axis.
+    """
+    images = points @ turns % shape
+    return np.ravel_multi_index(tuple(np.moveaxis(images, -1, 0)), shape).min(axis=0)
 
 
 def irreducible_mesh(

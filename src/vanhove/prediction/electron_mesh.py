@@ -21,7 +21,7 @@ from vanhove.spectra.grids import cell_edges
 MESH_DENSITY = 3.0
 """k-points per 1/angstrom, of meshes by default."""
 _PATH_POINTS = 96
-_TOLERANCE = 1e-3
+SYMMETRY = 1e-3
 """angstrom: meshes are reduced by symmetries that hold to this."""
 DENSITY_BROADENING = 0.1
 """eV, standard deviation: of densities with error bars."""
@@ -80,7 +80,7 @@ def same_cell(one: Crystal, other: Crystal) -> bool:
 
 def mesh_states(solver: CrystalHamiltonian, density: float) -> tuple[Eigenvalues, np.ndarray]:
     shape = mesh_shape(solver.crystal, density)
-    points, weights, whole = irreducible_mesh(solver.crystal, shape.tolist(), _TOLERANCE)
+    points, weights, whole = irreducible_mesh(solver.crystal, shape.tolist(), SYMMETRY)
     tetrahedra: Tetrahedra = mesh_tetrahedra(shape, solver.crystal.lattice, whole)
     energies = solver.energies(points)
     return Eigenvalues(energies, weights, solver.n_electrons, tetrahedra=tetrahedra), points

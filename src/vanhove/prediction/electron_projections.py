@@ -12,6 +12,7 @@ from vanhove.crystal.elements import SYMBOLS
 from vanhove.crystal.symmetry import search_symmetry
 from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
 from vanhove.physics.tetrahedra import Tetrahedra, states_below
+from vanhove.prediction.electron_mesh import SYMMETRY
 from vanhove.spectra.eigenvalues import SPIN_DEGENERACY
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 Projection: TypeAlias = Literal["element", "site", "shell", "site shell"]
 SHELLS = "spd"
-_TOLERANCE = 1e-3
-"""angstrom: of the symmetry that makes sites equal, as that of the meshes."""
 
 
 def projected_densities(
@@ -66,7 +65,7 @@ def _name(symbol: str, atom: int, shell: str, by: Projection) -> str:
 
 def _equal_sites(crystal: Crystal) -> np.ndarray:
     """For each atom the first that symmetry makes equal to it, ``[n_atoms]``."""
-    found = search_symmetry(crystal, _TOLERANCE)
+    found = search_symmetry(crystal, SYMMETRY)
     return np.arange(crystal.n_atoms) if found is None else found.equivalent_atoms
 
 

@@ -386,7 +386,7 @@ class Electrons(WholeTables):
         Raises:
             ConfigError: no band crosses the Fermi level.
         """
-        shape = divisions or self._finer_mesh()
+        shape = self._finer_mesh() if divisions is None else divisions
         return write_bxsf(self.energies, self.fermi_level, self.crystal, shape, Path(path))
 
     def fermi_surface(self, divisions: Sequence[int] | None = None) -> FermiSurface:
@@ -394,7 +394,7 @@ class Electrons(WholeTables):
 
         Args, raises: as of `to_bxsf`.
         """
-        shape = divisions or self._finer_mesh()
+        shape = self._finer_mesh() if divisions is None else divisions
         return fermi_surface(self.energies, self.fermi_level, self.crystal, shape)
 
     def _finer_mesh(self) -> list[int]:

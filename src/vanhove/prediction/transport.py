@@ -8,6 +8,7 @@ mesh for densities of states resolves.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.optimize import brentq
@@ -15,7 +16,8 @@ from scipy.optimize import brentq
 from vanhove.crystal.symmetry import search_symmetry
 from vanhove.errors import ConfigError
 from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
-from vanhove.prediction.electron_mesh import mesh_shape
+from vanhove.physics.meshes import first_of_equal
+from vanhove.prediction.electron_mesh import SYMMETRY, mesh_shape
 from vanhove.spectra.dispersion import HBAR2_OVER_ELECTRON_MASS
 from vanhove.spectra.eigenvalues import SPIN_DEGENERACY, BandEdges
 from vanhove.spectra.electrons import ELECTRON_VOLT
@@ -31,8 +33,6 @@ _TAIL = 10.0
 """kT above the chemical potential or band edge where the last carriers sit."""
 _DEEPEST = 0.3
 """eV that the chemical potential may lie within a band."""
-_TOLERANCE = 1e-3
-"""angstrom: of symmetries, as of other meshes."""
 _LEVELS, _MOST_POINTS = 4, 20_000
 _EXACT = 0.1
 """kT by which a quadratic function may be wrong in a cell that is not split."""
@@ -173,8 +173,9 @@ class _Pockets:
     def __init__(self, solver: CrystalHamiltonian, edges: BandEdges, sign: float):
         self.solver, self.sign, self.gap = solver, sign, edges.gap
         self.edge = edges.cbm if sign > 0 else edges.vbm
+        self.shape = mesh_shape(solver.crystal, _DENSITY)
         self.axes = 2 * np.pi * np.linalg.inv(solver.crystal.lattice).T
-        found = search_symmetry(solver.crystal, _TOLERANCE)
+        found = search_symmetry(solver.crystal, SYMMETRY)
         turns = np.eye(3, dtype=int)[None] if found is None else found.rotations.astype(int)
         self.turns = np.concatenate([turns, -turns])
 
@@ -185,8 +186,8 @@ class _Pockets:
             highest: energy, eV.
             kt: against which functions have to be exact, eV.
         """
-        shape = mesh_shape(self.solver.crystal, _DENSITY)
-        places, energies, rises = self._mesh(shape)
+        shape = self.shape
+        places, energies, rises = self._mesh
         found = []
         for level in range(_LEVELS):
             lowest = energies - np.abs(rises).sum(axis=-1) / 2
@@ -200,9 +201,8 @@ class _Pockets:
             wrong = np.abs(np.einsum("pf,cbf->cpb", _BASIS, fits) - block).max(axis=1)
             bands = (block > -self.gap / 2).all(axis=1) & (block.min(axis=1) < highest + kt)
             is_done = ((wrong < _EXACT * kt) | ~bands).all(axis=1)
-            if level == _LEVELS - 1 or len(_PARTS) ** 2 * (~is_done).sum() > _MOST_POINTS * len(
-                self.turns
-            ):
+            n_next = len(_PARTS) ** 2 * (~is_done).sum() / len(self.turns)
+            if level == _LEVELS - 1 or n_next > _MOST_POINTS:
                 is_done[:] = True
             fine = _FINE if level == 0 else _PARTS / 3
             own, slopes = _sampled(fits[is_done][bands[is_done]], fine)
@@ -224,10 +224,11 @@ class _Pockets:
         turns = lattice @ self.turns @ np.linalg.inv(lattice)
         return (turns @ tensor @ turns.transpose(0, 2, 1)).mean(axis=0)
 
-    def _mesh(self, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Places of a mesh, energies, and what they rise along the sides of a cell."""
-        places = np.indices(tuple(shape)).reshape(3, -1).T
-        mesh = self._energies(places, shape).reshape(*shape, -1)
+    @cached_property
+    def _mesh(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Places of the mesh, energies, and what they rise along the sides of a cell."""
+        places = np.indices(tuple(self.shape)).reshape(3, -1).T
+        mesh = self._energies(places, self.shape).reshape(*self.shape, -1)
         rises = [(np.roll(mesh, -1, axis) - np.roll(mesh, 1, axis)) / 2 for axis in range(3)]
         n_bands = mesh.shape[-1]
         return places, mesh.reshape(-1, n_bands), np.stack(rises, axis=-1).reshape(-1, n_bands, 3)
@@ -236,9 +237,8 @@ class _Pockets:
         """At points of a mesh, ``[n, n_bands]``; of equal ones only one is diagonalised."""
         turns = self.turns * shape / shape[:, None]
         turns = turns[np.abs(turns - np.rint(turns)).max(axis=(1, 2)) < 1e-6]
-        images = np.einsum("nx,txy->tny", places, np.rint(turns).astype(int)) % shape
-        names = np.ravel_multi_index(tuple(np.moveaxis(images, -1, 0)), tuple(shape)).min(axis=0)
-        kept, back = np.unique(names, return_inverse=True)
+        first = first_of_equal(places, np.rint(turns).astype(int), tuple(shape))
+        kept, back = np.unique(first, return_inverse=True)
         points = np.stack(np.unravel_index(kept, tuple(shape)), axis=1) / shape
         return self.sign * (self.solver.energies(points - np.rint(points)) - self.edge)[back]
 

@@ -123,13 +123,13 @@ class EdgeGatedConvolution(nn.Module):
         at_once = len(source) if torch.is_grad_enabled() else at_once
         received, total = torch.zeros_like(own), torch.zeros_like(own)
         updated: Tensor | None = None
-        of_kind = None if kind is None else self.from_edge(e)
+        of_kind = e if kind is None else self.from_edge(e)
         for start in range(0, len(source), max(1, at_once)):
             part = slice(start, start + at_once)
-            if kind is None or of_kind is None:
-                before, gate = e[..., part, :], self.from_edge(e[..., part, :])
+            if kind is None:
+                gate = self.from_edge(e[..., part, :])
             else:
-                before, gate = e, of_kind.index_select(-2, kind[part])
+                gate = of_kind.index_select(-2, kind[part])
             gate += source_gate.index_select(-2, source[part])
             gate += target_gate.index_select(-2, target[part])
             opened = gate.sigmoid() * weight[part]
@@ -138,7 +138,7 @@ class EdgeGatedConvolution(nn.Module):
             total = total.index_add_(-2, target[part], opened.to(own.dtype))
             if self.edge_norm is None:
                 continue
-            before = before if kind is None else e.index_select(-2, kind[part])
+            before = e[..., part, :] if kind is None else e.index_select(-2, kind[part])
             changed = before + F.silu(self.edge_norm(gate))
             if at_once >= len(source):
                 updated = changed
