@@ -15,6 +15,9 @@ import torch
 from torch import Tensor
 
 _LANCZOS_STEPS = 100
+_WIDEST_BOUNDS = 0.01
+"""Share of the spectrum by which either bound may lie too far out: more polynomials are cheaper than
+more steps."""
 _POINTS = 8192
 """Where functions are evaluated: more than polynomials are ever needed."""
 _LEAST_COEFFICIENT, _MOST_TERMS = 2e-3, 500
@@ -35,6 +38,9 @@ def weighted_diagonals(
     """``sum over i of weights_i f(M)_ii`` of each function f, estimated.
 
     The error of a sum over n_i equal weights falls with the square root of ``n_i * n_vectors``.
+    Products of two polynomials of one vector give the moments up to twice their order: ``T_(m + n)
+    = 2 T_m T_n - T_(m - n)``, whose diagonal is the mean of ``(T_m x)_i (T_n x)_i`` over random
+    signs x.
 
     Args:
         apply: of the matrix M, ``[n, n]``.
@@ -60,13 +66,20 @@ def weighted_diagonals(
     order = min(2 + int(np.flatnonzero(largest > _LEAST_COEFFICIENT)[-1]), _MOST_TERMS)
 
     signs = torch.randint(0, 2, (n, n_vectors), generator=generator).to(weights) * 2 - 1
+
+    def moment(one: Tensor, other: Tensor) -> Tensor:
+        return (one * other).sum(dim=1) @ weights / n_vectors
+
     before, now = signs, (apply(signs) - middle * signs) / half
-    moments = [(signs * x).sum(dim=1) @ weights for x in (before, now)]
-    for _ in range(order - 2):
+    moments = [weights.sum(dim=0), moment(signs, now)]
+    while True:
+        moments.append(2 * moment(now, now) - moments[0])
+        if len(moments) >= order:
+            break
         before, now = now, (apply(now) - middle * now) * (2 / half) - before
-        moments.append((signs * now).sum(dim=1) @ weights)
+        moments.append(2 * moment(before, now) - moments[1])
     kept = torch.from_numpy(coefficients[..., :order]).to(weights)
-    return kept @ torch.stack(moments) / n_vectors
+    return kept @ torch.stack(moments[:order])
 
 
 def _bounds(apply: Apply, start: Tensor) -> tuple[float, float]:
@@ -77,19 +90,23 @@ def _bounds(apply: Apply, start: Tensor) -> tuple[float, float]:
     """
     vector = start / torch.linalg.vector_norm(start)
     before, beta = torch.zeros_like(vector), 0.0
-    diagonal, beside = [], []
-    for _ in range(_LANCZOS_STEPS):
+    diagonal: list[float] = []
+    beside: list[float] = []
+    low = high = 0.0
+    for step in range(1, _LANCZOS_STEPS + 1):
         product = apply(vector) - beta * before
         diagonal.append(float((vector * product).sum()))
         product = product - diagonal[-1] * vector
         beta = float(torch.linalg.vector_norm(product))
+        is_last = beta < 1e-6 * max(map(abs, diagonal)) or step == _LANCZOS_STEPS
+        if is_last or step % 10 == 0:
+            inner = np.diag(beside, 1)
+            ritz, vectors = np.linalg.eigh(np.diag(diagonal) + inner + inner.T)
+            missing = beta * np.abs(vectors[-1])
+            low, high = ritz[0] - missing[0], ritz[-1] + missing[-1]
+            if is_last or max(missing[0], missing[-1]) < _WIDEST_BOUNDS * (high - low):
+                break
         beside.append(beta)
-        if beta < 1e-6 * max(map(abs, diagonal)):
-            break
         before, vector = vector, product / beta
-    inner = np.diag(beside[:-1], 1)
-    ritz, vectors = np.linalg.eigh(np.diag(diagonal) + inner + inner.T)
-    missing = beside[-1] * np.abs(vectors[-1])
-    low, high = ritz[0] - missing[0], ritz[-1] + missing[-1]
     margin = 2e-3 * (high - low) + 1e-6
     return float(low - margin), float(high + margin)

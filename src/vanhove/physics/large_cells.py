@@ -18,6 +18,8 @@ MOST_DENSE = 2000
 _WIDTH = 5
 """Mesh points along each axis on which an atom is spread, see `MeshDipoles`."""
 _OVERSAMPLING = 1.5
+_STRIPES = 8
+"""In which a symmetric product is taken."""
 
 
 class GammaMatrix:
@@ -106,11 +108,23 @@ def _dense_dipoles(crystal: HarmonicCrystal) -> Tensor:
     moment = (charges.transpose(1, 2) @ (wave * weight.sqrt()[:, None]).T).flatten(0, 1)
     phase = (crystal.positions.cpu().float() @ wave.T).repeat_interleave(3, dim=0)
     both = torch.cat([moment * phase.cos(), moment * phase.sin()], dim=1)
-    matrix = both @ both.T
+    matrix = _square(both)
     own = _own(crystal, matrix @ _moved(crystal))
     atoms = torch.arange(crystal.n_atoms)
     matrix.view(crystal.n_atoms, 3, crystal.n_atoms, 3)[atoms, :, atoms] -= own
     return matrix
+
+
+def _square(matrix: Tensor) -> Tensor:
+    """``matrix @ matrix.T``: what mirrors what is there already is copied."""
+    n = len(matrix)
+    product = matrix.new_empty(n, n)
+    step = -(-n // _STRIPES)
+    for start in range(0, n, step):
+        rows = slice(start, start + step)
+        product[rows, : start + step] = matrix[rows] @ matrix[: start + step].T
+        product[:start, rows] = product[rows, :start].T
+    return product
 
 
 class MeshDipoles:
