@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,7 +39,11 @@ def members_of(model: SpectrumModel | Ensemble) -> list[SpectrumModel]:
 
 @torch.inference_mode()
 def predict_phonons(
-    model: SpectrumModel | Ensemble, graph: CrystalGraph, crystal: Crystal, name: str = ""
+    model: SpectrumModel | Ensemble,
+    graph: CrystalGraph,
+    crystal: Crystal,
+    name: str = "",
+    rotations: np.ndarray | None = None,
 ) -> Phonons:
     """The phonons of one crystal in its cell: the mean of the members' force constants.
 
@@ -47,6 +52,7 @@ def predict_phonons(
         graph: of ``crystal`` in this very cell.
         crystal: the cell.
         name: of the result.
+        rotations: as `phonons_of`.
 
     Raises:
         ConfigError: a model without force constants.
@@ -61,7 +67,8 @@ def predict_phonons(
     else:
         own = [_force_constants(member, graph) for member in members_of(model)]
         found = HarmonicCrystal.joined(own)
-    return phonons_of(found, crystal, model.phonons if isinstance(model, Ensemble) else None, name)
+    calibration = model.phonons if isinstance(model, Ensemble) else None
+    return phonons_of(found, crystal, calibration, name, rotations)
 
 
 def phonons_of(
@@ -69,6 +76,7 @@ def phonons_of(
     crystal: Crystal,
     calibration: PhononCalibration | None = None,
     name: str = "",
+    rotations: np.ndarray | None = None,
 ) -> Phonons:
     """The phonons of one crystal from the force constants of the members of a model.
 
@@ -77,6 +85,7 @@ def phonons_of(
         crystal: the cell they are of.
         calibration: of error bars and stability.
         name: of the result.
+        rotations: of the crystal's symmetry, where all are known, see `PhononModes`.
     """
     found = _exact(sets, crystal)
     with torch.inference_mode(False):
@@ -88,6 +97,7 @@ def phonons_of(
             members=members if len(members) > 1 else (),
             calibration=calibration,
             name=name or crystal.name or crystal.formula,
+            rotations=rotations,
         )
 
 

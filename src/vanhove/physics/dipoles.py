@@ -169,12 +169,16 @@ class Dipoles:
         return (rigid + rigid.mT) * (self.scale**2 / 2)[:, None, :, None, None]
 
     def _rigid(self, waves: _Waves) -> Tensor:
-        cosines, sines = (x[:, None, :, None] for x in self._phases(waves))
-        moment = self.charges.mT @ waves.wave[:, None, None, :, -1]  # [.., n_atoms, 3, n_waves]
-        left, right = moment * cosines, moment * sines
-        weight = waves.weight[:, :, -1, None]
-        found = left @ (left.sum(dim=2) * weight)[:, :, None].mT
-        return found + right @ (right.sum(dim=2) * weight)[:, :, None].mT
+        n_sets, n = self.charges.shape[1:3]
+        wave, weight = waves.wave[:, :, -1].mT[:, :, None], waves.weight[:, :, -1].mT
+        charges = self.charges.transpose(1, 2).flatten(2)  # [n_crystals, n_atoms, n_sets * 9]
+        field = charges.new_zeros(())
+        for phases in self._phases(waves):
+            # All atoms at once, then what they do at each of them: products of matrices.
+            moved = (phases.mT @ charges).unflatten(-1, (n_sets, 3, 3))
+            total = (wave[..., None, :] @ moved) * weight[..., None, None]
+            field = field + phases @ (wave[..., None] @ total).flatten(2)
+        return self.charges.mT @ field.view(-1, n, n_sets, 3, 3).transpose(1, 2)
 
     def _phases(self, waves: _Waves) -> tuple[Tensor, Tensor]:
         phase = self.positions @ waves.lattice.mT

@@ -64,6 +64,12 @@ class HarmonicCrystal:
             dielectric = None if self.dielectric is None else self.dielectric[n]
             yield replace(self, springs=springs, charges=charges, dielectric=dielectric)
 
+    def single(self) -> HarmonicCrystal:
+        """The same in float32."""
+        tensors = {name: own for name, own in vars(self).items() if isinstance(own, Tensor)}
+        found = {name: own.float() for name, own in tensors.items() if own.is_floating_point()}
+        return replace(self, **found)  # type: ignore[arg-type]
+
     @classmethod
     def joined(cls, sets: Sequence[HarmonicCrystal]) -> HarmonicCrystal:
         """Undo `sets`: force constants of one crystal, between the same atoms."""

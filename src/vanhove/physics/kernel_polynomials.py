@@ -16,8 +16,8 @@ from torch import Tensor
 
 _LANCZOS_STEPS = 100
 _WIDEST_BOUNDS = 0.01
-"""Share of the spectrum by which either bound may lie too far out: more polynomials are cheaper than
-more steps."""
+"""Share of the spectrum by which either bound may lie too far out: some more polynomials are
+cheaper than more steps."""
 _POINTS = 8192
 """Where functions are evaluated: more than polynomials are ever needed."""
 _LEAST_COEFFICIENT, _MOST_TERMS = 2e-3, 500

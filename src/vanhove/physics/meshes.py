@@ -62,7 +62,10 @@ def first_of_equal(points: np.ndarray, turns: np.ndarray, shape: tuple[int, ...]
 
 
 def irreducible_mesh(
-    crystal: Crystal, shape: Sequence[int], tolerance: float = SYMMETRY_TOLERANCE
+    crystal: Crystal,
+    shape: Sequence[int],
+    tolerance: float = SYMMETRY_TOLERANCE,
+    rotations: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The points of a mesh around Gamma that differ by symmetry, time reversal included.
 
@@ -70,6 +73,8 @@ def irreducible_mesh(
         crystal: in the cell that the mesh is of.
         shape: points along each reciprocal axis.
         tolerance: of the symmetry search, angstrom.
+        rotations: of fractional coordinates in real space, whole numbers ``[n, 3, 3]``, where they
+            are known: then symmetry is not searched for.
 
     Returns:
         Fractional, ``[n, 3]``; weights ``[n]``, sum 1; and for each point of the whole mesh, in the
@@ -84,11 +89,20 @@ def irreducible_mesh(
     divisions = np.asarray(shape, dtype=int)
     if divisions.shape != (3,) or (divisions < 1).any():
         raise ConfigError(f"mesh {list(shape)}; three positive numbers are needed, such as 8 8 8")
-    cell: Any = (crystal.lattice, crystal.fractional_coordinates, crystal.atomic_numbers)
     try:
-        found = spglib.get_ir_reciprocal_mesh(
-            divisions, cell, is_shift=[0, 0, 0], is_time_reversal=True, symprec=tolerance
-        )
+        if rotations is None:
+            cell: Any = (
+                crystal.lattice,
+                crystal.fractional_coordinates,
+                crystal.atomic_numbers,
+            )
+            found = spglib.get_ir_reciprocal_mesh(
+                divisions, cell, is_shift=[0, 0, 0], is_time_reversal=True, symprec=tolerance
+            )
+        else:
+            found = spglib.get_stabilized_reciprocal_mesh(
+                divisions, rotations.astype(np.intc), is_shift=[0, 0, 0], is_time_reversal=True
+            )
     except Exception as error:  # newer versions raise where older ones give None
         raise StructureError(f"no symmetry found ({error})", crystal.name or None) from error
     if found is None:

@@ -20,7 +20,12 @@ from vanhove.crystal.graph import (
 )
 from vanhove.crystal.kpath import KPoints, PathConvention, high_symmetry_path
 from vanhove.crystal.reading import read_crystal
-from vanhove.crystal.symmetry import NEAR_SYMMETRY, StandardizedCrystal, standardize
+from vanhove.crystal.symmetry import (
+    NEAR_SYMMETRY,
+    SYMMETRY_TOLERANCE,
+    StandardizedCrystal,
+    standardize,
+)
 from vanhove.errors import ConfigError, DataError, StructureError
 from vanhove.memory import require_memory
 from vanhove.models.band_calibration import BandCalibration
@@ -185,7 +190,7 @@ class Predictor(Generic[Made]):
             item.given.name or None,
             ", or ask for the density of states alone",
         )
-        phonons = predict_phonons(self.model, item.graph, item.cell)
+        phonons = predict_phonons(self.model, item.graph, item.cell, rotations=item.rotations)
         name = item.given.name or item.given.formula
         return replace(phonons, name=name, metadata=self._metadata(item))
 
@@ -309,7 +314,7 @@ class Predictor(Generic[Made]):
         if item.graph.n_atoms > MOST_ATOMS_WHOLE:
             return window
         assert isinstance(self.model, Ensemble)
-        phonons = phonons_of(sets, item.cell, self.model.phonons)
+        phonons = phonons_of(sets, item.cell, self.model.phonons, rotations=item.rotations)
         try:
             return whole_density(window, phonons)
         except DataError:  # no real modes: no crystal
@@ -359,6 +364,14 @@ class _Prepared:
     cell: Crystal
     warnings: list[str]
     kpoints: KPoints | None = None
+
+    @property
+    def rotations(self) -> np.ndarray | None:
+        """Of the symmetry of the cell, where a search as that of meshes has found it already."""
+        standard = self.standard
+        if standard.operations is None or standard.tolerance != SYMMETRY_TOLERANCE:
+            return None
+        return standard.operations[0] if self.cell is standard.primitive else None
 
 
 def usable(outcomes: Iterable[Made | StructureError]) -> list[Made]:

@@ -42,6 +42,8 @@ class PhononModes:
         calibration: of error bars and stability, if the model has one.
         name: a label.
         metadata: whatever JSON holds.
+        rotations: of the crystal's symmetry, of fractional coordinates in real space,
+            ``[n, 3, 3]``; None: searched for when a mesh needs them.
     """
 
     crystal: Crystal
@@ -50,6 +52,7 @@ class PhononModes:
     calibration: PhononCalibration | None = None
     name: str = ""
     metadata: Json = field(default_factory=dict)
+    rotations: np.ndarray | None = None
 
     def __repr__(self) -> str:
         polar = "polar" if self.harmonic.charges is not None else "without dipoles"
@@ -110,7 +113,7 @@ class PhononModes:
         """What tells how wrong these phonons may be; of a single model without a spread."""
         points, weight = time_reversed_mesh(COARSE)
         members = self._own_members or HarmonicCrystal.joined([self.harmonic])
-        found = self.frequencies_of(members, points, None)
+        found = self._quick_frequencies(members, points, None)
         return PhononFeatures(self.crystal.atomic_numbers, found, weight)
 
     @cached_property
@@ -139,11 +142,25 @@ class PhononModes:
         _, cartesian, towards = self._cartesian(qpoints, directions)
         found = [
             harmonic.squared_frequencies(
-                cartesian[part], None if towards is None else towards[part]
+                cartesian[part].to(harmonic.masses),
+                None if towards is None else towards[part].to(harmonic.masses),
             )
             for part in self._parts(len(cartesian))
         ]
         return signed_frequency(torch.cat(found, dim=-2)).numpy()
+
+    def _quick_frequencies(
+        self, harmonic: HarmonicCrystal, qpoints: np.ndarray, directions: np.ndarray | None
+    ) -> np.ndarray:
+        """As `frequencies_of`, in float32: to some hundredths of 1/cm. At Gamma, where rounding
+        errors are all that acoustic modes have, these are 0."""
+        found = self.frequencies_of(harmonic.single(), qpoints, directions).astype(np.float64)
+        at_gamma = np.flatnonzero(np.abs(qpoints - np.rint(qpoints)).max(axis=1) < 1e-9)
+        of_gamma = found[..., at_gamma, :]
+        acoustic = np.argsort(np.abs(of_gamma), axis=-1)[..., :3]
+        np.put_along_axis(of_gamma, acoustic, 0.0, axis=-1)
+        found[..., at_gamma, :] = np.sort(of_gamma, axis=-1)
+        return found
 
     def _parts(self, n: int) -> list[slice]:
         size = max(1, _AT_ONCE // self.n_modes**2 // 4)
@@ -211,6 +228,7 @@ class PhononModes:
                 cell.atomic_numbers,
                 self.crystal.name,
             ),
+            rotations=None,
             harmonic=reduced(self.harmonic),
             members=tuple(reduced(own) for own in self.members),
         )
@@ -226,6 +244,10 @@ class PhononModes:
         if len(mesh) != 3 or min(mesh) < 1:
             raise ConfigError(f"mesh {list(mesh)}; three positive numbers are needed")
         return (int(mesh[0]), int(mesh[1]), int(mesh[2]))
+
+    def irreducible(self, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The mesh's points that differ by symmetry, see `irreducible_mesh`."""
+        return irreducible_mesh(self.crystal, shape, rotations=self.rotations)
 
     def spline_mesh(self) -> tuple[int, int, int]:
         """The q-mesh of densities by splines: of stretched cells with fewer points where the
@@ -245,9 +267,10 @@ class PhononModes:
         """
         shape = self.spline_mesh() if mesh is None else self.mesh(mesh)
         if shape not in self._splines:
-            points, _, whole = irreducible_mesh(self.crystal, shape)
+            points, _, whole = self.irreducible(shape)
             directions = np.concatenate([np.zeros_like(points), np.eye(3)])
-            found = self.frequencies(np.concatenate([points, np.zeros((3, 3))]), directions)
+            points_and_gamma = np.concatenate([points, np.zeros((3, 3))])
+            found = self._quick_frequencies(self.harmonic, points_and_gamma, directions)
             squared, along = np.split(found * np.abs(found), [len(points)])
             squared[0] = along.mean(axis=0)
             found = between(squared[whole].reshape(*shape, -1), _LEVELS)
@@ -262,7 +285,7 @@ class PhononModes:
 
     def _mesh_frequencies(self, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
         if shape not in self._meshes:
-            points, _, whole = irreducible_mesh(self.crystal, shape)
+            points, _, whole = self.irreducible(shape)
             self._meshes[shape] = self.frequencies(points), whole
         return self._meshes[shape]
 

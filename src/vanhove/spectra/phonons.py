@@ -17,7 +17,7 @@ from vanhove.crystal.elements import SYMBOLS
 from vanhove.crystal.kpath import KPoints, PathConvention, gamma_directions, high_symmetry_path
 from vanhove.errors import ConfigError, StructureError
 from vanhove.physics.counts import even_counts, gaussian_counts
-from vanhove.physics.meshes import irreducible_mesh, time_reversed_mesh
+from vanhove.physics.meshes import time_reversed_mesh
 from vanhove.spectra.bands import BandStructure
 from vanhove.spectra.conversions.force_constants import to_phonopy as as_phonopy
 from vanhove.spectra.conversions.phonon_files import (
@@ -230,7 +230,7 @@ class Phonons(PhononModes, WholeTables):
     def stability(self) -> Stability:
         """The softest mode on the default mesh, whose even sides hold the zone's special points,
         and, of models that were calibrated for it, how likely DFPT finds none below zero."""
-        points, _, _ = irreducible_mesh(self.crystal, self.mesh())
+        points, _, _ = self.irreducible(self.mesh())
         frequencies = self._mesh_frequencies(self.mesh())[0].copy()
         for row in np.flatnonzero(np.abs(points).max(axis=1) < 1e-9):
             acoustic = np.argsort(np.abs(frequencies[row]))[:3]
