@@ -89,12 +89,13 @@ def phonons_of(
     """
     found = _exact(sets, crystal)
     with torch.inference_mode(False):
-        cloned = _cloned(found)
-        members = tuple(cloned.sets())
+        members = _cloned(found)
+        is_one = len(members.springs) == 1
+        harmonic, *others = balanced(_with_mean(members)).sets()
         return Phonons(
             crystal=crystal,
-            harmonic=_mean(cloned),
-            members=members if len(members) > 1 else (),
+            harmonic=harmonic,
+            members=None if is_one else HarmonicCrystal.joined(others),
             calibration=calibration,
             name=name or crystal.name or crystal.formula,
             rotations=rotations,
@@ -138,9 +139,15 @@ def _cloned(own: HarmonicCrystal) -> HarmonicCrystal:
     return replace(own, **tensors)  # type: ignore[arg-type]
 
 
-def _mean(own: HarmonicCrystal) -> HarmonicCrystal:
-    """Of several sets of force constants one."""
-    charges = None if own.charges is None else own.charges.mean(dim=0)
-    dielectric = None if own.dielectric is None else own.dielectric.mean(dim=0)
-    springs = own.springs.mean(dim=0)
-    return balanced(replace(own, springs=springs, charges=charges, dielectric=dielectric))
+def _with_mean(own: HarmonicCrystal) -> HarmonicCrystal:
+    """Several sets of force constants and, before them, their mean; one set as it is."""
+    if len(own.springs) == 1:
+        return own
+
+    def added(values: Tensor | None) -> Tensor | None:
+        return None if values is None else torch.cat([values.mean(dim=0, keepdim=True), values])
+
+    springs = torch.cat([own.springs.mean(dim=0, keepdim=True), own.springs])
+    return replace(
+        own, springs=springs, charges=added(own.charges), dielectric=added(own.dielectric)
+    )

@@ -149,7 +149,8 @@ def _dipoles(crystals: Sequence[HarmonicCrystal], scale: Tensor) -> Dipoles:
     """Of crystals with dipoles, in one set for each crystal at least."""
 
     def stacked(name: str) -> Tensor:
-        return torch.stack([getattr(own, name) for own in crystals])
+        values = [getattr(own, name) for own in crystals]
+        return torch.stack(values) if len(values) > 1 else values[0][None]
 
     charges, dielectric = stacked("charges"), stacked("dielectric")
     if charges.dim() == 4:

@@ -14,7 +14,7 @@ from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.kpath import reciprocal_lattice
 from vanhove.crystal.symmetry import standardize
 from vanhove.errors import ConfigError
-from vanhove.physics.harmonic import HarmonicCrystal, balanced, signed_frequency
+from vanhove.physics.harmonic import HarmonicCrystal, signed_frequency
 from vanhove.physics.interpolation import between
 from vanhove.physics.meshes import irreducible_mesh, time_reversed_mesh
 from vanhove.results import Json
@@ -37,8 +37,8 @@ class PhononModes:
     Attributes:
         crystal: in the cell that wave vectors and 3N modes are of.
         harmonic: masses, springs, Born charges and dielectric tensor in that cell, float64.
-        members: the same of each member of an ensemble, as they came, see `balanced`; their spread
-            tells how sure the model is.
+        members: the same of each member of an ensemble, as several sets in one; their spread tells
+            how sure the model is.
         calibration: of error bars and stability, if the model has one.
         name: a label.
         metadata: whatever JSON holds.
@@ -48,7 +48,7 @@ class PhononModes:
 
     crystal: Crystal
     harmonic: HarmonicCrystal
-    members: tuple[HarmonicCrystal, ...] = ()
+    members: HarmonicCrystal | None = None
     calibration: PhononCalibration | None = None
     name: str = ""
     metadata: Json = field(default_factory=dict)
@@ -104,21 +104,17 @@ class PhononModes:
 
         It ranks how sure the model is, but is no calibrated error bar; None without members.
         """
-        if self._own_members is None:
+        if self.members is None:
             return None
-        return np.std(self.frequencies_of(self._own_members, qpoints, directions), axis=0)
+        return np.std(self.frequencies_of(self.members, qpoints, directions), axis=0)
 
     @cached_property
     def features(self) -> PhononFeatures:
         """What tells how wrong these phonons may be; of a single model without a spread."""
         points, weight = time_reversed_mesh(COARSE)
-        members = self._own_members or HarmonicCrystal.joined([self.harmonic])
+        members = self.members or HarmonicCrystal.joined([self.harmonic])
         found = self._quick_frequencies(members, points, None)
         return PhononFeatures(self.crystal.atomic_numbers, found, weight)
-
-    @cached_property
-    def _own_members(self) -> HarmonicCrystal | None:
-        return balanced(HarmonicCrystal.joined(self.members)) if self.members else None
 
     def _cartesian(self, qpoints: Any, directions: Any) -> tuple[np.ndarray, Any, Any]:
         """Fractional q-points; Cartesian ones near 0, and directions, as tensors."""
@@ -216,8 +212,8 @@ class PhononModes:
                 source=of_atom[own.source[kept]],
                 target=of_atom[own.target[kept]],
                 vector=own.vector[kept],
-                springs=own.springs[kept],
-                charges=None if own.charges is None else own.charges[chosen],
+                springs=own.springs[..., kept, :, :],
+                charges=None if own.charges is None else own.charges[..., chosen, :, :],
             )
 
         return replace(
@@ -230,7 +226,7 @@ class PhononModes:
             ),
             rotations=None,
             harmonic=reduced(self.harmonic),
-            members=tuple(reduced(own) for own in self.members),
+            members=None if self.members is None else reduced(self.members),
         )
 
     def mesh(self, mesh: Sequence[int] | None = None) -> tuple[int, int, int]:
