@@ -89,6 +89,7 @@ def irreducible_mesh(
     divisions = np.asarray(shape, dtype=int)
     if divisions.shape != (3,) or (divisions < 1).any():
         raise ConfigError(f"mesh {list(shape)}; three positive numbers are needed, such as 8 8 8")
+    found: Any
     try:
         if rotations is None:
             cell: Any = (
