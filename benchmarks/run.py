@@ -24,7 +24,7 @@ import itertools
 import json
 import resource
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -42,7 +42,7 @@ from clock import (
     megabytes,
     say,
 )
-from inputs import batch_of, graphs_of, opening, random_crystal
+from inputs import batch_of, graphs_of, opening, random_crystal, training_batches
 from released import ReleasedWork
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -118,20 +118,25 @@ def training_step(
     return call
 
 
-def loss_of(model: SpectrumModel, config: RunConfig, batch: Batch) -> Callable[[], torch.Tensor]:
-    n_points = model(batch).shape[1]
-    target = torch.rand(batch.n_crystals, n_points)
+def loss_of(
+    model: SpectrumModel, config: RunConfig, batches: Sequence[Batch]
+) -> Callable[[], torch.Tensor]:
+    """Of one batch after the other."""
+    n_points = model(batches[0]).shape[1]
+    target = torch.rand(batches[0].n_crystals, n_points)
+    endless = itertools.cycle(batches)
 
     def loss() -> torch.Tensor:
-        outputs, normalised = model.outputs(batch, target)
+        outputs, normalised = model.outputs(next(endless), target)
         return training_loss(outputs, normalised, config.training.loss, config.training.beta).mean()
 
     return loss
 
 
 def against_released(rounds: int) -> dict[str, Any]:
-    """The arithmetic of the released DOSTransformer and ours, in turns, on the standard batch."""
-    batch = batch_of(8)
+    """The arithmetic of the released DOSTransformer and ours, in turns, on the standard batch; in
+    training on batches that differ in shape."""
+    batch, batches = batch_of(8), training_batches()
     sizes = {"published": PUBLISHED_SIZE, "compact": {}}
     result: dict[str, Any] = {}
     for n_points in ENERGIES:
@@ -142,7 +147,10 @@ def against_released(rounds: int) -> dict[str, Any]:
         arithmetic = {"released": gflop(released, batch)}
         training = {
             GEMM: matrix_product(),
-            "released": training_step(released, lambda r=released, t=target: r.loss(batch, t)),
+            "released": training_step(
+                released,
+                lambda r=released, t=target, b=itertools.cycle(batches): r.loss(next(b), t),
+            ),
         }
         for size, settings in sizes.items():
             config = run_config("dostransformer", "compact", settings)
@@ -155,7 +163,7 @@ def against_released(rounds: int) -> dict[str, Any]:
             inference[f"{size}, bfloat16"] = forward(low, batch, low=True)
             inference[f"{size}, int8"] = forward(small, batch)
             for name, mixed in (("float32", False), ("bfloat16", True)):
-                loss = loss_of(trained, config, batch)
+                loss = loss_of(trained, config, batches)
                 training[f"{size}, {name}"] = training_step(trained, loss, mixed)
         result[str(n_points)] = {
             "inference_GFLOP_per_crystal": arithmetic,
@@ -202,7 +210,7 @@ def catalog_models(rounds: int, names: list[str]) -> dict[str, Any]:
             ready = inference_model(config, n_points)
             functions |= {str(n): forward(ready, batch) for n, batch in batches.items()}
             times = timed(functions, rounds, at_least=0.1)["core_ms"]
-            step = training_step(model, loss_of(model, config, batches[8]))
+            step = training_step(model, loss_of(model, config, [batches[8]]))
             entry = result[name]
             entry["n_parameters"][str(n_points)] = sum(p.numel() for p in model.parameters())
             entry["forward_ms_per_crystal"][str(n_points)] = {

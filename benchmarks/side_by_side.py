@@ -206,7 +206,7 @@ def networks(folders: dict[str, Path | None], rounds: int) -> dict[str, Any]:
             "ours": forward(inference_model(config, N_ENERGIES), batch),
         }
         training = {GEMM: matrix_product()}
-        training["ours"] = training_step(trained, loss_of(trained, config, batch))
+        training["ours"] = training_step(trained, loss_of(trained, config, [batch]))
         left_out = "no folder given" if folder is None else None
         if folder is not None:
             try:

@@ -356,7 +356,8 @@ def page() -> str:
         "is compared takes turns with a float32 matrix product of 1024 by 1024, the yardstick, so "
         "that machines can be compared: "
         f"{result['gemm_GFLOPs']} GFLOP/s (medians; {machine['cpu']}, torch {versions['torch']}). "
-        "The standard batch is 8 crystals of 12 atoms with 12 neighbours each, without symmetry.",
+        "The standard batch is 8 crystals of 12 atoms with 12 neighbours each, without symmetry; "
+        "training steps of the first tables take batches of 6 to 18 atoms, each of another shape.",
         *against_released(result, others),
         *precision(result),
         *screening(screened),

@@ -68,10 +68,10 @@ def test_all_precisions_are_right_without_new_instructions():
     assert "8 bits saturate" in limited.stdout  # the limit was heeded
 
 
-def test_training_takes_bfloat16_where_it_has_instructions():
+def test_training_on_a_cpu_takes_float32_unless_asked():
     cpu = torch.device("cpu")
     assert training_precision("float32", cpu) == "float32"
-    assert training_precision("auto", cpu) == ("bfloat16" if has_bfloat16() else "float32")
+    assert training_precision("auto", cpu) == "float32"
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         assert training_precision("bfloat16", cpu) == "bfloat16"

@@ -10,7 +10,6 @@ from vanhove.models.layers import (
     AttentionStack,
     GaussianBasis,
     cosine_envelope,
-    dropout,
     released_envelope,
 )
 
@@ -118,8 +117,3 @@ def test_constants_follow_the_parameters(constant, change):
         after = stack(queries, keys, mask)
     torch.testing.assert_close(after, plain, rtol=1e-5, atol=1e-5)
     assert not torch.allclose(after, before)
-
-
-def test_no_dropout_is_no_work():
-    assert isinstance(dropout(0.0), torch.nn.Identity)
-    assert dropout(0.2).p == 0.2

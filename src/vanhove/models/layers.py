@@ -9,12 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vanhove.models.dropout import Dropout
+
 AttentionKind = Literal["released", "bare"]
-
-
-def dropout(probability: float) -> nn.Module:
-    """Nothing at probability 0: torch draws and applies the numbers all the same."""
-    return nn.Dropout(probability) if probability > 0 else nn.Identity()
 
 
 class AttentionLayer(nn.Module):
@@ -33,7 +30,7 @@ class AttentionLayer(nn.Module):
         super().__init__()
         self.kind = kind
         self.n_heads = n_heads
-        self.dropout = dropout(drop)
+        self.dropout = Dropout(drop)
         self.projections = (
             nn.ModuleDict({k: nn.Linear(dim, dim) for k in ("query", "key", "value", "out")})
             if projections
@@ -45,9 +42,9 @@ class AttentionLayer(nn.Module):
                 nn.LayerNorm(dim),
                 nn.Linear(dim, 4 * dim),
                 nn.ReLU(inplace=True),
-                dropout(drop),
+                Dropout(drop),
                 nn.Linear(4 * dim, dim),
-                dropout(drop),
+                Dropout(drop),
             )
 
     def attention(self, query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor:

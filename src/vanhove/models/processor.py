@@ -84,17 +84,20 @@ def _product_of_ones(bits: int) -> float:
 def training_precision(
     asked: Literal["auto", "float32", "bfloat16"], device: torch.device
 ) -> TrainingPrecision:
-    """The precision to train in: mixed bfloat16 where the device has instructions for it.
+    """The precision to train in: mixed bfloat16 on a GPU that has instructions for it.
 
-    Warns where bfloat16 was asked for by name and would be slower than float32.
+    On a CPU float32, also where it has such instructions: each batch has another shape, for which
+    oneDNN makes its products of bfloat16 anew, at a cost of more than they save.
+
+    Warns where bfloat16 was asked for by name and has no instructions.
     """
     if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        has_instructions = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        fast = has_bfloat16()
+        has_instructions = has_bfloat16()
     if asked == "auto":
-        return "bfloat16" if fast else "float32"
-    if asked == "bfloat16" and not fast:
+        return "bfloat16" if has_instructions and device.type == "cuda" else "float32"
+    if asked == "bfloat16" and not has_instructions:
         warn_of_slow_bfloat16("training.precision")
     return asked
 

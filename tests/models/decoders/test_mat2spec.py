@@ -17,6 +17,7 @@ from vanhove.models.decoders.mat2spec import (
     contrastive_loss,
     mixture_divergence,
 )
+from vanhove.models.dropout import Dropout
 from vanhove.training.losses import training_loss
 
 N_POINTS, ATOM_DIM, SYSTEM_DIM = 12, 6, 3
@@ -99,8 +100,8 @@ def test_inference_is_the_feature_path_with_means(decoder, inputs):
 
 def test_training_draws_latents_even_without_dropout(inputs, decoder):
     for module in decoder.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
+        if isinstance(module, Dropout):
+            module.probability = 0.0
     target = torch.rand(4, N_POINTS)
     one, two = decoder.outputs(*inputs, target), decoder.outputs(*inputs, target)
     for path in ("spectrum", "label"):

@@ -20,6 +20,7 @@ from vanhove.models.decoders.energy_embedding import (
     energy_states,
     move_energies,
 )
+from vanhove.models.dropout import Dropout
 from vanhove.models.output import OutputKind
 from vanhove.models.quotient import classes, equal_rows, first_of_each, mixed
 from vanhove.models.registry import register_decoder
@@ -62,7 +63,7 @@ class EnergyConvolution(nn.Module):
             nn.LayerNorm(dim),
             nn.Linear(dim, 2 * dim),
             nn.SiLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(2 * dim, dim),
         )
 
@@ -105,7 +106,7 @@ class AtomwiseDecoder(Decoder):
         self.from_atom = nn.Linear(atom_dim, dim)
         self.from_crystal = nn.Linear(atom_dim + system_dim, dim, bias=False)
         self.norm = nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         self.layers = nn.ModuleList(
             EnergyConvolution(dim, settings.kernel_size, settings.dropout)
             for _ in range(settings.n_layers)

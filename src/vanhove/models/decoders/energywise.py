@@ -19,6 +19,7 @@ from vanhove.models.decoders.energy_embedding import (
     move_energies,
 )
 from vanhove.models.decoders.pooling import Pooling, pool
+from vanhove.models.dropout import Dropout
 from vanhove.models.output import OutputKind
 from vanhove.models.registry import register_decoder
 
@@ -61,7 +62,7 @@ class EnergywiseDecoder(Decoder):
         self.from_energy = nn.Linear(dim, dim)
         self.from_crystal = nn.Linear(dim + system_dim, dim, bias=False)
         self.out = nn.Sequential(
-            nn.LayerNorm(dim), nn.LeakyReLU(), nn.Dropout(settings.dropout), nn.Linear(dim, 1)
+            nn.LayerNorm(dim), nn.LeakyReLU(), Dropout(settings.dropout), nn.Linear(dim, 1)
         )
 
     def set_places(self, places: Tensor | None) -> None:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from vanhove.crystal.graph import Batch
 from vanhove.models.decoders.decoder import Decoder, DecoderSettings, Outputs
 from vanhove.models.decoders.pooling import Pooling, pool
+from vanhove.models.dropout import Dropout
 from vanhove.models.output import OutputKind, normalise_target
 from vanhove.models.registry import register_decoder
 
@@ -209,7 +210,7 @@ class Mat2SpecDecoder(Decoder):
         crystal_dim = atom_dim + system_dim
 
         def block(n_in: int, n_out: int) -> list[nn.Module]:
-            return [nn.Linear(n_in, n_out), nn.ReLU(), nn.Dropout(settings.dropout)]
+            return [nn.Linear(n_in, n_out), nn.ReLU(), Dropout(settings.dropout)]
 
         self.feature_encoder = nn.Sequential(
             *block(crystal_dim, dim), *block(dim, 2 * dim), *block(2 * dim, dim)
@@ -220,7 +221,7 @@ class Mat2SpecDecoder(Decoder):
             # A layer on the one-hot grid point is a table with one row per grid point.
             self.label_embedding = nn.Parameter(torch.randn(n_points, 2 * dim))
             self.label_encoder = nn.Sequential(
-                nn.ReLU(), nn.Dropout(settings.dropout), *block(2 * dim, dim)
+                nn.ReLU(), Dropout(settings.dropout), *block(2 * dim, dim)
             )
             self.label_gaussians = GaussianHeads(dim, 1, latent)
             self.label_weights = nn.Sequential(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vanhove.crystal.graph import Batch
 from vanhove.models.decoders.decoder import Decoder, DecoderSettings
 from vanhove.models.decoders.pooling import Pooling, pool
+from vanhove.models.dropout import Dropout
 from vanhove.models.output import OutputKind
 from vanhove.models.registry import register_decoder
 
@@ -44,7 +45,7 @@ class PooledDecoder(Decoder):
         self.layers = nn.Sequential(
             nn.Linear(atom_dim + system_dim, settings.hidden_dim),
             nn.LeakyReLU(),
-            nn.Dropout(settings.dropout),
+            Dropout(settings.dropout),
             nn.Linear(settings.hidden_dim, n_points),
         )
 

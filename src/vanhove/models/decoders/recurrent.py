@@ -14,6 +14,7 @@ from vanhove.models.decoders.autoregression import Feedback
 from vanhove.models.decoders.context import CrystalContext
 from vanhove.models.decoders.decoder import Decoder, DecoderSettings, Outputs
 from vanhove.models.decoders.pooling import Pooling
+from vanhove.models.dropout import Dropout
 from vanhove.models.output import OutputKind
 from vanhove.models.registry import register_decoder
 
@@ -91,7 +92,7 @@ class RecurrentDecoder(Decoder):
             nn.LayerNorm(2 * dim if settings.attention else dim),
             nn.Linear(2 * dim if settings.attention else dim, dim),
             nn.LeakyReLU(),
-            nn.Dropout(settings.dropout),
+            Dropout(settings.dropout),
             nn.Linear(dim, settings.chunk),
         )
 

@@ -14,6 +14,7 @@ from vanhove.models.decoders.autoregression import Feedback
 from vanhove.models.decoders.context import CrystalContext
 from vanhove.models.decoders.decoder import Decoder, DecoderSettings, Outputs
 from vanhove.models.decoders.pooling import Pooling
+from vanhove.models.dropout import Dropout
 from vanhove.models.output import OutputKind
 from vanhove.models.registry import register_decoder
 
@@ -67,14 +68,14 @@ class DecoderLayer(nn.Module):
         self.cross_query = nn.Linear(dim, dim, bias=False)
         self.cross_keys = nn.Linear(dim, 2 * dim, bias=False)
         self.cross_out = nn.Linear(dim, dim)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         self.feed_forward = nn.Sequential(
             nn.LayerNorm(dim),
             nn.Linear(dim, settings.expansion * dim),
             nn.ReLU(),
-            nn.Dropout(settings.dropout),
+            Dropout(settings.dropout),
             nn.Linear(settings.expansion * dim, dim),
-            nn.Dropout(settings.dropout),
+            Dropout(settings.dropout),
         )
 
     def heads(self, x: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from vanhove.crystal.graph import Batch
 from vanhove.models.atom_features import ATOM_FEATURES
+from vanhove.models.dropout import Dropout
 from vanhove.models.encoders.encoder import Encoder, EncoderSettings
 from vanhove.models.layers import GaussianBasis, cosine_envelope, released_envelope
 from vanhove.models.quotient import Quotient, close_values, equal_rows, quotient, whole
@@ -100,7 +101,7 @@ class EdgeGatedConvolution(nn.Module):
         self.from_edge = nn.Linear(dim, dim, bias=False)
         self.node_norm = nn.LayerNorm(dim)
         self.edge_norm = nn.LayerNorm(dim) if update_edges else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self,

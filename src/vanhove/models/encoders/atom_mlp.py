@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from vanhove.crystal.graph import Batch
 from vanhove.models.atom_features import ATOM_FEATURES
+from vanhove.models.dropout import Dropout
 from vanhove.models.encoders.encoder import Encoder, EncoderSettings
 from vanhove.models.registry import register_encoder
 
@@ -32,7 +33,7 @@ class AtomMLP(Encoder):
         self.out_dim = dim = settings.hidden_dim
         layers: list[nn.Module] = [nn.Linear(atom_dim, dim)]
         for _ in range(settings.n_layers):
-            layers += [nn.PReLU(), nn.Dropout(settings.dropout), nn.Linear(dim, dim)]
+            layers += [nn.PReLU(), Dropout(settings.dropout), nn.Linear(dim, dim)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, features: Tensor, batch: Batch) -> Tensor:

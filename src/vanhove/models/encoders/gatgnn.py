@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from vanhove.crystal.elements import N_ELEMENTS
 from vanhove.crystal.graph import Batch
 from vanhove.models.atom_features import ATOM_FEATURES
+from vanhove.models.dropout import Dropout
 from vanhove.models.encoders.encoder import Encoder, EncoderSettings
 from vanhove.models.layers import GaussianBasis, cosine_envelope
 from vanhove.models.registry import register_encoder
@@ -52,7 +53,7 @@ class LocalAttention(nn.Module):
         super().__init__()
         dim, n_heads = settings.hidden_dim, settings.n_heads
         self.n_heads = n_heads
-        self.dropout = settings.dropout
+        self.dropout = Dropout(settings.dropout)
         self.from_atom = nn.Linear(dim, n_heads * dim, bias=False)
         self.from_edge = nn.Linear(dim, n_heads * dim)
         bound = 1 / math.sqrt(2 * dim)  # the default of one Linear on the 2 * dim joined inputs
@@ -80,7 +81,7 @@ class LocalAttention(nn.Module):
             per_crystal = self.attend_composition(composition)
             logits = logits + per_crystal[batch.crystal_of_atom.index_select(0, target)]
         attention = scatter_softmax(F.softplus(logits), target, len(x), envelope)
-        attention = F.dropout(attention, self.dropout, self.training)
+        attention = self.dropout(attention)
         message = torch.einsum("eh,ehd->ed", attention.to(neighbor.dtype), neighbor) / self.n_heads
         received = message.new_zeros(len(x), message.shape[-1]).index_add(0, target, message)
         return F.softplus(self.norm(received))

@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from vanhove.crystal.graph import Batch
 from vanhove.models.atom_features import ATOM_FEATURES
+from vanhove.models.dropout import Dropout
 from vanhove.models.encoders.encoder import Encoder, EncoderSettings
-from vanhove.models.layers import GaussianBasis, cosine_envelope, dropout, released_envelope
+from vanhove.models.layers import GaussianBasis, cosine_envelope, released_envelope
 from vanhove.models.registry import register_encoder
 
 
@@ -81,13 +82,13 @@ class Processor(nn.Module):
         for weight in (self.from_atoms.weight, self.from_edge.weight, self.from_edge.bias):
             nn.init.uniform_(weight, -bound, bound)
         self.edge_out = nn.Sequential(
-            nn.LayerNorm(2 * dim), nn.PReLU(), dropout(drop), nn.Linear(2 * dim, dim)
+            nn.LayerNorm(2 * dim), nn.PReLU(), Dropout(drop), nn.Linear(2 * dim, dim)
         )
         self.node = nn.Sequential(
             nn.Linear(2 * dim, 2 * dim),
             nn.LayerNorm(2 * dim),
             nn.PReLU(),
-            dropout(drop),
+            Dropout(drop),
             nn.Linear(2 * dim, dim),
         )
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vanhove.crystal.graph import Batch
 from vanhove.models.atom_features import ATOM_FEATURES
+from vanhove.models.dropout import Dropout
 from vanhove.models.encoders.encoder import Encoder, EncoderSettings
 from vanhove.models.layers import GaussianBasis, cosine_envelope
 from vanhove.models.registry import register_encoder
@@ -53,14 +54,14 @@ class GraphTransformerLayer(nn.Module):
         self.edge_bias = nn.Linear(settings.n_basis, settings.n_heads, bias=False)
         self.edge_value = nn.Linear(settings.n_basis, dim, bias=False)
         self.out = nn.Linear(dim, dim)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         self.feed_forward = nn.Sequential(
             nn.LayerNorm(dim),
             nn.Linear(dim, 2 * dim),
             nn.GELU(),
-            nn.Dropout(settings.dropout),
+            Dropout(settings.dropout),
             nn.Linear(2 * dim, dim),
-            nn.Dropout(settings.dropout),
+            Dropout(settings.dropout),
         )
 
     def attend(self, x: Tensor, e: Tensor, envelope: Tensor, edge_index: Tensor) -> Tensor:

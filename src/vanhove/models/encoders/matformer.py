@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from vanhove.crystal.graph import Batch
 from vanhove.models.atom_features import ATOM_FEATURES
+from vanhove.models.dropout import Dropout
 from vanhove.models.encoders.encoder import Encoder, EncoderSettings
 from vanhove.models.layers import GaussianBasis, cosine_envelope
 from vanhove.models.registry import register_encoder
@@ -61,7 +62,7 @@ class MatformerLayer(nn.Module):
         self.message = nn.Sequential(nn.Linear(width, head_dim), nn.LayerNorm(head_dim))
         self.join_heads = nn.Linear(n_heads * head_dim, dim)
         self.norm = nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self, x: Tensor, e: Tensor, kind: Tensor, source: Tensor, target: Tensor, weight: Tensor

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from vanhove.crystal.graph import Batch
 from vanhove.models.atom_features import ATOM_FEATURES
+from vanhove.models.dropout import Dropout
 from vanhove.models.encoders.encoder import Encoder, EncoderSettings
 from vanhove.models.layers import GaussianBasis, cosine_envelope
 from vanhove.models.registry import register_encoder
@@ -106,7 +107,7 @@ class UniMP(Encoder):
     def __init__(self, settings: UniMPSettings, *, atom_dim: int, cutoff: float):
         super().__init__()
         self.cutoff = cutoff
-        self.dropout = settings.dropout
+        self.dropout = Dropout(settings.dropout)
         self.out_dim = dim = settings.hidden_dim
         self.basis = GaussianBasis(settings.n_basis, cutoff)
         self.atom_in = nn.Linear(atom_dim, dim)
@@ -125,6 +126,6 @@ class UniMP(Encoder):
         x = self.atom_in(features)
         for i, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             if i > 0:
-                x = F.dropout(F.relu(x), self.dropout, self.training)
+                x = self.dropout(F.relu(x))
             x = norm(convolution(x, e, envelope, batch.edge_index))
         return x

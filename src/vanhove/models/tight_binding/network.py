@@ -19,7 +19,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from vanhove.models.layers import GaussianBasis, cosine_envelope, dropout
+from vanhove.models.dropout import Dropout
+from vanhove.models.layers import GaussianBasis, cosine_envelope
 from vanhove.models.tight_binding.atoms import atom_table
 from vanhove.models.tight_binding.graph import ElectronBatch, ElectronGraph, shell_to_orbitals
 from vanhove.models.tight_binding.slater_koster import HARRISON, INTEGRALS, two_centre
@@ -87,7 +88,7 @@ class Messages(nn.Module):
             nn.LayerNorm(2 * dim + 2 * n_channels),
             nn.Linear(2 * dim + 2 * n_channels, dim),
             nn.SiLU(),
-            dropout(drop),
+            Dropout(drop),
             nn.Linear(dim, dim),
         )
 
@@ -152,7 +153,7 @@ class TightBinding(nn.Module):
         self.bonds = nn.Sequential(
             nn.LayerNorm(dim),
             nn.SiLU(),
-            dropout(settings.dropout),
+            Dropout(settings.dropout),
             nn.Linear(dim, dim),
             nn.SiLU(),
             last,
