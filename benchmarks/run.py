@@ -24,7 +24,7 @@ import itertools
 import json
 import resource
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -43,6 +43,7 @@ from clock import (
     say,
 )
 from inputs import batch_of, graphs_of, opening, random_crystal, training_batches
+from passes import forward, loss_of, training_step
 from released import ReleasedWork
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -62,7 +63,6 @@ from vanhove.runs.catalog import CATALOG, Size, run_config
 from vanhove.runs.checkpoint import load_model, read_info
 from vanhove.runs.config import RunConfig
 from vanhove.runs.prepared import predict_rows, prepare
-from vanhove.training.losses import training_loss
 from vanhove.weights import find_weights
 
 ROOT = Path(__file__).parents[1]
@@ -88,49 +88,6 @@ def inference_model(config: RunConfig, n_points: int) -> SpectrumModel:
     model = model_of(config, n_points)
     model.prepare_inference()
     return model
-
-
-def forward(model: Callable[[Batch], Any], batch: Batch, low: bool = False) -> Callable[[], Any]:
-    def call() -> Any:
-        with (
-            torch.inference_mode(),
-            torch.autocast("cpu", torch.bfloat16, enabled=low),
-        ):
-            return model(batch)
-
-    return call
-
-
-def training_step(
-    parameters: torch.nn.Module, loss: Callable[[], torch.Tensor], low: bool = False
-) -> Callable[[], None]:
-    """Loss, gradient and a step of AdamW; the optimiser is the same for everyone."""
-    optimizer = torch.optim.AdamW(parameters.parameters(), lr=1e-4, fused=True)
-
-    def call() -> None:
-        parameters.train()
-        optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=low):
-            value = loss()
-        value.backward()
-        optimizer.step()
-
-    return call
-
-
-def loss_of(
-    model: SpectrumModel, config: RunConfig, batches: Sequence[Batch]
-) -> Callable[[], torch.Tensor]:
-    """Of one batch after the other."""
-    n_points = model(batches[0]).shape[1]
-    target = torch.rand(batches[0].n_crystals, n_points)
-    endless = itertools.cycle(batches)
-
-    def loss() -> torch.Tensor:
-        outputs, normalised = model.outputs(next(endless), target)
-        return training_loss(outputs, normalised, config.training.loss, config.training.beta).mean()
-
-    return loss
 
 
 def against_released(rounds: int) -> dict[str, Any]:

@@ -38,16 +38,8 @@ from typing import Any
 import torch
 from clock import GEMM, about, machine, matrix_product, say
 from inputs import graphs_of
-from run import (
-    PUBLISHED_SIZE,
-    WEIGHTS,
-    forward,
-    inference_model,
-    loss_of,
-    model_of,
-    timed,
-    training_step,
-)
+from passes import forward, loss_of, training_step
+from run import PUBLISHED_SIZE, WEIGHTS, inference_model, model_of, timed
 from torch import Tensor, nn
 
 import vanhove
