@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from vanhove.crystal.crystal import Crystal
-from vanhove.crystal.kpath import high_symmetry_path
+from vanhove.crystal.kpath import KPath, high_symmetry_path
 from vanhove.errors import ConfigError, StructureError
 from vanhove.models.tight_binding.hamiltonian import CrystalHamiltonian
 from vanhove.models.tight_binding.network import TightBinding
@@ -36,13 +36,23 @@ class Sampled:
     Attributes:
         mesh: eigenvalues.
         points: of the mesh, fractional, ``[n_k, 3]``.
-        path: more points, where band edges may lie that the mesh misses.
+        route: of high symmetry, where band edges may lie that the mesh misses.
     """
 
     solver: CrystalHamiltonian
     mesh: Eigenvalues
     points: np.ndarray
-    path: np.ndarray | None = None
+    route: KPath | None = None
+
+    @cached_property
+    def path(self) -> np.ndarray | None:
+        """Points along the route."""
+        return None if self.route is None else self.route.sample(_PATH_POINTS).fractional
+
+    def route_of(self, convention: str) -> KPath | None:
+        """The route, if it is of this convention."""
+        is_it = self.route is not None and self.route.convention == convention
+        return self.route if is_it else None
 
     @cached_property
     def along(self) -> np.ndarray | None:
@@ -91,6 +101,7 @@ def sample_standard_cell(
     solver: CrystalHamiltonian,
     mesh: tuple[Eigenvalues, np.ndarray],
     density: float,
+    route: KPath | None = None,
 ) -> Sampled:
     """Mesh and path of the standard primitive cell; without a path, the mesh alone.
 
@@ -98,16 +109,16 @@ def sample_standard_cell(
         models: the networks.
         solver, mesh: of the crystal as it is, and what `mesh_states` gives of it.
         density: of meshes, points per 1/angstrom.
+        route: of high symmetry, where it is known already.
     """
     try:
-        path = high_symmetry_path(solver.crystal)
+        route = route or high_symmetry_path(solver.crystal)
     except StructureError:
         return Sampled(solver, *mesh)
-    points = path.sample(_PATH_POINTS).fractional
-    if same_cell(path.crystal, solver.crystal):
-        return Sampled(solver, *mesh, points)
-    standard = CrystalHamiltonian(models, path.crystal, like=solver)
-    return Sampled(standard, *mesh_states(standard, density), points)
+    if same_cell(route.crystal, solver.crystal):
+        return Sampled(solver, *mesh, route)
+    standard = CrystalHamiltonian(models, route.crystal, like=solver)
+    return Sampled(standard, *mesh_states(standard, density), route)
 
 
 def density_spread(

@@ -14,7 +14,7 @@ import numpy as np
 from vanhove.crystal.crystal import Crystal
 from vanhove.crystal.domain import Domain
 from vanhove.crystal.elements import symbols_of
-from vanhove.crystal.kpath import PathConvention, high_symmetry_path
+from vanhove.crystal.kpath import KPath, PathConvention, high_symmetry_path
 from vanhove.crystal.reading import read_crystal
 from vanhove.crystal.symmetry import (
     NEAR_SYMMETRY,
@@ -206,8 +206,9 @@ class ElectronPredictor(Generic[Made]):
                     raise structure
                 crystal = read_crystal(structure)
                 standard = standardize(crystal, near=NEAR_SYMMETRY)
-                cell = _mesh_cell(standard) if primitive else crystal
-                electrons = self._electrons(cell, False, MESH_DENSITY)
+                route = _route(standard) if primitive else None
+                cell = standard.primitive if route is None else route.crystal
+                electrons = self._electrons(cell if primitive else crystal, False, route=route)
                 found: Any = (
                     electrons.bands(self.path, _POINTS).aligned()
                     if self.gives_bands
@@ -240,7 +241,13 @@ class ElectronPredictor(Generic[Made]):
         """0 to 1: the share of crystals not trained on where the networks differ more."""
         return float((self.spreads > electrons.solver.spread).mean())
 
-    def _electrons(self, structure: Any, primitive: bool, mesh_density: float) -> Electrons:
+    def _electrons(
+        self,
+        structure: Any,
+        primitive: bool,
+        mesh_density: float = MESH_DENSITY,
+        route: KPath | None = None,
+    ) -> Electrons:
         crystal: Crystal = read_crystal(structure)
         unseen = set(crystal.atomic_numbers.tolist()) - set(self.info.elements)
         if unseen:
@@ -263,7 +270,7 @@ class ElectronPredictor(Generic[Made]):
                 f"about {seconds / 60:.0f} minutes on one core, since all states are found",
                 stacklevel=2,
             )
-        found = Electrons(self.models, crystal, self.name, mesh_density, self.half_widths)
+        found = Electrons(self.models, crystal, self.name, mesh_density, self.half_widths, route)
         self._last = found
         return found
 
@@ -330,10 +337,10 @@ def electrons(
     )
 
 
-def _mesh_cell(standard: StandardizedCrystal) -> Crystal:
-    """The standard primitive cell: of reduced cells of one crystal there are several, and with them
-    tetrahedra that cut its mesh differently."""
+def _route(standard: StandardizedCrystal) -> KPath | None:
+    """The path of high symmetry; its cell is that of meshes: of reduced cells of one crystal there
+    are several, and with them tetrahedra that cut its mesh differently."""
     try:
-        return high_symmetry_path(standard.primitive, tolerance=standard.tolerance).crystal
+        return high_symmetry_path(standard.primitive, tolerance=standard.tolerance)
     except StructureError:
-        return standard.primitive
+        return None

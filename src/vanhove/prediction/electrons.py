@@ -28,11 +28,7 @@ from vanhove.prediction.electron_mesh import (
     same_cell,
     sample_standard_cell,
 )
-from vanhove.prediction.electron_projections import (
-    Projection,
-    complete_dos,
-    projected_densities,
-)
+from vanhove.prediction.electron_projections import Projection, complete_dos, projected_densities
 from vanhove.prediction.fermi_surface import FermiSurface, fermi_surface
 from vanhove.prediction.transport import Carriers, carriers
 from vanhove.spectra.bands import BandGap, BandStructure
@@ -65,8 +61,9 @@ class Electrons(WholeTables):
         crystal: in the cell whose reciprocal basis k-points refer to.
         name: of the model, shown in results.
         mesh_density: k-points per 1/angstrom of the meshes.
-        half_widths: of the error bars, from calibration: of ``gap``, and of ``energy`` and
-            ``density`` for metals and insulators apart (``energy of metals``).
+        half_widths: of the error bars: of ``gap``, and of ``energy`` and ``density`` for metals and
+            insulators apart (``energy of metals``).
+        route: the path of high symmetry, where it is known already.
 
     Raises:
         StructureError: an element without levels.
@@ -79,6 +76,7 @@ class Electrons(WholeTables):
         name: str = "",
         mesh_density: float = MESH_DENSITY,
         half_widths: Mapping[str, HalfWidths] | None = None,
+        route: KPath | None = None,
     ):
         if not mesh_density > 0:
             raise ConfigError(f"mesh_density {mesh_density}; allowed: positive, per 1/angstrom")
@@ -88,6 +86,7 @@ class Electrons(WholeTables):
         self.solver = CrystalHamiltonian(models, crystal)
         self._models = models
         self._half_widths = half_widths or {}
+        self._route = route
 
     def __repr__(self) -> str:
         edges = self._edges
@@ -246,7 +245,7 @@ class Electrons(WholeTables):
             StructureError: no path found.
         """
         if isinstance(path, str):
-            path = high_symmetry_path(self.crystal, path)
+            path = self._looked_at.route_of(path) or high_symmetry_path(self.crystal, path)
         if isinstance(path, KPath):
             kpoints, cell = path.sample(n_points), path.crystal
             solver, convention = self._solver_of(cell), path.convention
@@ -410,7 +409,9 @@ class Electrons(WholeTables):
     @cached_property
     def _looked_at(self) -> Sampled:
         """Where the edges are looked for: mesh and path of the standard primitive cell."""
-        return sample_standard_cell(self._models, self.solver, self._mesh, self.mesh_density)
+        return sample_standard_cell(
+            self._models, self.solver, self._mesh, self.mesh_density, self._route
+        )
 
     def _solver_of(self, cell: Crystal) -> CrystalHamiltonian:
         """Of ``crystal`` in a cell of a path."""
