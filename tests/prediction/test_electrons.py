@@ -107,7 +107,7 @@ def test_wannier90_files_as_pythtb_reads_them(models, tmp_path):
 
 def test_fermi_surface_file(models, silicon, tmp_path):
     sodium = Electrons(models, SODIUM)
-    path = sodium.to_bxsf(tmp_path / "na.bxsf", divisions=(4, 4, 4))
+    path = sodium.to_bxsf(tmp_path / "na.bxsf", divisions=np.full(3, 4))
     lines = path.read_text().split("\n")
     start = lines.index("BEGIN_BANDGRID_3D_vanhove")
     n_bands = int(lines[start + 1])
@@ -124,7 +124,7 @@ def test_fermi_surface_file(models, silicon, tmp_path):
     expected = sodium.energies([[0.25, 0.5, 0.75]])[0, band]
     assert grid[1, 2, 3] == pytest.approx(expected, abs=1e-4)
     with pytest.raises(ConfigError, match="no Fermi surface"):
-        silicon.to_bxsf(tmp_path / "si.bxsf", divisions=(2, 2, 2))
+        silicon.to_bxsf(tmp_path / "si.bxsf", divisions=np.array([2, 2, 2]))
 
 
 def test_a_supercell_is_the_same_crystal(models, silicon):
@@ -199,7 +199,7 @@ def test_equal_sites_have_equal_densities(silicon):
 
 def test_the_fermi_surface_of_sodium_is_nearly_a_sphere(models, silicon, tmp_path):
     electrons = Electrons(models, SODIUM)
-    surface = electrons.fermi_surface([16, 16, 16])
+    surface = electrons.fermi_surface(np.array([16, 16, 16]))
     volume = abs(np.linalg.det(SODIUM.lattice))
     radius = np.cbrt(3 * np.pi**2 / volume)
     assert surface.area == pytest.approx(4 * np.pi * radius**2, rel=0.1)

@@ -113,8 +113,7 @@ class Dipoles:
         symmetric = ((self.dielectric + self.dielectric.mT) / 2)[..., _ROWS, _COLUMNS]
         symmetric = symmetric * symmetric.new_tensor(_TIMES)
         squared = (symmetric @ products.flatten(2)).unflatten(-1, wave.shape[2:])
-        damping = torch.exp((-squared / spread).clamp(min=-60)) / squared.clamp(min=_NOWHERE)
-        return _Waves(waves, wave, products, damping * (scale * counts))
+        return _Waves(waves, wave, products, _damped(squared, spread) * (scale * counts))
 
     def _pairs(self, waves: _Waves) -> Tensor:
         """By pairs of atoms in the order of `_upper_pairs`, each in one direction, as
@@ -223,10 +222,14 @@ def dipole_weights(
     volume = torch.linalg.det(lattice.double()).abs()
     quadratic = ((wave @ dielectric) * wave).sum(dim=-1)
     length = (wave**2).sum(dim=-1)
-    counts = (length < reach**2) & (length > 1e-10)
+    counts = (length < reach**2) & (length > _NOWHERE)
     spread = 4 * inverse_range**2 * dielectric.diagonal().mean()
-    damping = torch.exp((-quadratic / spread).clamp(min=-60)) / quadratic.clamp(min=1e-10)
-    return counts * damping * (COULOMB * 4 * math.pi / float(volume))
+    return counts * _damped(quadratic, spread) * (COULOMB * 4 * math.pi / float(volume))
+
+
+def _damped(squared: Tensor, spread: Tensor) -> Tensor:
+    """``exp(-K eps K / spread) / (K eps K)``, of K eps K."""
+    return torch.exp((-squared / spread).clamp(min=-60)) / squared.clamp(min=_NOWHERE)
 
 
 def _lattice_waves(lattice: Tensor, kpoints: Tensor, reach: float) -> Tensor:
