@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -18,7 +18,15 @@ def predict(
         typer.Argument(help="Structure files (CIF, POSCAR, extxyz, JSON), or folders of them."),
     ],
     property_name: Annotated[
-        Literal["phonon-dos", "phonon-bands", "thermodynamics", "phonons", "electron-dos", "bands"]
+        Literal[
+            "phonon-dos",
+            "phonon-bands",
+            "thermodynamics",
+            "phonons",
+            "electron-dos",
+            "bands",
+            "transport",
+        ]
         | None,
         typer.Option(
             "--property",
@@ -63,9 +71,15 @@ def predict(
     temperature: Annotated[
         float,
         typer.Option(
-            "--temperature", min=0.0, max=99999.0, help="Temperature of C_V and entropy, in K."
+            "--temperature", min=0.0, max=99999.0, help="Temperature of C_V, entropy, transport: K."
         ),
     ] = 300.0,
+    concentration: Annotated[
+        float,
+        typer.Option(
+            "--concentration", min=1.0, help="Carriers in a cm^3, of --property transport."
+        ),
+    ] = 1e18,
     temperatures: Annotated[
         str | None,
         typer.Option(
@@ -93,6 +107,7 @@ def predict(
 
     thermodynamics: heat capacity, entropy and energies at many temperatures. phonons: these, the
     softest mode, stability, Born charges, infrared modes, and bands beside the density of states.
+    transport: masses and Seebeck coefficients of electrons and holes of an insulator.
 
     One structure: a table and a plot. Several, or a folder: a table with one line each. A
     structure that cannot be used costs one line on stderr; the others are predicted, and the exit
@@ -105,6 +120,7 @@ def predict(
     Example: vanhove predict crystal.cif --property thermodynamics --csv
     Example: vanhove predict crystal.cif --property phonons
     Example: vanhove predict crystal.cif --property bands --json bands.json
+    Example: vanhove predict crystal.cif --property transport --temperature 600
     Example: vanhove predict structures/ --csv --temperatures 100:1000:50
     Example: vanhove predict crystal.cif --property phonons --format pymatgen,phonopy
     Example: vanhove predict crystal.cif --property bands --format wannier90
@@ -113,10 +129,14 @@ def predict(
     """
     from vanhove.prediction.phonon_report import WHOLE, PhononsCommand
     from vanhove.prediction.report import PredictCommand
+    from vanhove.prediction.transport_report import TRANSPORT, TransportCommand
     from vanhove.spectra.grids import even_grid
     from vanhove.spectra.thermal_table import temperature_range
 
-    command = PhononsCommand if property_name in WHOLE else PredictCommand
+    options: dict[str, Any] = {}
+    command: type[PredictCommand] = PhononsCommand if property_name in WHOLE else PredictCommand
+    if property_name == TRANSPORT:
+        command, options = TransportCommand, {"concentration": concentration}
     failed = command(
         structures=structures,
         property_name=property_name,
@@ -135,5 +155,6 @@ def predict(
         precision=precision,
         temperatures=None if temperatures is None else temperature_range(temperatures),
         formats=tuple(formats or ()),
+        **options,
     ).run()
     raise typer.Exit(1 if failed else 0)

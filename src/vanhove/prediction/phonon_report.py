@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,17 +10,16 @@ import numpy as np
 
 from vanhove.atomic import write_text
 from vanhove.crystal.elements import SYMBOLS
-from vanhove.errors import ConfigError, StructureError
+from vanhove.errors import ConfigError
 from vanhove.prediction.definitions import THERMAL
 from vanhove.prediction.electron_predictor import ElectronPredictor
 from vanhove.prediction.error_bars import trust_rows, written_rows
-from vanhove.prediction.formats import OF_PHONONS, OF_THERMAL, Writer, asked_formats
+from vanhove.prediction.formats import OF_PHONONS, OF_THERMAL, asked_formats
 from vanhove.prediction.loading import load
 from vanhove.prediction.predictor import Predictor
-from vanhove.prediction.report import STDOUT, SUMMARY, PredictCommand
-from vanhove.prediction.summary import Cell, Column, Summary
+from vanhove.prediction.summary import Cell, Column
 from vanhove.prediction.warnings import OF_THE_GRID
-from vanhove.progress import track
+from vanhove.prediction.whole_report import WholeCommand, symmetry_rows, write_content
 from vanhove.results import Json
 from vanhove.spectra.phonons import Phonons
 from vanhove.spectra.plotting import save
@@ -39,52 +35,24 @@ _THERMAL = ("heat_capacity", "entropy", "free_energy")
 
 
 @dataclass
-class PhononsCommand(PredictCommand):
+class PhononsCommand(WholeCommand):
     """``--property phonons`` or ``thermodynamics``; its fields are those of `PredictCommand`."""
 
-    def run(self) -> int:
+    def _loaded(self) -> Predictor[Any]:
         if self.html or self.grid is not None:
             raise ConfigError("--html and --grid are of densities: use --property phonon-dos")
-        self._check_output()
-        writers = OF_PHONONS if self.property_name == "phonons" else OF_THERMAL
-        self.asked = asked_formats(("csv",) * self.csv + self.formats, [*writers, "json"])
+        self.writers = OF_PHONONS if self.property_name == "phonons" else OF_THERMAL
+        self.asked = asked_formats(("csv",) * self.csv + self.formats, [*self.writers, "json"])
         predictor = load(self.model or DEFAULT_WEIGHTS, precision="float32")
         if isinstance(predictor, ElectronPredictor):
             raise ConfigError(f"{predictor.name} knows no force constants: take {DEFAULT_WEIGHTS}")
-        sources = list(self._sources())
-        single = len(sources) == 1
-        plot = single and self.json_path != STDOUT if self.plot is None else self.plot
-        table = Summary(columns(self.property_name or "", self.temperature), True)
-        results: list[Json] = []
-        errors: list[dict[str, str]] = []
-        for source in track(sources, "predicting", quiet=self.quiet or single):
-            try:
-                phonons = self._predicted(predictor, source)
-                found = self._content(phonons)
-                written = self._write(phonons, found, plot, writers)
-            except StructureError as error:
-                errors.append({"source": error.source or "", "reason": error.reason})
-                table.failed(error.source or "", error.reason)
-                print(f"error: {error}", file=sys.stderr)
-                continue
-            results.append(found)
-            if single and self.json_path != STDOUT:
-                print(self._text(phonons, found, written), flush=True)
-            elif not single:
-                is_first = table.is_empty
-                self._print_row(table, is_first, table.row(*self._row(phonons, found)))
-        if self.csv and not single:
-            write_text(self.output / SUMMARY, table.to_csv())
-        if self.json_path is not None:
-            self._write_json(predictor, results, errors)
-        if not single:
-            print(f"{len(results)} predicted, {len(errors)} failed", file=sys.stderr)
-        return len(errors)
+        return predictor
+
+    def _columns(self) -> list[Column]:
+        return columns(self.property_name or "", self.temperature)
 
     def _predicted(self, predictor: Predictor[Any], source: Any) -> Phonons:
         """Phonons, with the familiarity and the warnings of the density."""
-        if isinstance(source, StructureError):
-            raise source
         phonons = predictor.phonons(source, primitive=self.primitive)
         meta = predictor.predict(source, primitive=self.primitive).metadata
         said = [text for text in meta.get("warnings", ()) if OF_THE_GRID not in text]
@@ -92,71 +60,59 @@ class PhononsCommand(PredictCommand):
         metadata = phonons.metadata | known | ({"warnings": said} if said else {})
         return replace(phonons, metadata=metadata)
 
-    def _content(self, phonons: Phonons) -> Json:
-        content = {"name": phonons.name, "metadata": phonons.metadata}
+    def _content(self, found: Phonons) -> Json:
+        content = {"name": found.name, "metadata": found.metadata}
         asked = [*_TEMPERATURES, self.temperature]
         shown = np.unique(asked if self.temperatures is None else self.temperatures)
-        content["thermodynamics"] = thermal_json(phonons.thermal_properties(shown))
+        content["thermodynamics"] = thermal_json(found.thermal_properties(shown))
         if self.property_name == "phonons":
-            content |= summary(phonons)
+            content |= summary(found)
         return content
 
-    def _text(self, phonons: Phonons, found: Json, written: list[Path]) -> str:
-        rows = [("structure", f"{phonons.name}  ({phonons.metadata['formula']})")]
-        meta = phonons.metadata
-        symmetry = f"{meta['crystal_system']}, {meta['space_group_symbol']}"
-        rows += [("symmetry", f"{symmetry} (No. {meta['space_group_number']})")]
-        rows.append(("model", meta["model"]))
+    def _text(self, found: Phonons, content: Json, written: list[Path]) -> str:
+        rows = symmetry_rows(found.name, found.metadata)
         if self.property_name == "phonons":
-            rows += phonon_rows(found)
-        rows.append(
-            ("zero point", f"{found['thermodynamics']['zero_point_energy']:.2f} kJ/mol of atoms")
-        )
-        rows += trust_rows(meta)
+            rows += phonon_rows(content)
+        zero_point = content["thermodynamics"]["zero_point_energy"]
+        rows.append(("zero point", f"{zero_point:.2f} kJ/mol of atoms"))
+        rows += trust_rows(found.metadata)
         rows += written_rows(written)
         table = "\n".join(f"{name:16s} {value}" for name, value in rows)
-        return f"{table}\n\n{thermal_text(found['thermodynamics'])}"
+        return f"{table}\n\n{thermal_text(content['thermodynamics'])}"
 
-    def _row(self, phonons: Phonons, found: Json) -> tuple[str, Json, list[Cell]]:
-        """What `Summary.row` takes, in the order of `columns`."""
-        thermal = thermal_json(phonons.thermal_properties([self.temperature]))
+    def _cells(self, found: Phonons, content: Json) -> list[Cell]:
+        thermal = thermal_json(found.thermal_properties([self.temperature]))
         halves = thermal["half_widths_90"]
         cells: list[Cell] = [
             (thermal[name][0], halves[name][0] if name in halves else None) for name in _THERMAL
         ]
-        if self.property_name == "phonons":
-            softest = found["softest"]
-            debye, highest = found["debye_temperature_K"], found["highest_frequency_cm1"]
-            cells = [
-                (softest["frequency_cm1"], None),
-                (highest, found["highest_frequency_half_width_90_cm1"]),
-                (softest["probability_stable"], None),
-                (debye, None),
-                *cells,
-            ]
-        else:
-            cells.append((thermal["zero_point_energy"], None))
-        return phonons.name, phonons.metadata, cells
+        if self.property_name != "phonons":
+            return [*cells, (thermal["zero_point_energy"], None)]
+        softest, highest = content["softest"], content["highest_frequency_cm1"]
+        return [
+            (softest["frequency_cm1"], None),
+            (highest, content["highest_frequency_half_width_90_cm1"]),
+            (softest["probability_stable"], None),
+            (content["debye_temperature_K"], None),
+            *cells,
+        ]
 
-    def _write(
-        self, phonons: Phonons, found: Json, plot: bool, writers: Mapping[str, Writer]
-    ) -> list[Path]:
-        base = str(self.output / f"{self._stem(phonons)}-{self.property_name}")
+    def _write(self, found: Phonons, content: Json, plot: bool) -> list[Path]:
+        base = self._base(found)
         written = []
-        if plot and self.property_name == "phonons":
-            written.append(Path(f"{base}.png"))
-            save(phonons.plot(self.path), written[-1])
-        kelvin = TEMPERATURES if self.temperatures is None else self.temperatures
         is_whole = self.property_name == "phonons"
+        if plot and is_whole:
+            written.append(Path(f"{base}.png"))
+            save(found.plot(self.path), written[-1])
+        kelvin = TEMPERATURES if self.temperatures is None else self.temperatures
         thermal = None
         if self.asked or self.temperatures is not None:
-            thermal = phonons.thermal_properties(kelvin)
+            thermal = found.thermal_properties(kelvin)
         for name in self.asked:
             if name == "json":
-                written.append(Path(f"{base}.json"))
-                write_text(written[-1], json.dumps(found, allow_nan=False) + "\n")
+                written.append(write_content(base, content))
             else:
-                written += map(Path, writers[name](phonons if is_whole else thermal, base))
+                written += map(Path, self.writers[name](found if is_whole else thermal, base))
         if self.temperatures is not None and thermal is not None:
             path = Path(f"{base.removesuffix('-thermodynamics')}-thermodynamics.csv")
             write_text(path, thermal.to_pandas().to_csv())
