@@ -3,8 +3,8 @@
 Of each fold one member of `vanhove-phonon-whole` is trained from the beginning on the DFPT phonons
 of the materials outside it, less every twelfth, which choose what a peak is. Then the materials of
 the fold are predicted from the structures of Matbench; one with an element that the training lacks
-gets the median label of the others (`n_refused`). A fold takes about 20 minutes of one core; a
-command that was stopped goes on when it is given again.
+gets the median label of the others (`n_refused`). A fold takes about a quarter of an hour of one
+core; a command that was stopped goes on when it is given again.
 
 python scripts/matbench_folds.py results/vanhove-phonon/matbench_folds.json --runs runs
 """
