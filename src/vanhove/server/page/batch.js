@@ -10,7 +10,8 @@ const LAST = ["crystal_system", "n_atoms", "volume_per_atom", "density"];
 const LEFT_OUT = ["elements", "n_elements", "space_group_number"];
 
 let files = [];
-let current = null; // { id, rows, columns }
+let current = null; // { id, rows, columns }; no id while its files are being sent
+let isCancelled = false;
 let order = { column: null, down: false };
 let openRow = null;
 
@@ -56,14 +57,16 @@ async function start(limits) {
     return problem(`${files.length} files; allowed: ${Math.min(MOST_FILES, limits.max_batch_structures)}. vanhove screen takes more.`);
   }
   setRunning(true);
+  isCancelled = false;
+  current = { id: null, rows: [], columns: {} };
   byId("batch-scroll").replaceChildren();
   byId("batch-tools").hidden = true;
   byId("batch-filter").value = "";
   order = { column: null, down: false };
   byId("batch-status").textContent = "Sending the files …";
   try {
-    const begun = await startBatch(files, byId("batch-model").value);
-    current = { id: begun.id, rows: [], columns: {} };
+    current.id = (await startBatch(files, byId("batch-model").value)).id;
+    if (isCancelled) await cancelBatch(current.id);
     await watch();
   } catch (error) {
     problem(error.message);
@@ -151,8 +154,9 @@ function drawRows() {
 
 async function cancel() {
   byId("batch-cancel").disabled = true;
+  isCancelled = true;
   try {
-    await cancelBatch(current.id);
+    if (current.id) await cancelBatch(current.id);
   } catch (error) {
     problem(error.message);
   }
