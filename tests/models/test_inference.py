@@ -68,10 +68,12 @@ def test_all_precisions_are_right_without_new_instructions():
     assert "8 bits saturate" in limited.stdout  # the limit was heeded
 
 
-def test_training_on_a_cpu_takes_float32_unless_asked():
+def test_training_on_a_cpu_takes_bfloat16_where_products_are_large():
     cpu = torch.device("cpu")
     assert training_precision("float32", cpu) == "float32"
-    assert training_precision("auto", cpu) == "float32"
+    assert training_precision("auto", cpu, lambda: 1.0) == "float32"
+    large = training_precision("auto", cpu, lambda: 100.0)
+    assert large == ("bfloat16" if has_bfloat16() else "float32")
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         assert training_precision("bfloat16", cpu) == "bfloat16"

@@ -165,7 +165,8 @@ class TrainingSettings(Settings):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
         description="precision of training; bfloat16: mixed, weights and optimiser stay float32; "
-        "auto: bfloat16 on a GPU that has instructions for it, else float32",
+        "auto: bfloat16 where there are instructions for it and, on a CPU, large products, else "
+        "float32",
     )
     deterministic: bool = Field(
         False, description="use deterministic kernels only (slower on CUDA)"

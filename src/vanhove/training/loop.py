@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from vanhove.atomic import replacing
 from vanhove.datasets.graph_store import domain_of
@@ -71,15 +72,26 @@ class Trainer:
         self.on_epoch = on_epoch
         self.settings = run.config.training
         self.device = next(run.model.parameters()).device
-        if run.progress.precision is None:
-            run.progress.precision = training_precision(self.settings.precision, self.device)
         self.train_rows, self.valid_rows = data.rows("train"), data.rows("valid")
+        if run.progress.precision is None:
+            run.progress.precision = training_precision(
+                self.settings.precision, self.device, self.gflop
+            )
         self.steps_per_epoch = math.ceil(len(self.train_rows) / self.settings.batch_size)
         self.info = model_info(run.config, data)
         self.stop_asked = False
         self.reporter = Reporter(
             self.settings.epochs, self.steps_per_epoch, quiet or not group.is_first
         )
+
+    def gflop(self) -> float:
+        """Of the products of a batch's forward pass; random numbers stay as they were."""
+        rows = self.train_rows[: self.settings.batch_size]
+        batch = self.data.training_batch(rows).to(self.device)
+        target = self.data.targets[rows].to(self.device)
+        with torch.no_grad(), torch.random.fork_rng(), FlopCounterMode(display=False) as counter:
+            self.run.model.outputs(batch, target)
+        return counter.get_total_flops() / 1e9
 
     def epoch_order(self) -> Tensor:
         """A permutation that depends on seed and epoch alone, so it need not be saved."""
