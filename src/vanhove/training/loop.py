@@ -85,10 +85,11 @@ class Trainer:
         )
 
     def gflop(self) -> float:
-        """Of the products of a batch's forward pass; random numbers stay as they were."""
+        """Of the products of a batch's forward pass; nothing is changed by it."""
         rows = self.train_rows[: self.settings.batch_size]
         batch = self.data.training_batch(rows).to(self.device)
         target = self.data.targets[rows].to(self.device)
+        self.run.model.eval()  # averages of batches, of models that have them, stay as they are
         with torch.no_grad(), torch.random.fork_rng(), FlopCounterMode(display=False) as counter:
             self.run.model.outputs(batch, target)
         return counter.get_total_flops() / 1e9
