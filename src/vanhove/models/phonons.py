@@ -144,10 +144,12 @@ def _with_mean(own: HarmonicCrystal) -> HarmonicCrystal:
     if len(own.springs) == 1:
         return own
 
-    def added(values: Tensor | None) -> Tensor | None:
-        return None if values is None else torch.cat([values.mean(dim=0, keepdim=True), values])
+    def added(values: Tensor) -> Tensor:
+        return torch.cat([values.mean(dim=0, keepdim=True), values])
 
-    springs = torch.cat([own.springs.mean(dim=0, keepdim=True), own.springs])
     return replace(
-        own, springs=springs, charges=added(own.charges), dielectric=added(own.dielectric)
+        own,
+        springs=added(own.springs),
+        charges=None if own.charges is None else added(own.charges),
+        dielectric=None if own.dielectric is None else added(own.dielectric),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from vanhove.errors import DataError
-from vanhove.prediction.error_bars import error_bar_rows, written_rows
+from vanhove.prediction.error_bars import error_bar_rows, gap_text, symmetry_rows, written_rows
 from vanhove.prediction.property import Value
 from vanhove.results import Json, Result
 from vanhove.spectra.bands import BandGap, BandStructure
@@ -93,9 +93,7 @@ def _kind(properties: Values) -> str:
     if properties["is_metal"]:
         return "metal"
     kind = "direct" if properties["is_direct"] else "indirect"
-    half = properties.get("band_gap_half_width_90")
-    bar = "" if half is None else f" ± {half:.2f}"
-    return f"gap {properties['band_gap']:.2f}{bar} eV, {kind}"
+    return f"{gap_text(properties)}, {kind}"
 
 
 def _near(bands: BandStructure, most: int = 10) -> range:
@@ -109,16 +107,8 @@ def _near(bands: BandStructure, most: int = 10) -> range:
 def band_table(bands: BandStructure, properties: Values, written: list[Path]) -> str:
     """A single structure: symmetry, gap, masses, and energies at the labelled points."""
     meta, details = bands.metadata, band_details(bands)
-    rows = [
-        ("structure", f"{bands.name}  ({meta['formula']})"),
-        (
-            "symmetry",
-            f"{meta['crystal_system']}, {meta['space_group_symbol']} "
-            f"(No. {meta['space_group_number']})",
-        ),
-        ("model", meta["model"]),
-        ("path", f"{bands.kpoints.route} ({meta['path']})"),
-    ]
+    rows = symmetry_rows(bands.name, meta)
+    rows.append(("path", f"{bands.kpoints.route} ({meta['path']})"))
     if "is_metal" in properties:
         rows.append(("kind", _kind(properties)))
     for name, edge in (("VBM", details.vbm), ("CBM", details.cbm)):

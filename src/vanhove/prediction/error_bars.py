@@ -63,3 +63,20 @@ def written_rows(written: Sequence[Path]) -> list[tuple[str, str]]:
         ("written", f"{path}  ({size:.0f} MB)" if size > LARGE_FILE else str(path))
         for path, size in zip(written, sizes, strict=True)
     ]
+
+
+def symmetry_rows(name: str, metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Structure, symmetry and model, the first lines of a table."""
+    symmetry = f"{metadata['crystal_system']}, {metadata['space_group_symbol']}"
+    return [
+        ("structure", f"{name}  ({metadata['formula']})"),
+        ("symmetry", f"{symmetry} (No. {metadata['space_group_number']})"),
+        ("model", metadata["model"]),
+    ]
+
+
+def gap_text(values: Mapping[str, Any]) -> str:
+    """The gap of an insulator in words, with its error bar where it is known."""
+    half = values.get("band_gap_half_width_90")
+    bar = "" if half is None else f" ± {half:.2f}"
+    return f"gap {values['band_gap']:.2f}{bar} eV"

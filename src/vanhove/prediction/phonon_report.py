@@ -13,13 +13,13 @@ from vanhove.crystal.elements import SYMBOLS
 from vanhove.errors import ConfigError
 from vanhove.prediction.definitions import THERMAL
 from vanhove.prediction.electron_predictor import ElectronPredictor
-from vanhove.prediction.error_bars import trust_rows, written_rows
+from vanhove.prediction.error_bars import symmetry_rows, trust_rows, written_rows
 from vanhove.prediction.formats import OF_PHONONS, OF_THERMAL, asked_formats
 from vanhove.prediction.loading import load
 from vanhove.prediction.predictor import Predictor
 from vanhove.prediction.summary import Cell, Column
 from vanhove.prediction.warnings import OF_THE_GRID
-from vanhove.prediction.whole_report import WholeCommand, symmetry_rows, write_content
+from vanhove.prediction.whole_report import WholeCommand, write_content
 from vanhove.results import Json
 from vanhove.spectra.phonons import Phonons
 from vanhove.spectra.plotting import save

@@ -26,7 +26,7 @@ from vanhove.prediction.electron_predictor import (
     electron_weights,
     load_electrons,
 )
-from vanhove.prediction.error_bars import error_bar_rows, written_rows
+from vanhove.prediction.error_bars import error_bar_rows, gap_text, symmetry_rows, written_rows
 from vanhove.prediction.formats import (
     OF_BANDS,
     OF_HAMILTONIAN,
@@ -284,23 +284,12 @@ def _table(spectrum: Spectrum, derived: list[tuple[str, str]], written: list[Pat
     meta = spectrum.metadata
     unit = spectrum.kind.axis_unit.text
     peak = float(spectrum.grid[spectrum.values.argmax()])
-    rows = [
-        ("structure", f"{spectrum.name}  ({meta['formula']})"),
-        (
-            "symmetry",
-            f"{meta['crystal_system']}, {meta['space_group_symbol']} "
-            f"(No. {meta['space_group_number']})",
-        ),
-        ("model", meta["model"]),
-        ("highest peak", f"{peak:g} {unit}"),
-    ]
+    rows = symmetry_rows(spectrum.name, meta)
+    rows.append(("highest peak", f"{peak:g} {unit}"))
     if spectrum.kind.fermi_level:
         rows.append(("energy 0", zero_of(spectrum)))
     if "is_metal" in meta:
-        half = meta.get("band_gap_half_width_90")
-        bar = "" if half is None else f" ± {half:.2f}"
-        kind = "metal" if meta["is_metal"] else f"gap {meta['band_gap']:.2f}{bar} eV"
-        rows.append(("kind", kind))
+        rows.append(("kind", "metal" if meta["is_metal"] else gap_text(meta)))
     rows += derived
     rows += error_bar_rows(spectrum)
     rows += written_rows(written)

@@ -16,11 +16,11 @@ from vanhove.prediction.electron_predictor import (
     electron_weights,
     load_electrons,
 )
-from vanhove.prediction.error_bars import trust_rows, written_rows
+from vanhove.prediction.error_bars import gap_text, symmetry_rows, trust_rows, written_rows
 from vanhove.prediction.formats import asked_formats
 from vanhove.prediction.summary import Cell, Column
 from vanhove.prediction.transport import Carriers
-from vanhove.prediction.whole_report import WholeCommand, symmetry_rows, write_content
+from vanhove.prediction.whole_report import WholeCommand, write_content
 from vanhove.results import Json
 from vanhove.spectra.spectrum import Spectrum
 
@@ -95,7 +95,9 @@ class TransportCommand(WholeCommand):
 
     def _text(self, found: Transport, content: Json, written: list[Path]) -> str:
         rows = symmetry_rows(found.name, found.metadata)
-        rows.append(("kind", _kind(found.metadata)))
+        is_metal = found.metadata["is_metal"]
+        kind = "metal: no carriers to tell apart" if is_metal else gap_text(found.metadata)
+        rows.append(("kind", kind))
         for kind, own in found.carriers.items():
             masses = ", ".join(f"{mass:.2f}" for mass in own.masses)
             rows.append((f"{kind}", f"mass {own.mass:.2f} electron masses (along axes {masses})"))
@@ -138,14 +140,6 @@ def _mean(tensor: np.ndarray) -> float:
 
 def _principal(tensor: np.ndarray) -> np.ndarray:
     return np.linalg.eigvalsh((tensor + tensor.T) / 2)
-
-
-def _kind(metadata: Json) -> str:
-    if metadata["is_metal"]:
-        return "metal: no carriers to tell apart"
-    half = metadata.get("band_gap_half_width_90")
-    bar = "" if half is None else f" ± {half:.2f}"
-    return f"gap {metadata['band_gap']:.2f}{bar} eV"
 
 
 def _json(own: Carriers | None) -> Json | None:

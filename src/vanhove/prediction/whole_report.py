@@ -95,13 +95,3 @@ def write_content(base: str, content: Json) -> Path:
     path = Path(f"{base}.json")
     write_text(path, json.dumps(content, allow_nan=False) + "\n")
     return path
-
-
-def symmetry_rows(name: str, metadata: Json) -> list[tuple[str, str]]:
-    """Structure, symmetry and model, the first lines of a table."""
-    symmetry = f"{metadata['crystal_system']}, {metadata['space_group_symbol']}"
-    return [
-        ("structure", f"{name}  ({metadata['formula']})"),
-        ("symmetry", f"{symmetry} (No. {metadata['space_group_number']})"),
-        ("model", metadata["model"]),
-    ]
